@@ -1,0 +1,63 @@
+/*
+ * otlp: one OTLP destination: batch, encode, send with the spec's retry rules, spool while it is down.
+ *
+ * Context: loop. One request in flight per destination, batches in order ("export must never run concurrently for one
+ * exporter instance"). Receipts are handed back once a batch is delivered, spooled, or given up and counted.
+ */
+#ifndef OTELSHIM_OTLP_H
+#define OTELSHIM_OTLP_H
+
+#include "base/loop.h"
+#include "settings/settings.h"
+#include "telemetry/batch.h"
+
+struct otlp;
+
+struct otlp_counts {
+    uint64_t exported;        /* spans the destination took */
+    uint64_t rejected;        /* by partial success or a non-retryable answer */
+    uint64_t dropped_spool;   /* oldest batches removed because the spool was full */
+    uint64_t repeated;        /* batches sent again */
+    uint64_t spooled_batches; /* on disk now */
+    uint64_t spooled_bytes;
+    uint64_t queued;          /* spans in memory now */
+    char last_error[200];     /* one line; "" none */
+    uint64_t last_error_unix_ns;
+    bool is_down;
+};
+
+struct otlp_events {
+    void (*on_receipts)(void *context, const struct receipt *receipts, uint32_t n_receipts);
+    /* One line for the log, once per fact (rate-limited by the destination). */
+    void (*on_note)(void *context, const char *line);
+    void *context;
+};
+
+/* `spool_dir` is the directory of all spools; each destination has a sub-directory of its own in it, named by a hash
+ * of its URL (never of its headers); batches found there are replayed first. `settings` must outlive it. */
+struct otlp *otlp_create(struct loop *loop, const struct settings *settings, const char *spool_dir,
+                         const struct otlp_events *events);
+void otlp_destroy(struct otlp *otlp);
+
+/* Two processes whose settings are equal in everything that concerns delivery share a destination. */
+bool otlp_serves(const struct otlp *otlp, const struct settings *settings);
+
+/* False: OTEL_BSP_MAX_QUEUE_SIZE spans are in memory; do not assemble more. */
+bool otlp_has_room(const struct otlp *otlp);
+/* Where to assemble the next span: lives until otlp_add(). */
+struct arena *otlp_arena(struct otlp *otlp);
+/* `span` NULL: only the receipt (a record that is not exported). */
+void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receipt);
+
+/* The pool is more than half full: spool what waits in memory now and hand back its receipts. */
+void otlp_relieve(struct otlp *otlp);
+/* Send what is there without waiting for the schedule delay. */
+void otlp_flush(struct otlp *otlp);
+/* Nothing in memory, nothing in flight, nothing spooled. */
+bool otlp_is_idle(const struct otlp *otlp);
+/* Leaving: everything in memory goes to the spool, synchronously, at once. */
+void otlp_spool_all(struct otlp *otlp);
+void otlp_get_counts(const struct otlp *otlp, struct otlp_counts *ret_counts);
+const char *otlp_url(const struct otlp *otlp);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * settings: every setting as one process means it: its own environment, then .env, then the configuration files,
+ * then defaults (DESIGN 9). One immutable struct per traced process; one for the exporter itself.
+ *
+ * Context: loop. Ownership: created, then destroyed by the owner; strings live as long as it does.
+ * Errors: a malformed value means the default and one problem (setting, value, what is allowed), kept in `problems`
+ * for the log. Never fatal here; the CLI turns problems of its own options into exit status 2.
+ */
+#ifndef OTELSHIM_EXPORTER_SETTINGS_H
+#define OTELSHIM_EXPORTER_SETTINGS_H
+
+#include "base/arena.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct problem {
+    char text[200]; /* one line: setting, value, what is allowed */
+};
+
+enum setting {
+#define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) SETTING_##NAME,
+#include <settings.h>
+#undef SETTING
+    N_SETTINGS
+};
+
+/* Where a value came from, strongest first. */
+enum setting_origin { ORIGIN_OPTION, ORIGIN_ENVIRONMENT, ORIGIN_ENV_FILE, ORIGIN_USER_FILE, ORIGIN_SYSTEM_FILE, ORIGIN_DEFAULT };
+
+struct header_line {
+    const char *name, *value;
+};
+
+#define EXPORT_OTLP 1u
+#define EXPORT_CONSOLE 2u
+
+struct settings {
+    struct arena arena;
+    const char *values[N_SETTINGS]; /* as given; NULL unset */
+    enum setting_origin origins[N_SETTINGS];
+    bool is_secret_missing[N_SETTINGS]; /* the process has it, but its value could not be read */
+    /* understood */
+    const char *service_name;          /* NULL: by the spec's fall-backs */
+    const char *(*resource_attributes)[2]; /* key, value pairs, decoded */
+    uint32_t n_resource_attributes;
+    uint32_t exporters;                /* EXPORT_… bits */
+    const char *traces_url;            /* complete */
+    struct header_line *headers;
+    uint32_t n_headers;
+    uint32_t timeout_ms;               /* 0: no limit */
+    bool gzip;
+    const char *certificate, *client_key, *client_certificate; /* NULL: none */
+    uint32_t schedule_delay_ms, export_timeout_ms, max_queue, max_batch;
+    uint32_t attribute_count_limit, span_event_count_limit;
+    uint32_t attribute_value_limit;    /* UINT32_MAX: none */
+    const char *known_http_methods;    /* NULL: the conventions' list */
+    uint64_t spool_bytes;
+    bool raw;
+    const char *log_level;
+    struct problem *problems;
+    uint32_t n_problems;
+};
+
+/* Looks a name up in one origin; NULL when it is not set there. */
+typedef const char *(*settings_lookup_fn)(void *context, const char *name);
+
+/*
+ * Reads all rows: `lookup` (the process's environment) first, then the files named by it and by the exporter's own
+ * user and machine. Never NULL.
+ */
+struct settings *settings_create(settings_lookup_fn lookup, void *context);
+/* From this process's own environment. */
+struct settings *settings_create_own(void);
+void settings_destroy(struct settings *settings);
+
+/* Name of a row, NULL-terminated table order is that of wire/settings.h. */
+const char *settings_name(enum setting setting);
+bool settings_is_secret(enum setting setting);
+/* Checks one NAME=value as the command line gives it. 0, or -EINVAL with the one-line error. */
+int settings_check(const char *name, const char *value, struct problem *ret_problem);
+/* The nearest known word to `word` out of `words` (NULL-terminated), NULL when none is near: "did you mean". */
+const char *settings_nearest(const char *word, const char *const *words);
+
+#endif

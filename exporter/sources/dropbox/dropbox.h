@@ -1,0 +1,83 @@
+/*
+ * dropbox: everything the exporter reads out of the drop boxes of its uid (or of all uids, as a service).
+ *
+ * Lists and watches the directories, holds one client per mapped file, copies committed records out with pread,
+ * validates them on the copy, and hands them on as raw spans with a receipt. The files are hostile input
+ * (shim/wire/README.md 6): one corrupt chunk loses no other.
+ *
+ * Context: loop; dropbox_wait() blocks and runs in a thread of its own.
+ */
+#ifndef OTELSHIM_SOURCE_DROPBOX_H
+#define OTELSHIM_SOURCE_DROPBOX_H
+
+#include "telemetry/batch.h"
+#include "telemetry/process.h"
+#include "telemetry/raw_span.h"
+
+struct dropbox;
+
+struct dropbox_events {
+    /* A file was seen for the first time. The receiver sets process->settings and ->resource, and destroys them when
+     * the process is gone. */
+    void (*on_process)(void *context, struct process *process);
+    /* Everything of the process was delivered and its file is removed. */
+    void (*on_process_gone)(void *context, struct process *process);
+    /* A record. The receipt goes to dropbox_acknowledge() once somebody has taken responsibility for it. */
+    void (*on_span)(void *context, const struct raw_span *raw, const struct receipt *receipt);
+    /* One line for the log, once per fact: a hostile file, a corrupt chunk, a squatted directory. */
+    void (*on_note)(void *context, const char *line);
+    void *context;
+};
+
+/* Totals of one process, for `otelshim status`. */
+struct dropbox_counts {
+    uint64_t recorded; /* spans copied out */
+    uint64_t acknowledged_bytes;
+    uint64_t corrupt;
+    uint64_t dropped[32]; /* by the shim, by reason (wire/drops.h) */
+    uint32_t n_in_flight; /* open spans right now */
+    bool is_alive;
+};
+
+/*
+ * Makes, locks and serves the standard boxes of this uid and `extra_dir` ($OTELSHIM_DIR, NULL none); `all_uids`: also
+ * every other uid's (a system service). 0; -EBUSY when another exporter has the lock of every box; -errno with
+ * the reason in `problem` (200 bytes) when no box can be had.
+ */
+int dropbox_create(struct dropbox **ret_dropbox, const char *extra_dir, bool all_uids, bool only_extra,
+                   const struct dropbox_events *events, char problem[200]);
+/* Unlocks first. */
+void dropbox_destroy(struct dropbox *dropbox);
+
+/*
+ * Looks at all clients once and hands on at most max_spans records. Returns how many, so that the caller polls again
+ * at once, after 20 ms while records flow, or slower.
+ */
+uint32_t dropbox_poll(struct dropbox *dropbox, uint32_t max_spans);
+
+/* Only for clients for which `may_take` says so (its destination has room). Set before polling; NULL: all. */
+void dropbox_set_gate(struct dropbox *dropbox, bool (*may_take)(void *context, const struct process *process));
+
+/* Somebody has taken responsibility. Unknown clients (their file is gone) are ignored. */
+void dropbox_acknowledge(struct dropbox *dropbox, const struct receipt *receipts, uint32_t n_receipts);
+
+/* Going to sleep: sets the asleep words, issues the membarrier, and says whether it is still quiet (if not: poll). */
+bool dropbox_fall_asleep(struct dropbox *dropbox);
+void dropbox_wake(struct dropbox *dropbox);
+/* Blocks in a futex on the doorbell until rung or `timeout_ms`. Thread-safe; for a thread of its own. */
+void dropbox_wait(struct dropbox *dropbox, uint32_t timeout_ms);
+
+/* Living or undrained clients. */
+uint32_t dropbox_n_clients(const struct dropbox *dropbox);
+/* The most-filled pool of all clients, in per cent: above 50 the pipeline spools rather than waits. */
+uint32_t dropbox_pool_pct(const struct dropbox *dropbox);
+/* Calls `each` for every client. */
+void dropbox_each(struct dropbox *dropbox,
+                  void (*each)(void *context, const struct process *process, const struct dropbox_counts *counts),
+                  void *context);
+/* Unlock and look once more: false and locked again when something is there (never leave work behind). */
+bool dropbox_leave(struct dropbox *dropbox);
+/* The directory of the box in which the control socket belongs (the first that could be locked). */
+const char *dropbox_directory(const struct dropbox *dropbox);
+
+#endif

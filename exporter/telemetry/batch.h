@@ -1,0 +1,47 @@
+/*
+ * batch: spans on their way to one destination, and the receipts of where they came from.
+ *
+ * A receipt is handed back once the batch is delivered, spooled, or given up and counted: only then is it
+ * acknowledged in the mapped file (at-least-once; facts "hand-over" 4). Receipts of one batch are handed back in order.
+ *
+ * Context: loop. Ownership: the batch owns its arena and with it all spans; destroyed by whoever took it last.
+ */
+#ifndef OTELSHIM_BATCH_H
+#define OTELSHIM_BATCH_H
+
+#include "telemetry/resource.h"
+#include "telemetry/span.h"
+
+enum receipt_kind {
+    RECEIPT_NONE,
+    RECEIPT_CHUNK,    /* E of chunk `index` may become `word` */
+    RECEIPT_ROOT,     /* root `word` of thread slot `index` was exported from the slot */
+    RECEIPT_DEATH,    /* the open spans of the dead process were exported */
+};
+
+struct receipt {
+    uint64_t client; /* the source's name for where it came from */
+    uint64_t word;
+    uint32_t index;
+    enum receipt_kind kind;
+};
+
+struct batch {
+    struct arena arena;
+    struct span **spans;
+    uint32_t n_spans, max_spans;
+    struct receipt *receipts;
+    uint32_t n_receipts, max_receipts;
+    uint64_t first_mono_ms; /* when the first span came in */
+    uint32_t n_references;  /* several consumers may hold it; see batch_release() */
+};
+
+struct batch *batch_create(uint32_t max_spans);
+struct batch *batch_reference(struct batch *batch);
+void batch_release(struct batch *batch);
+/* The span lives in batch->arena and its resource is referenced until the batch goes. */
+void batch_add_span(struct batch *batch, struct span *span);
+/* Receipts of one (client, kind, index) replace each other: the last word counts. */
+void batch_add_receipt(struct batch *batch, const struct receipt *receipt);
+
+#endif

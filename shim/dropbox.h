@@ -1,0 +1,82 @@
+/*
+ * dropbox: the drop box directory and the mapped file of this process (shim/wire/README.md).
+ *
+ * Context: cold, but for dropbox_file(), dropbox_count() and dropbox_ring(), which are hot.
+ * Threads: any; making the file is serialised inside (one thread makes it, the others go on without it).
+ * Errors: none reach the host; false/NULL means "record nothing", counted where there is a file to count in.
+ */
+#ifndef OTELSHIM_DROPBOX_H
+#define OTELSHIM_DROPBOX_H
+
+#include <wire.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum wire_drop {
+#define DROP(number, NAME, name, meaning) DROP_##NAME = (number),
+#include <drops.h>
+#undef DROP
+};
+
+/* This process's mapped file. Set once when made; a fork child or a changed uid makes another. */
+struct dropbox {
+    uint8_t *base;
+    struct wire_header *header;
+    struct wire_counters *counters;
+    const volatile struct wire_exporter *exporter; /* read only: the exporter writes it by pwrite */
+    struct wire_chunk_line *chunk_lines;
+    const volatile uint64_t *acknowledged;
+    struct wire_thread_slot *thread_slots;
+    struct wire_operation_slot *operation_slots;
+    uint8_t *crash_slot;
+    uint8_t *chunks;
+    uint32_t n_chunks, n_thread_slots, n_operation_slots;
+    uint32_t generation; /* differs between any two files of this process and its fork parents; never 0 */
+    uint64_t bytes;
+};
+
+/*
+ * The file as it is, or NULL: not made yet, inert, or this is a fork child that has none of its own yet.
+ * Hot: two loads and two compares (pointer, MADV_WIPEONFORK word); no system call.
+ */
+const struct dropbox *dropbox_file(void);
+
+/*
+ * As dropbox_file(), but makes the file when there is none and none was refused, then starts an exporter if none
+ * lives. After a refusal (no directory, no room, RLIMIT_FSIZE) it returns NULL at once for ever, in this process.
+ * Also notices a changed effective uid when `may_have_moved` (the lease slow path): marks the old file MOVED.
+ */
+const struct dropbox *dropbox_open(void);
+const struct dropbox *dropbox_reopen_if_moved(void);
+
+/* Adds one to a drop counter of the file; nothing without a file. Hot, async-signal-safe. */
+void dropbox_count(enum wire_drop reason);
+
+/*
+ * Rings the exporter's bell if it is asleep (one load otherwise). `urgent` (an error): rings even if it is not known
+ * to sleep, at most every 10 ms. errno kept. Async-signal-safe.
+ */
+void dropbox_ring(bool urgent, uint64_t now_mono_ns);
+
+/* Lease slow path: once a second when no acknowledgement moved, look whether an exporter lives; start one if not. */
+void dropbox_probe_exporter(uint64_t now_mono_ns);
+
+/* Populates [address, address + bytes), rounded out to whole pages, of the mapping. False when tmpfs is full. */
+bool dropbox_populate(const void *address, size_t bytes);
+
+/* Called once per file made, to fill the rows and texts of the header area that other parts own (instrumentations,
+ * entry points). Set by the constructor; `area` is the first 64 KiB of the file. */
+void dropbox_on_make(void (*fill)(uint8_t *area));
+
+/*
+ * At exit: marks the header EXITED; an empty file is unlinked. With `timeout_ms` > 0 and a living exporter, first
+ * waits at most so long until everything is acknowledged.
+ */
+void dropbox_close(uint32_t timeout_ms);
+
+/* Around exec of this process image: marks the header EXECED, or takes the mark back when exec failed. Nothing in
+ * a fork or vfork child (raw getpid() differs). */
+void dropbox_before_exec(void);
+void dropbox_exec_failed(void);
+
+#endif

@@ -1,0 +1,7 @@
+/*
+ * all: THE list of instrumentations. Included several times by instrument/instrument.h and instrument/table.c:
+ * index, declaration, table. To add a library: write its file, add one line here.
+ */
+INSTRUMENTATION(libcurl)
+INSTRUMENTATION(libpq)
+INSTRUMENTATION(hiredis)

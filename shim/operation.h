@@ -1,0 +1,34 @@
+/*
+ * operation: a span whose life is a handle's business, not a frame's: a pipelined command, later async calls.
+ *
+ * Context: hot, async-signal-safe. Operations stage in slots of the mapped file (so a kill leaves them seen in
+ * flight), beyond those in a private pool; beyond that they are dropped and counted.
+ * Threads: an operation may be closed by another thread than the one that opened it; the handle orders them.
+ */
+#ifndef OTELSHIM_OPERATION_H
+#define OTELSHIM_OPERATION_H
+
+#include "span.h"
+
+struct operation; /* opaque: a slot */
+
+/*
+ * Opens a client span on `connection` (not NULL) whose parent is taken now. It becomes the last of the
+ * connection's operations. NULL: not recorded. `ret_facts` is where to append facts until the next call of ours.
+ */
+struct operation *operation_open(uint16_t instrumentation, enum wire_operation kind, struct connection *connection,
+                                 struct facts *ret_facts);
+
+/* The oldest operation of the connection that is still open, or NULL. */
+struct operation *operation_oldest(struct connection *connection);
+
+/* Facts can be added to it again. */
+struct facts operation_facts(struct operation *operation);
+
+/* Ends it now and takes it out of its connection's queue. NULL is fine. */
+void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome);
+
+/* Ends all of the connection's operations with this outcome (handle freed, reconnected). */
+void operation_close_all(struct connection *connection, enum wire_outcome outcome);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * settings: the environment as the shim understands it, scanned once into a bounded static buffer.
+ *
+ * Context: cold (the constructor, or the first wrapper that runs before it); reading is hot.
+ * Threads: set once; read-only afterwards. Later setenv() calls of the host are not seen, on purpose: reading
+ * environ then would race with them.
+ * Errors: a malformed value means its default; the exporter, which sees the same text, notes it in its log.
+ */
+#ifndef OTELSHIM_SETTINGS_H
+#define OTELSHIM_SETTINGS_H
+
+#include "span.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sampler_kind {
+    SAMPLER_ALWAYS_ON,
+    SAMPLER_ALWAYS_OFF,
+    SAMPLER_RATIO,
+};
+enum propagator { PROPAGATE_TRACECONTEXT = 1, PROPAGATE_BAGGAGE = 2, PROPAGATE_B3 = 4, PROPAGATE_B3MULTI = 8 };
+
+struct shim_settings {
+    bool is_disabled;     /* OTEL_SDK_DISABLED, OTELSHIM=0 */
+    bool sampler_has_parent; /* parentbased_…: TRACEPARENT's flag decides where there is one */
+    bool has_parent;      /* TRACEPARENT (or b3) was valid */
+    bool exporter_none;   /* OTELSHIM_EXPORTER=none */
+    enum sampler_kind sampler;
+    uint32_t propagators; /* enum propagator bits */
+    uint64_t ratio_threshold; /* of 2^56: sampled when the low 56 bits of the trace id are not below it */
+    uint64_t trace_gap_ns;
+    uint64_t buffer_bytes;
+    uint32_t flush_timeout_ms;
+    bool has_flush_timeout;
+    uint32_t main_pid, systemd_pid; /* 0 unset */
+    struct span_context parent;
+    const char *dir, *runtime_dir, *exporter, *allow, *deny, *tracestate, *baggage; /* NULL when unset or empty */
+    const char *text;     /* "NAME=value\0"… as it goes into the header area */
+    uint32_t text_bytes;
+};
+
+/* Scans the environment the first time; the same pointer ever after. Async-signal-safe once it returned. */
+const struct shim_settings *settings_get(void);
+
+#endif

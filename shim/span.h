@@ -1,0 +1,58 @@
+/*
+ * span: what is being timed on this thread, from a call's begin to its return.
+ *
+ * Context: hot. No malloc, no locks, no system calls after warm-up; errno is left as found. Async-signal-safe.
+ * Threads: a span belongs to the thread that began it and ends there, in the same frame. What outlives a frame is
+ * an operation (operation.h).
+ */
+#ifndef OTELSHIM_SPAN_H
+#define OTELSHIM_SPAN_H
+
+#include "connection.h"
+#include "facts.h"
+#include "thread.h"
+#include <wire.h>
+
+struct span {
+    struct facts facts; /* append what the call is about: facts_string(&span.facts, WIRE_…, …) */
+    struct thread *thread;
+    struct wire_open_span *open;
+    struct connection *connection;
+    struct interned *statement;
+    uint32_t level;
+    uint32_t depth;
+};
+
+/* Identity of a span as it goes on the wire. */
+struct span_context {
+    uint8_t trace_id[16];
+    uint8_t span_id[8];
+    uint8_t flags; /* WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM */
+    bool in_process_trace; /* the trace is the one of TRACEPARENT: its tracestate goes along */
+};
+
+/*
+ * Begins a client span. False, with *span untouched, when nothing is to be recorded: the shim is inert, not admitted,
+ * after the end of the process, or no slot is free (counted). The caller then only calls the real function.
+ * `handle` is the library's handle, NULL where there is none yet (a connect); `connection` its entry or NULL.
+ * The first begin of a process makes the file and starts the exporter.
+ */
+bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation operation, const void *handle,
+                struct connection *connection);
+
+/* For a handle that the call itself created: its shared facts are written with this span. Before span_end(). */
+void span_connection(struct span *span, struct connection *connection);
+
+/* Facts of a prepared statement, written once per chunk. Must come before any other fact. `mark` is the caller's, and
+ * lives as long as the statement. */
+void span_statement(struct span *span, struct interned *mark, const char *text, size_t bytes);
+
+struct span_context span_context(const struct span *span);
+
+/* The context went out with the call. */
+void span_mark_injected(struct span *span);
+
+/* Ends the span now: one record, then the stack entry goes. Rings the bell, urgently when WIRE_FAILED. */
+void span_end(struct span *span, enum wire_outcome outcome);
+
+#endif

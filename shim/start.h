@@ -1,0 +1,17 @@
+/*
+ * start: starting an exporter that the host never sees (shim/wire/README.md, "Starting an exporter unseen").
+ *
+ * Context: cold, async-signal-safe: raw system calls only, no libc, one start at a time.
+ */
+#ifndef OTELSHIM_START_H
+#define OTELSHIM_START_H
+
+#include <stdbool.h>
+
+/* Prepares argv, envp and the path once (needs settings); no process is made. False: no exporter can be found. */
+bool start_prepare(void);
+
+/* Starts `otelshim export` detached. Never in pid 1 or a child subreaper. errno and the signal mask are kept. */
+void start_exporter(void);
+
+#endif

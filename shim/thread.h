@@ -1,0 +1,56 @@
+/*
+ * thread: the only thread-local variable of the shim, and this thread's slots in the mapped file.
+ *
+ * Context: hot, async-signal-safe; thread_get() claims a slot at a thread's first span (cold: two system calls).
+ * Ownership: struct thread belongs to its thread; a UNIX-signal handler on it sees it in any state, hence `busy`.
+ */
+#ifndef OTELSHIM_THREAD_H
+#define OTELSHIM_THREAD_H
+
+#include "dropbox.h"
+#include <wire.h>
+#include <stdbool.h>
+
+/* What a thread writes open spans into. Level 0 is the thread's own; level 1 is used by a UNIX-signal handler that
+ * interrupted the shim itself on level 0. */
+#define THREAD_LEVELS 2u
+
+/* Where a thread has leased a chunk (shim/buffer.c). All zero: none. */
+struct thread_lease {
+    uint64_t word;  /* H as this owner last stored it */
+    uint32_t index; /* of the chunk */
+    uint32_t is_leased;
+};
+
+struct thread {
+    uint32_t generation; /* of the file everything below belongs to; another file: start over */
+    uint32_t tid;        /* raw gettid() */
+    struct wire_thread_slot *slots[THREAD_LEVELS]; /* in the file, or in the private overflow pool; NULL none yet */
+    volatile uint32_t busy[THREAD_LEVELS];         /* the shim is changing this level's slot right now */
+    uint32_t slot_index;                           /* of slots[0] in the file; UINT32_MAX when in the overflow pool */
+    volatile uint32_t in_record;                   /* buffer: a reservation of `lease` is open */
+    struct thread_lease lease;
+    uint64_t random[4];     /* xoshiro256++ state; reseeded when the generation changes */
+    uint32_t open_operations; /* begun on this thread and not ended */
+    const void *last_handle;  /* of the last operation begun */
+    uint64_t last_probe_ns;
+};
+
+/*
+ * This thread, with slots[0] claimed in the current file. Makes nothing but the claim: the file must exist.
+ * NULL when no slot could be had (counted) or there is no file.
+ */
+struct thread *thread_get(void);
+
+/* The variable as it is, claimed or not: for code that only looks. Never NULL. */
+struct thread *thread_peek(void);
+
+/*
+ * The level to write to: 0, or 1 when a handler interrupted level 0 (its slot is claimed here); -1 when both are
+ * busy (counted as NESTED).
+ */
+int thread_level(struct thread *thread);
+
+/* Name as the kernel has it (16 bytes, NUL-padded) into the slot; called at claim. Raw clock/tid helpers: sys.h. */
+
+#endif
