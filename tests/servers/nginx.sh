@@ -30,8 +30,10 @@ http {
 END
 }
 
+# nginx writes its pid once it has its ports.
 nginx_ready() {
     local answer=
+    [ "$(cat "$RUN/nginx.pid")" = "$SPAWNED" ] || return
     { printf 'GET /small HTTP/1.0\r\n\r\n' >&3 && read -r -t 1 answer <&3; } 3<>"/dev/tcp/127.0.0.1/$1"
     [[ $answer == *" 200 "* ]]
 }

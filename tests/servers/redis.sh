@@ -1,10 +1,14 @@
 # shellcheck shell=bash
 # redis.sh: a private Redis that never writes to disk.
 
+# By process id: another Redis may have taken the port between the guess and the start.
 redis_ready() {
-    local answer=
-    { printf 'PING\r\n' >&3 && read -r -t 1 answer <&3; } 3<>"/dev/tcp/127.0.0.1/$1"
-    [[ $answer == +PONG* ]]
+    local line=
+    {
+        printf 'INFO server\r\n' >&3
+        while read -r -t 1 line <&3 && [[ $line != process_id:* ]]; do :; done
+    } 3<>"/dev/tcp/127.0.0.1/$1"
+    [[ $line == process_id:$SPAWNED$'\r' ]]
 }
 
 start_redis() {
