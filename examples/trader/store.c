@@ -9,7 +9,7 @@
 #define CONNECT_TIMEOUT_S "2"
 
 static const char SCHEMA[] =
-    "SET client_min_messages TO warning;"
+    "SET client_min_messages TO warning; SELECT pg_advisory_xact_lock(7);"
     "CREATE TABLE IF NOT EXISTS analyses (id bigserial PRIMARY KEY, market text NOT NULL, price numeric NOT "
     "NULL,"
     " rsi numeric, macd numeric, macd_signal numeric, advice text, created_at timestamptz DEFAULT now());"
@@ -50,7 +50,10 @@ static PGconn *connect_database(const struct options *options)
     return PQconnectdb(options->pg_conninfo);
 }
 
-/* Once, before the threads start: two CREATE TABLE IF NOT EXISTS at the same time get in each other's way. */
+/*
+ * Once, before the threads start, and under a lock, because of other bots: two CREATE TABLE IF NOT EXISTS at the same
+ * time get in each other's way.
+ */
 int store_setup(const struct options *options, char *error, size_t max)
 {
     PGconn *connection = connect_database(options);
