@@ -1,0 +1,132 @@
+/* libpq_result: see libpq_result.h. */
+#include "instrument/libpq_result.h"
+
+#include <stdatomic.h>
+
+/* Two copies of libpq in one process are real (a wheel's and the system's); more are looked up again each time. */
+#define MAX_LIBRARIES 4u
+
+enum { SLOT_FREE, SLOT_FILLING, SLOT_READY };
+
+struct slot {
+    atomic_uint state; /* SLOT_…; the rest is written by who moved it to FILLING, read-only once READY */
+    const struct real_library *library;
+    struct libpq_calls calls;
+};
+
+static struct slot slots[MAX_LIBRARIES];
+
+static void load_calls(struct libpq_calls *ret_calls, const struct real_entry *entry)
+{
+#define LIBPQ_ACCESSOR(name) ret_calls->name = (__typeof__(&name))real_sibling(entry, #name);
+    LIBPQ_ACCESSORS(LIBPQ_ACCESSOR)
+#undef LIBPQ_ACCESSOR
+}
+
+const struct libpq_calls *libpq_calls_of(const struct real_entry *entry)
+{
+    static const struct libpq_calls none;
+    for (uint32_t i = 0; i < MAX_LIBRARIES; i++) {
+        struct slot *slot = &slots[i];
+        unsigned state = atomic_load_explicit(&slot->state, memory_order_acquire);
+        if (state == SLOT_READY && slot->library == entry->library)
+            return &slot->calls;
+        unsigned is_free = SLOT_FREE;
+        if (state == SLOT_FREE && atomic_compare_exchange_strong(&slot->state, &is_free, SLOT_FILLING)) {
+            slot->library = entry->library;
+            load_calls(&slot->calls, entry);
+            atomic_store_explicit(&slot->state, SLOT_READY, memory_order_release);
+            return &slot->calls;
+        }
+    }
+    return &none;
+}
+
+static bool has_text(const char *text)
+{
+    return text && *text;
+}
+
+void libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
+                               struct connection *connection)
+{
+    struct facts facts = connection_facts(connection);
+    const char *host = pq->PQhost ? pq->PQhost(conn) : NULL;
+    if (!has_text(host) && pq->PQhostaddr)
+        host = pq->PQhostaddr(conn);
+    if (has_text(host))
+        facts_text(&facts, WIRE_SERVER_ADDRESS, host);
+    const char *port = pq->PQport ? pq->PQport(conn) : NULL;
+    if (has_text(port))
+        facts_text(&facts, WIRE_SERVER_PORT, port);
+    if (pq->PQdb)
+        facts_text(&facts, WIRE_DB_NAMESPACE, pq->PQdb(conn));
+    if (pq->PQuser)
+        facts_text(&facts, WIRE_DB_USER, pq->PQuser(conn));
+}
+
+static bool is_connected(const struct libpq_calls *pq, const PGconn *conn)
+{
+    return !pq->PQstatus || pq->PQstatus(conn) == CONNECTION_OK;
+}
+
+static void copy_connection_error(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn)
+{
+    const char *message = pq->PQerrorMessage ? pq->PQerrorMessage(conn) : NULL;
+    if (has_text(message))
+        facts_text(facts, WIRE_ERROR_MESSAGE, message);
+}
+
+void libpq_end_connect(struct span *span, const struct libpq_calls *pq, const PGconn *conn)
+{
+    if (conn && is_connected(pq, conn)) {
+        span_end(span, WIRE_OK);
+        return;
+    }
+    facts_int(&span->facts, WIRE_ERROR_CODE, CONNECTION_BAD);
+    if (conn)
+        copy_connection_error(&span->facts, pq, conn);
+    span_end(span, WIRE_FAILED);
+}
+
+static bool is_failure(ExecStatusType status)
+{
+    return status == PGRES_BAD_RESPONSE || status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED;
+}
+
+/* WIRE_ERROR_CODE is the result's status, or CONNECTION_BAD (1, no failed result's status) without a connection. */
+static void copy_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn,
+                         const PGresult *result, ExecStatusType status)
+{
+    facts_int(facts, WIRE_ERROR_CODE, is_connected(pq, conn) ? (int64_t)status : CONNECTION_BAD);
+    const char *message = NULL;
+    if (result && pq->PQresultErrorField)
+        message = pq->PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (has_text(message))
+        facts_text(facts, WIRE_ERROR_MESSAGE, message);
+    else
+        copy_connection_error(facts, pq, conn);
+}
+
+void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn, PGresult *result)
+{
+    struct facts *facts = &span->facts;
+    if (!result) {
+        copy_failure(facts, pq, conn, NULL, PGRES_FATAL_ERROR);
+        span_end(span, WIRE_FAILED);
+        return;
+    }
+    ExecStatusType status = pq->PQresultStatus ? pq->PQresultStatus(result) : PGRES_COMMAND_OK;
+    if (status == PGRES_TUPLES_OK && pq->PQntuples) {
+        facts_int(facts, WIRE_DB_RETURNED_ROWS, pq->PQntuples(result));
+    } else if (status == PGRES_COMMAND_OK && pq->PQcmdTuples) {
+        const char *rows = pq->PQcmdTuples(result);
+        if (has_text(rows))
+            facts_text(facts, WIRE_DB_AFFECTED_ROWS, rows);
+    }
+    if (pq->PQresultErrorField)
+        facts_text(facts, WIRE_DB_RESPONSE_STATUS_CODE, pq->PQresultErrorField(result, PG_DIAG_SQLSTATE));
+    if (is_failure(status))
+        copy_failure(facts, pq, conn, result, status);
+    span_end(span, is_failure(status) ? WIRE_FAILED : WIRE_OK);
+}

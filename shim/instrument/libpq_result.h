@@ -1,0 +1,37 @@
+/*
+ * libpq_result: what libpq itself says of a connection or a result, through the accessors of the same library.
+ *
+ * Context: hot; libpq_calls_of() is cold at the first call of a library. No accessor used here allocates or blocks.
+ */
+#ifndef OTELSHIM_LIBPQ_RESULT_H
+#define OTELSHIM_LIBPQ_RESULT_H
+
+#include "instrument/instrument.h"
+#include <libpq-fe.h>
+
+/* Accessors that every libpq since 8.0 has, and PQhostaddr of 12. A pointer is NULL where the library has none. */
+#define LIBPQ_ACCESSORS(X)                                                                      \
+    X(PQdb)                                                                                     \
+    X(PQuser) X(PQhost) X(PQport) X(PQhostaddr) X(PQstatus) X(PQerrorMessage) X(PQresultStatus) \
+        X(PQresultErrorField) X(PQntuples) X(PQcmdTuples)
+
+struct libpq_calls {
+#define LIBPQ_ACCESSOR(name) __typeof__(&name) name;
+    LIBPQ_ACCESSORS(LIBPQ_ACCESSOR)
+#undef LIBPQ_ACCESSOR
+};
+
+/* The accessors of the library that `entry` was resolved to. Never NULL. */
+const struct libpq_calls *libpq_calls_of(const struct real_entry *entry);
+
+/* Server, port, database and role, raw, into the facts that all spans of the connection share. */
+void libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
+                               struct connection *connection);
+
+/* Ends the span of an attempt to connect. `conn` may be NULL: libpq had no memory. */
+void libpq_end_connect(struct span *span, const struct libpq_calls *pq, const PGconn *conn);
+
+/* Ends the span of a query by its result; NULL is a failure whose reason the connection has. */
+void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn, PGresult *result);
+
+#endif
