@@ -1,0 +1,66 @@
+/*
+ * http_client: HTTP requests without waiting: the only door to libcurl.
+ *
+ * Connections are kept alive and belong to the client; names are looked up in libcurl's own threads; a proxy comes from
+ * the environment as libcurl reads it. Redirects are not followed, "Expect: 100-continue" is never sent, an answer may
+ * be 4 MiB.
+ *
+ * Context: loop. Ownership: the request's body and strings stay the caller's; the body must live until `done` or
+ * http_call_cancel(), the strings only until http_post() returns. Errors: told to `done`, never fatal.
+ */
+#ifndef OTELSHIM_HTTP_CLIENT_H
+#define OTELSHIM_HTTP_CLIENT_H
+
+#include "base/loop.h"
+#include <stddef.h>
+
+#define HTTP_MAX_RESPONSE_BYTES (4u << 20)
+
+struct http_client;
+struct http_call;
+
+struct http_request {
+    const char *url;
+    const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
+    const void *body;
+    size_t body_bytes;
+    uint32_t timeout_ms; /* from now to the end of the answer; 0: no limit */
+    const char *user_agent;
+    const char *ca_file, *client_key, *client_certificate; /* PEM files; NULL: the system's, none */
+};
+
+enum http_outcome {
+    HTTP_ANSWERED,      /* `status` says how */
+    HTTP_NO_CONNECTION, /* name, connect, TLS, proxy */
+    HTTP_TIMEOUT,
+    HTTP_BROKEN,  /* connected, but no whole answer came */
+    HTTP_TOO_BIG, /* an answer above HTTP_MAX_RESPONSE_BYTES */
+    HTTP_REFUSED, /* libcurl would not try: URL, protocol, an unreadable certificate file */
+};
+
+struct http_result {
+    enum http_outcome outcome;
+    int curl_code;
+    int status;             /* 0: none came */
+    int64_t retry_after_ms; /* -1: the answer has no Retry-After */
+    const char *body;       /* NUL-terminated as well; valid until `done` returns */
+    size_t body_bytes;
+    const char *error; /* one line; "" when answered */
+};
+
+typedef void (*http_done_fn)(void *context, const struct http_result *result);
+
+struct http_client *http_client_create(struct loop *loop);
+/* Calls still under way are cancelled. NULL is fine. */
+void http_client_destroy(struct http_client *client);
+
+/* `done` is called exactly once, from a later turn of the loop, unless the call is cancelled before. */
+struct http_call *http_post(struct http_client *client, const struct http_request *request, http_done_fn done,
+                            void *context);
+/* NULL is fine. Not from within its own `done`. */
+void http_call_cancel(struct http_call *call);
+
+/* Of an absolute URL, its form that may be shown: without user, password, query and fragment. -EINVAL: not a URL. */
+int http_print_url(const char *url, char *ret_text, size_t max_bytes);
+
+#endif
