@@ -13,7 +13,7 @@ WERROR    ?=
 
 WARNINGS   = -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
              -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wimplicit-fallthrough
-COMPILE    = @mkdir -p $(@D) && $(CC) -std=gnu17 -MMD -MP $(WARNINGS) -DOTELSHIM_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
+COMPILE    = @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -MMD -MP $(WARNINGS) -DOTELSHIM_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 
 .DEFAULT_GOAL := all
 .PHONY: all deps demo test check check-loop soak bench format lint fuzz install uninstall clean help test-aarch64

@@ -13,8 +13,8 @@
 #define OTELSHIM_CONNECTION_H
 
 #include "facts.h"
-#include <wire.h>
 #include <stdint.h>
+#include <wire.h>
 
 #define CONNECTION_MAX 2048u
 #define CONNECTION_FACT_BYTES 1024u
@@ -31,7 +31,10 @@ struct connection {
     uint16_t instrumentation;
     uint16_t reserved;
     uint32_t fact_bytes;
-    uint64_t pipeline_head, pipeline_tail; /* operation.h: operations of this handle in order; 0 none */
+    uint64_t first_operation,
+        last_operation;    /* operation.c: open operations of this handle in order; 0 none */
+    uint32_t n_operations; /* how many */
+    uint32_t reserved_operations;
     struct interned interned;
     const void *library; /* real.h: the library this handle came from; NULL unknown */
     _Alignas(8) uint8_t facts[CONNECTION_FACT_BYTES];

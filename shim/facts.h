@@ -6,9 +6,9 @@
 #ifndef OTELSHIM_FACTS_H
 #define OTELSHIM_FACTS_H
 
-#include <wire.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <wire.h>
 
 enum wire_attribute {
 #define ATTRIBUTE(number, NAME, TYPE, when, name, meaning) WIRE_##NAME = (number),

@@ -16,8 +16,8 @@ struct operation; /* opaque: a slot */
  * Opens a client span on `connection` (not NULL) whose parent is taken now. It becomes the last of the
  * connection's operations. NULL: not recorded. `ret_facts` is where to append facts until the next call of ours.
  */
-struct operation *operation_open(uint16_t instrumentation, enum wire_operation kind, struct connection *connection,
-                                 struct facts *ret_facts);
+struct operation *operation_open(uint16_t instrumentation, enum wire_operation kind,
+                                 struct connection *connection, struct facts *ret_facts);
 
 /* The oldest operation of the connection that is still open, or NULL. */
 struct operation *operation_oldest(struct connection *connection);

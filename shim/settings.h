@@ -18,15 +18,20 @@ enum sampler_kind {
     SAMPLER_ALWAYS_OFF,
     SAMPLER_RATIO,
 };
-enum propagator { PROPAGATE_TRACECONTEXT = 1, PROPAGATE_BAGGAGE = 2, PROPAGATE_B3 = 4, PROPAGATE_B3MULTI = 8 };
+enum propagator {
+    PROPAGATE_TRACECONTEXT = 1,
+    PROPAGATE_BAGGAGE = 2,
+    PROPAGATE_B3 = 4,
+    PROPAGATE_B3MULTI = 8
+};
 
 struct shim_settings {
-    bool is_disabled;     /* OTEL_SDK_DISABLED, OTELSHIM=0 */
+    bool is_disabled;        /* OTEL_SDK_DISABLED, OTELSHIM=0 */
     bool sampler_has_parent; /* parentbased_…: TRACEPARENT's flag decides where there is one */
-    bool has_parent;      /* TRACEPARENT (or b3) was valid */
-    bool exporter_none;   /* OTELSHIM_EXPORTER=none */
+    bool has_parent;         /* TRACEPARENT (or b3) was valid */
+    bool exporter_none;      /* OTELSHIM_EXPORTER=none */
     enum sampler_kind sampler;
-    uint32_t propagators; /* enum propagator bits */
+    uint32_t propagators;     /* enum propagator bits */
     uint64_t ratio_threshold; /* of 2^56: sampled when the low 56 bits of the trace id are not below it */
     uint64_t trace_gap_ns;
     uint64_t buffer_bytes;
@@ -34,8 +39,9 @@ struct shim_settings {
     bool has_flush_timeout;
     uint32_t main_pid, systemd_pid; /* 0 unset */
     struct span_context parent;
-    const char *dir, *runtime_dir, *exporter, *allow, *deny, *tracestate, *baggage; /* NULL when unset or empty */
-    const char *text;     /* "NAME=value\0"… as it goes into the header area */
+    const char *dir, *runtime_dir, *exporter, *allow, *deny; /* NULL when unset or empty */
+    const char *tracestate_line, *baggage_line;              /* whole header lines; NULL: not sent */
+    const char *text; /* "NAME=value\0"… as it goes into the header area */
     uint32_t text_bytes;
 };
 

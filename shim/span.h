@@ -27,7 +27,7 @@ struct span {
 struct span_context {
     uint8_t trace_id[16];
     uint8_t span_id[8];
-    uint8_t flags; /* WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM */
+    uint8_t flags;         /* WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM */
     bool in_process_trace; /* the trace is the one of TRACEPARENT: its tracestate goes along */
 };
 
@@ -37,11 +37,11 @@ struct span_context {
  * `handle` is the library's handle, NULL where there is none yet (a connect); `connection` its entry or NULL.
  * The first begin of a process makes the file and starts the exporter.
  */
-bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation operation, const void *handle,
-                struct connection *connection);
+bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation operation,
+                const void *handle, struct connection *connection);
 
-/* For a handle that the call itself created: its shared facts are written with this span. Before span_end(). */
-void span_connection(struct span *span, struct connection *connection);
+/* For a handle that the call itself created (NULL: it failed): its facts become facts of this span too. */
+void span_connection(struct span *span, const struct connection *connection);
 
 /* Facts of a prepared statement, written once per chunk. Must come before any other fact. `mark` is the caller's, and
  * lives as long as the statement. */

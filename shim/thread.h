@@ -8,8 +8,8 @@
 #define OTELSHIM_THREAD_H
 
 #include "dropbox.h"
-#include <wire.h>
 #include <stdbool.h>
+#include <wire.h>
 
 /* What a thread writes open spans into. Level 0 is the thread's own; level 1 is used by a UNIX-signal handler that
  * interrupted the shim itself on level 0. */
@@ -25,15 +25,16 @@ struct thread_lease {
 struct thread {
     uint32_t generation; /* of the file everything below belongs to; another file: start over */
     uint32_t tid;        /* raw gettid() */
-    struct wire_thread_slot *slots[THREAD_LEVELS]; /* in the file, or in the private overflow pool; NULL none yet */
-    volatile uint32_t busy[THREAD_LEVELS];         /* the shim is changing this level's slot right now */
-    uint32_t slot_index;                           /* of slots[0] in the file; UINT32_MAX when in the overflow pool */
-    volatile uint32_t in_record;                   /* buffer: a reservation of `lease` is open */
+    struct wire_thread_slot
+        *slots[THREAD_LEVELS];             /* in the file, or in the private overflow pool; NULL none yet */
+    volatile uint32_t busy[THREAD_LEVELS]; /* the shim is changing this level's slot right now */
+    uint32_t slot_index;                   /* of slots[0] in the file; UINT32_MAX when in the overflow pool */
+    volatile uint32_t in_record;           /* buffer: a reservation of `lease` is open */
     struct thread_lease lease;
-    uint64_t random[4];     /* xoshiro256++ state; reseeded when the generation changes */
-    uint32_t open_operations; /* begun on this thread and not ended */
-    const void *last_handle;  /* of the last operation begun */
+    uint64_t random[4];      /* xoshiro256++ state; reseeded when the generation changes */
+    uint32_t operation_hint; /* operation.c: where to look for a free slot */
     uint64_t last_probe_ns;
+    uint64_t stack_top; /* span.c: top of this thread's own stack; 0 not looked up */
 };
 
 /*

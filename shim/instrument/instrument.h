@@ -10,9 +10,9 @@
 #include "operation.h"
 #include "real.h"
 #include "span.h"
-#include <wire.h>
 #include <errno.h>
 #include <stddef.h>
+#include <wire.h>
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -41,10 +41,10 @@ extern const struct instrumentation *const instrument_table[N_INSTRUMENTS];
 
 /* Declares the entry points of a file from a list: enum ENTRY_<name> and the table entry_points[]. */
 #define ENTRY_POINT_NUMBER(name) ENTRY_##name,
-#define ENTRY_POINT_ROW(name_) { .name = #name_ },
-#define DEFINE_ENTRY_POINTS(LIST)                                                                            \
-    enum { LIST(ENTRY_POINT_NUMBER) N_ENTRY_POINTS };                                                        \
-    static struct real_entry entry_points[] = { LIST(ENTRY_POINT_ROW) }
+#define ENTRY_POINT_ROW(name_) {.name = #name_},
+#define DEFINE_ENTRY_POINTS(LIST)                     \
+    enum { LIST(ENTRY_POINT_NUMBER) N_ENTRY_POINTS }; \
+    static struct real_entry entry_points[] = {LIST(ENTRY_POINT_ROW)}
 
 /* Who called us: decides between two flavours of a library, and whether the library called itself. */
 #define CALL_SITE const void *const call_site = __builtin_return_address(0)

@@ -267,8 +267,8 @@ struct wire_episode {
     uint64_t end_mono_ns; /* end of the last call */
     uint32_t calls;
     uint32_t errors;
-    uint32_t open_calls; /* operations begun and not ended: the episode is not over */
-    uint32_t reserved;
+    uint32_t open_calls; /* operations of the episode begun and not ended: it is not over (nor is it with depth > 0) */
+    uint32_t open_operations; /* begun on this thread and not ended, of this episode or not */
 };
 static_assert(sizeof(struct wire_episode) == 72, "aligned");
 
@@ -294,7 +294,7 @@ struct wire_operation_slot {
     uint32_t is_open;  /* the span is whole and not ended */
     uint32_t reserved;
     struct wire_open_span span;
-    uint8_t reserved_span[64];
+    uint64_t host_private[8]; /* the host's own links; the exporter does not look */
     uint8_t staged[WIRE_OPERATION_STAGING_BYTES];
 };
 static_assert(sizeof(struct wire_operation_slot) == WIRE_OPERATION_SLOT_BYTES, "1 KiB a slot");

@@ -1,0 +1,117 @@
+/* admission: see admission.h. */
+#include "admission.h"
+
+#include "settings.h"
+#include "sys.h"
+#include <elf.h>
+#include <limits.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+static bool glob_matches(const char *glob, size_t n, const char *text)
+{
+    while (n) {
+        if (*glob == '*') {
+            while (n && *glob == '*')
+                glob++, n--;
+            for (;; text++) {
+                if (glob_matches(glob, n, text))
+                    return true;
+                if (!*text)
+                    return false;
+            }
+        }
+        if (!*text || (*glob != '?' && *glob != *text))
+            return false;
+        glob++, n--, text++;
+    }
+    return !*text;
+}
+
+bool admission_matches(const char *list, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    while (*list) {
+        const char *end = strchr(list, ',');
+        size_t n = end ? (size_t)(end - list) : strlen(list);
+        while (n && (*list == ' ' || *list == '\t'))
+            list++, n--;
+        while (n && (list[n - 1] == ' ' || list[n - 1] == '\t'))
+            n--;
+        if (n && n < 256 && (glob_matches(list, n, name) || glob_matches(list, n, path)))
+            return true;
+        if (!end)
+            return false;
+        list = end + 1;
+    }
+    return false;
+}
+
+/* DT_SONAME of a loaded object, NULL without one. The dynamic section's addresses are relocated by glibc, not by musl. */
+static const char *soname_of(const struct dl_phdr_info *object)
+{
+    const ElfW(Dyn) *entry = NULL;
+    for (int i = 0; i < object->dlpi_phnum; i++)
+        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            entry = (const void *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+    uintptr_t strings = 0;
+    size_t at = 0;
+    for (; entry && entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_STRTAB)
+            strings = entry->d_un.d_ptr;
+        if (entry->d_tag == DT_SONAME)
+            at = entry->d_un.d_val;
+    }
+    if (!at || !strings)
+        return NULL;
+    return (const char *)(strings < object->dlpi_addr ? strings + object->dlpi_addr : strings) + at;
+}
+
+static bool is_ours(const struct dl_phdr_info *object)
+{
+    uintptr_t here = (uintptr_t)&is_ours;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        uintptr_t from = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
+        if (object->dlpi_phdr[i].p_type == PT_LOAD && here >= from &&
+            here - from < object->dlpi_phdr[i].p_memsz)
+            return true;
+    }
+    return false;
+}
+
+/* Objects come in load order: the first with our soname is the copy that acts. 1: it is us. 2: another one. */
+static int find_first_copy(struct dl_phdr_info *object, size_t bytes, void *context)
+{
+    (void)bytes;
+    (void)context;
+    /* the vdso is not relocated at all, and has no path */
+    const char *soname = object->dlpi_name && object->dlpi_name[0] == '/' ? soname_of(object) : NULL;
+    if (!soname || strcmp(soname, "libotelshim.so") != 0)
+        return 0;
+    return is_ours(object) ? 1 : 2;
+}
+
+static bool is_listed(const struct shim_settings *settings)
+{
+    char path[PATH_MAX];
+    if (!settings->allow && !settings->deny)
+        return true;
+    long bytes = sys_readlink("/proc/self/exe", path, sizeof(path) - 1);
+    const char *started_as = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+    if (bytes > 0)
+        path[bytes] = 0;
+    const char *program = bytes > 0 ? path : started_as ? started_as : "";
+    if (settings->deny && admission_matches(settings->deny, program))
+        return false;
+    return !settings->allow || admission_matches(settings->allow, program);
+}
+
+bool admission_is_granted(void)
+{
+    const struct shim_settings *settings = settings_get();
+    if (settings->is_disabled || getauxval(AT_SECURE) || !is_listed(settings))
+        return false;
+    return dl_iterate_phdr(find_first_copy, NULL) != 2;
+}

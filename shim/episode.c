@@ -1,0 +1,136 @@
+/*
+ * episode: see episode.h.
+ *
+ * The running episode lives in the thread's slot, so that the exporter can make the same root span with the same id
+ * when the thread never begins another one.
+ */
+#include "episode.h"
+
+#include "buffer.h"
+#include "ids.h"
+#include "sampler.h"
+#include "settings.h"
+#include <stdatomic.h>
+#include <string.h>
+
+#define MAX_CALLS 1000u
+#define MAX_NS (60ull * 1000000000u)
+
+static bool is_none(const struct wire_episode *episode)
+{
+    static const uint8_t none[16];
+    return !memcmp(episode->root.trace_id, none, sizeof(none));
+}
+
+/* The root span of the episode that is over, as a record. The exporter drops it where it made it itself. */
+static void commit_root(struct thread *thread, const struct wire_thread_slot *slot)
+{
+    struct buffer_reservation reservation;
+    if (!buffer_reserve(thread, sizeof(struct wire_root), &reservation))
+        return;
+    struct wire_root root = {
+        .record = {.bytes = sizeof(root), .kind = WIRE_RECORD_ROOT},
+        .facts = slot->episode.root,
+        .end_mono_ns = slot->episode.end_mono_ns,
+        .calls = slot->episode.calls,
+        .errors = slot->episode.errors,
+        .slot = thread->slot_index,
+    };
+    memcpy(root.thread_name, slot->thread_name, sizeof(root.thread_name));
+    memcpy(reservation.at, &root, sizeof(root));
+    buffer_commit(thread, &reservation, sizeof(root));
+}
+
+static uint8_t sample_root(const struct shim_settings *settings, const uint8_t trace_id[16])
+{
+    return WIRE_SPAN_RANDOM | (sampler_is_sampled(settings, trace_id) ? WIRE_SPAN_SAMPLED : 0);
+}
+
+static void begin_episode(struct thread *thread, struct wire_thread_slot *slot, uint64_t now_ns)
+{
+    struct wire_episode *episode = &slot->episode;
+    if (!is_none(episode))
+        commit_root(thread, slot);
+    uint32_t open_operations = episode->open_operations;
+    slot->sequence++;
+    atomic_signal_fence(memory_order_seq_cst);
+    memset(episode, 0, sizeof(*episode));
+    ids_make_trace_id(thread->random, episode->root.trace_id);
+    ids_make_span_id(thread->random, episode->root.span_id);
+    episode->root.start_mono_ns = episode->end_mono_ns = now_ns;
+    episode->root.tid = thread->tid;
+    episode->root.flags = sample_root(settings_get(), episode->root.trace_id);
+    episode->open_operations = open_operations;
+    atomic_signal_fence(memory_order_seq_cst);
+    slot->sequence++;
+}
+
+static void inherit(struct wire_span_facts *facts, const struct wire_span_facts *parent, uint8_t more_flags)
+{
+    memcpy(facts->trace_id, parent->trace_id, sizeof(facts->trace_id));
+    memcpy(facts->parent_span_id, parent->span_id, sizeof(facts->parent_span_id));
+    facts->flags =
+        (parent->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)) | WIRE_SPAN_HAS_PARENT | more_flags;
+}
+
+static void join_process_trace(const struct shim_settings *settings, struct wire_span_facts *facts)
+{
+    const struct span_context *parent = &settings->parent;
+    memcpy(facts->trace_id, parent->trace_id, sizeof(facts->trace_id));
+    memcpy(facts->parent_span_id, parent->span_id, sizeof(facts->parent_span_id));
+    bool sampled = settings->sampler_has_parent ? (parent->flags & WIRE_SPAN_SAMPLED) != 0
+                                                : sampler_is_sampled(settings, facts->trace_id);
+    facts->flags = (parent->flags & WIRE_SPAN_RANDOM) | (sampled ? WIRE_SPAN_SAMPLED : 0) |
+                   WIRE_SPAN_HAS_PARENT | WIRE_SPAN_REMOTE_PARENT;
+}
+
+/* May the running episode take one more call? Its last one ended, or is open, not longer ago than the gap. */
+static bool is_running(const struct wire_episode *episode, uint64_t gap_ns, uint64_t now_ns)
+{
+    return !is_none(episode) && episode->calls < MAX_CALLS &&
+           now_ns - episode->root.start_mono_ns <= MAX_NS &&
+           (episode->open_calls || now_ns - episode->end_mono_ns <= gap_ns);
+}
+
+void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_own_operations,
+                  uint64_t now_ns, struct wire_span_facts *facts)
+{
+    const struct shim_settings *settings = settings_get();
+    memset(facts, 0, sizeof(*facts));
+    facts->start_mono_ns = now_ns;
+    facts->tid = thread->tid;
+    if (slot->depth) {
+        inherit(facts, &slot->open[slot->depth - 1].facts, 0);
+        return;
+    }
+    if (settings->has_parent) {
+        join_process_trace(settings, facts);
+        return;
+    }
+    struct wire_episode *episode = &slot->episode;
+    bool is_apart = slot != thread->slots[0] || thread->slot_index == UINT32_MAX ||
+                    episode->open_operations > n_own_operations;
+    if (!settings->trace_gap_ns || is_apart) {
+        ids_make_trace_id(thread->random, facts->trace_id);
+        facts->flags = sample_root(settings, facts->trace_id);
+        return;
+    }
+    if (!is_running(episode, settings->trace_gap_ns, now_ns))
+        begin_episode(thread, slot, now_ns);
+    episode->calls++;
+    inherit(facts, &episode->root, 0);
+}
+
+void episode_leave(struct wire_thread_slot *slot, const struct wire_span_facts *facts, uint64_t now_ns,
+                   bool failed)
+{
+    struct wire_episode *episode = &slot->episode;
+    if (memcmp(facts->parent_span_id, episode->root.span_id, sizeof(facts->parent_span_id)) != 0)
+        return; /* of no episode, or of one that is over */
+    slot->sequence++;
+    atomic_signal_fence(memory_order_seq_cst);
+    episode->end_mono_ns = now_ns;
+    episode->errors += failed ? 1 : 0;
+    atomic_signal_fence(memory_order_seq_cst);
+    slot->sequence++;
+}

@@ -1,0 +1,25 @@
+/*
+ * episode: traces without code: calls of one thread that follow each other share a trace under a root span
+ * (DESIGN "Traces without code: episodes").
+ *
+ * Context: hot, async-signal-safe. Threads: works on the calling thread's own slot, but for episode_leave().
+ */
+#ifndef OTELSHIM_EPISODE_H
+#define OTELSHIM_EPISODE_H
+
+#include "thread.h"
+
+/*
+ * Trace, parent and sampling decision of a call that begins now: child of the thread's open span, else of the process's
+ * TRACEPARENT, else member of the running episode (a new one where the gap passed), else a trace of its own. Fills
+ * everything of `facts` but span_id, instrumentation and operation. `n_own_operations`: open operations of the same
+ * handle. May write one record: the root of the episode that is over.
+ */
+void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_own_operations,
+                  uint64_t now_ns, struct wire_span_facts *facts);
+
+/* A call that joined has ended. `slot` may be another thread's, for operations. */
+void episode_leave(struct wire_thread_slot *slot, const struct wire_span_facts *facts, uint64_t now_ns,
+                   bool failed);
+
+#endif

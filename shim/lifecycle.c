@@ -1,0 +1,115 @@
+/*
+ * lifecycle: see lifecycle.h.
+ *
+ * The constructor does almost nothing: it scans the environment, and in a watched process makes the file. All else
+ * waits for the first span, because most processes that load us never make one (a shell script's 66 helpers).
+ */
+#include "lifecycle.h"
+
+#include "admission.h"
+#include "dropbox.h"
+#include "instrument/instrument.h"
+#include "process.h"
+#include "settings.h"
+#include "sys.h"
+#include <stdatomic.h>
+#include <string.h>
+
+enum state { UNDECIDED, ACTIVE, INERT };
+
+/* Written at the first question, and by the exit hook. */
+static atomic_uint state;
+
+#define PID_1_FLUSH_TIMEOUT_MS 2000u
+
+/* The instrumentation rows and their entry points, so that the exporter and doctor need not know the libraries. */
+static void describe_instrumentations(uint8_t *area)
+{
+    struct wire_header *header = (struct wire_header *)(void *)area;
+    struct wire_instrumentation *rows =
+        (struct wire_instrumentation *)(void *)(area + WIRE_INSTRUMENTATIONS_OFFSET);
+    uint32_t at = header->entry_points_offset, used = 0;
+    for (unsigned i = 0; i < N_INSTRUMENTS; i++) {
+        const struct instrumentation *from = instrument_table[i];
+        rows[i].family = from->family;
+        memcpy(rows[i].name, from->name, strnlen(from->name, sizeof(rows[i].name) - 1));
+        if (from->system)
+            memcpy(rows[i].system, from->system, strnlen(from->system, sizeof(rows[i].system) - 1));
+        for (uint32_t entry = 0; entry < from->n_entry_points; entry++) {
+            const char *name = from->entry_points[entry].name;
+            size_t bytes = strlen(name) + 1;
+            if (!at || at + used + 2 + bytes > WIRE_HEADER_BYTES)
+                break;
+            area[at + used] = (uint8_t)('0' + i);
+            area[at + used + 1] = '\t';
+            memcpy(area + at + used + 2, name, bytes);
+            used += (uint32_t)(2 + bytes);
+        }
+    }
+    header->instrumentations_offset = WIRE_INSTRUMENTATIONS_OFFSET;
+    header->n_instrumentations = N_INSTRUMENTS;
+    header->entry_points_bytes = used;
+}
+static_assert(N_INSTRUMENTS <= WIRE_MAX_INSTRUMENTATIONS, "rows fit the header area");
+
+static bool decide(void)
+{
+    unsigned undecided = UNDECIDED;
+    dropbox_on_make(describe_instrumentations);
+    unsigned decision = admission_is_granted() ? ACTIVE : INERT;
+    atomic_compare_exchange_strong(&state, &undecided, decision);
+    return atomic_load(&state) == ACTIVE;
+}
+
+bool lifecycle_is_active(void)
+{
+    unsigned now = atomic_load_explicit(&state, memory_order_relaxed);
+    return now == UNDECIDED ? decide() : now == ACTIVE;
+}
+
+/* Somebody deliberately watches this process: its death is to be noticed even if it never makes a call. */
+static bool is_watched(const struct shim_settings *settings)
+{
+    uint32_t pid = (uint32_t)sys_getpid();
+    return settings->main_pid == pid || settings->systemd_pid == pid || pid == 1;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    const struct shim_settings *settings = settings_get();
+    process_start();
+    if (!settings->is_disabled && is_watched(settings) && lifecycle_is_active())
+        dropbox_open();
+}
+
+static uint32_t flush_timeout_ms(void)
+{
+    const struct shim_settings *settings = settings_get();
+    if (settings->has_flush_timeout)
+        return settings->flush_timeout_ms;
+    return sys_getpid() == 1 ? PID_1_FLUSH_TIMEOUT_MS : 0;
+}
+
+__attribute__((destructor)) static void stop(void)
+{
+    lifecycle_before_exit();
+}
+
+void lifecycle_before_exit(void)
+{
+    if (atomic_load(&state) == ACTIVE && dropbox_file())
+        dropbox_close(flush_timeout_ms());
+    atomic_store(&state, INERT);
+}
+
+void lifecycle_before_exec(void)
+{
+    if (atomic_load(&state) == ACTIVE && dropbox_file())
+        dropbox_before_exec();
+}
+
+void lifecycle_exec_failed(void)
+{
+    if (atomic_load(&state) == ACTIVE && dropbox_file())
+        dropbox_exec_failed();
+}

@@ -1,0 +1,268 @@
+/*
+ * operation: see operation.h.
+ *
+ * A slot is named by generation << 32 | number: after a fork the child sees that the operations in its connections'
+ * queues belong to the parent's file, and leaves them alone. Numbers from 1: slots of the file, then the private pool.
+ */
+#include "operation.h"
+
+#include "clock.h"
+#include "episode.h"
+#include "ids.h"
+#include "lifecycle.h"
+#include "record.h"
+#include "sys.h"
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define OVERFLOW_SLOTS 4096u
+
+/* The host's own words in a slot. */
+struct links {
+    uint64_t next;        /* name of the connection's next operation; 0 none */
+    uint64_t thread_slot; /* address of the slot of the thread that opened it */
+    uint64_t claims;      /* its claims then: another number means the slot has another owner now */
+    uint64_t statement;
+};
+
+struct operation {
+    struct wire_operation_slot slot;
+};
+
+static struct {
+    _Atomic(struct operation *) overflow; /* private pool, made when the file's slots are not enough */
+    atomic_uint
+        populated[WIRE_OPERATION_SLOTS]; /* generation of the file in which the slot's page is there */
+} pool;
+
+static struct links *links_of(struct operation *operation)
+{
+    return (struct links *)operation->slot.host_private;
+}
+
+static struct operation *get_overflow(void)
+{
+    struct operation *overflow = atomic_load_explicit(&pool.overflow, memory_order_acquire);
+    if (overflow)
+        return overflow;
+    void *made = sys_mmap(NULL, OVERFLOW_SLOTS * sizeof(struct operation), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    if (!made)
+        return NULL;
+    struct operation *mine = made, *none = NULL;
+    if (atomic_compare_exchange_strong(&pool.overflow, &none, mine))
+        return mine;
+    sys_munmap(mine, OVERFLOW_SLOTS * sizeof(struct operation));
+    return none;
+}
+
+static struct operation *slot_of(const struct dropbox *box, uint32_t number)
+{
+    if (number <= box->n_operation_slots)
+        return (struct operation *)&box->operation_slots[number - 1];
+    return &atomic_load_explicit(&pool.overflow, memory_order_acquire)[number - 1 - box->n_operation_slots];
+}
+
+/* The operation of a name, NULL when the name is 0 or of another file. */
+static struct operation *find(const struct dropbox *box, uint64_t name)
+{
+    return name && box && name >> 32 == box->generation ? slot_of(box, (uint32_t)name) : NULL;
+}
+
+static bool try_claim(struct operation *operation, uint32_t tid)
+{
+    uint32_t is_free = 0;
+    _Atomic uint32_t *owner = (_Atomic uint32_t *)&operation->slot.owner;
+    return !atomic_load_explicit(owner, memory_order_relaxed) &&
+           atomic_compare_exchange_strong(owner, &is_free, tid);
+}
+
+static bool is_populated(const struct dropbox *box, uint32_t number)
+{
+    if (number > box->n_operation_slots ||
+        atomic_load_explicit(&pool.populated[number - 1], memory_order_relaxed) == box->generation)
+        return true;
+    if (!dropbox_populate(&box->operation_slots[number - 1], sizeof(struct wire_operation_slot))) {
+        dropbox_count(DROP_NO_MEMORY);
+        return false;
+    }
+    atomic_store_explicit(&pool.populated[number - 1], box->generation, memory_order_relaxed);
+    return true;
+}
+
+/* A free slot, searched from where the last one was found: a pipeline takes them in turn. */
+static uint32_t claim(const struct dropbox *box, struct thread *thread)
+{
+    uint32_t in_file = box->n_operation_slots;
+    for (uint32_t i = 0; i < in_file; i++) {
+        uint32_t number = (thread->operation_hint + i) % in_file + 1;
+        if (is_populated(box, number) && try_claim(slot_of(box, number), thread->tid)) {
+            thread->operation_hint = number % in_file;
+            return number;
+        }
+    }
+    struct operation *overflow = get_overflow();
+    for (uint32_t i = 0; overflow && i < OVERFLOW_SLOTS; i++)
+        if (try_claim(&overflow[i], thread->tid))
+            return in_file + i + 1;
+    return 0;
+}
+
+static void enqueue(const struct dropbox *box, struct connection *connection, struct operation *operation,
+                    uint64_t name)
+{
+    links_of(operation)->next = 0;
+    struct operation *last = find(box, connection->last_operation);
+    if (last && connection->n_operations) {
+        links_of(last)->next = name;
+    } else {
+        connection->first_operation = name;
+        connection->n_operations = 0;
+    }
+    connection->last_operation = name;
+    connection->n_operations++;
+}
+
+static void dequeue(const struct dropbox *box, struct connection *connection, struct operation *operation)
+{
+    struct operation *at = find(box, connection->first_operation), *before = NULL;
+    uint64_t name = connection->first_operation, name_before = 0;
+    for (; at && at != operation; at = find(box, name)) {
+        before = at;
+        name_before = name;
+        name = links_of(at)->next;
+    }
+    if (!at)
+        return;
+    if (before)
+        links_of(before)->next = links_of(at)->next;
+    else
+        connection->first_operation = links_of(at)->next;
+    if (connection->last_operation == name)
+        connection->last_operation = name_before;
+    connection->n_operations--;
+}
+
+static struct thread *admit(const struct dropbox **ret_box)
+{
+    if (!lifecycle_is_active() || (!dropbox_file() && !dropbox_open()))
+        return NULL;
+    struct thread *thread = thread_get();
+    *ret_box = dropbox_file();
+    return thread && *ret_box ? thread : NULL;
+}
+
+static void fill(struct operation *operation, struct thread *thread, struct connection *connection)
+{
+    struct wire_thread_slot *slot = thread->slots[0];
+    struct wire_open_span *open = &operation->slot.span;
+    memset(open, 0, sizeof(*open));
+    episode_join(thread, slot, connection->n_operations, clock_mono_ns(), &open->facts);
+    ids_make_span_id(thread->random, open->facts.span_id);
+    open->handle = (uint64_t)(uintptr_t)connection->handle;
+    links_of(operation)->thread_slot = (uint64_t)(uintptr_t)slot;
+    links_of(operation)->claims = slot->claims;
+    atomic_fetch_add_explicit((_Atomic uint32_t *)&slot->episode.open_operations, 1, memory_order_relaxed);
+    if (!memcmp(open->facts.parent_span_id, slot->episode.root.span_id, sizeof(open->facts.parent_span_id)))
+        atomic_fetch_add_explicit((_Atomic uint32_t *)&slot->episode.open_calls, 1, memory_order_relaxed);
+    record_stage_shared(open, operation->slot.staged, WIRE_OPERATION_STAGING_BYTES, &connection->interned,
+                        connection->facts, connection->fact_bytes);
+}
+
+struct operation *operation_open(uint16_t instrumentation, enum wire_operation kind,
+                                 struct connection *connection, struct facts *ret_facts)
+{
+    const struct dropbox *box;
+    struct thread *thread = connection ? admit(&box) : NULL;
+    if (!thread)
+        return NULL;
+    if (thread->busy[0]) { /* a handler that interrupted the shim: its thread's episode is being changed */
+        dropbox_count(DROP_NESTED);
+        return NULL;
+    }
+    thread->busy[0]++;
+    atomic_signal_fence(memory_order_seq_cst);
+    uint32_t number = claim(box, thread);
+    struct operation *operation = number ? slot_of(box, number) : NULL;
+    if (operation) {
+        fill(operation, thread, connection);
+        operation->slot.span.facts.instrumentation = instrumentation;
+        operation->slot.span.facts.operation = (uint8_t)kind;
+        enqueue(box, connection, operation, (uint64_t)box->generation << 32 | number);
+        atomic_store_explicit((_Atomic uint32_t *)&operation->slot.is_open, 1, memory_order_release);
+        *ret_facts = operation_facts(operation);
+    } else {
+        dropbox_count(DROP_NO_OPERATION);
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+    thread->busy[0]--;
+    return operation;
+}
+
+struct facts operation_facts(struct operation *operation)
+{
+    return (struct facts){
+        .base = operation->slot.staged,
+        .bytes = &operation->slot.span.bytes,
+        .max_bytes = WIRE_OPERATION_STAGING_BYTES,
+        .always_only = !(operation->slot.span.facts.flags & WIRE_SPAN_SAMPLED),
+        .cut = &operation->slot.span.cut,
+    };
+}
+
+struct operation *operation_oldest(struct connection *connection)
+{
+    return connection && connection->n_operations ? find(dropbox_file(), connection->first_operation) : NULL;
+}
+
+/* The thread that opened it may be another one, and may be gone. */
+static void leave_episode(struct operation *operation, uint64_t now_ns, enum wire_outcome outcome)
+{
+    struct wire_thread_slot *slot = (struct wire_thread_slot *)(uintptr_t)links_of(operation)->thread_slot;
+    const struct wire_span_facts *facts = &operation->slot.span.facts;
+    if (slot->claims != links_of(operation)->claims)
+        return;
+    atomic_fetch_sub_explicit((_Atomic uint32_t *)&slot->episode.open_operations, 1, memory_order_relaxed);
+    if (!memcmp(facts->parent_span_id, slot->episode.root.span_id, sizeof(facts->parent_span_id)))
+        atomic_fetch_sub_explicit((_Atomic uint32_t *)&slot->episode.open_calls, 1, memory_order_relaxed);
+    episode_leave(slot, facts, now_ns, outcome == WIRE_FAILED);
+}
+
+static void release(struct operation *operation)
+{
+    atomic_store_explicit((_Atomic uint32_t *)&operation->slot.is_open, 0, memory_order_release);
+    atomic_store_explicit((_Atomic uint32_t *)&operation->slot.owner, 0, memory_order_release);
+}
+
+void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome)
+{
+    const struct dropbox *box = dropbox_file();
+    struct thread *thread = operation && box ? thread_get() : NULL;
+    if (!thread)
+        return;
+    uint64_t now_ns = clock_mono_ns();
+    struct interned *const marks[2] = {&connection->interned, NULL};
+    thread->busy[0]++;
+    atomic_signal_fence(memory_order_seq_cst);
+    if (operation->slot.span.cut)
+        dropbox_count(DROP_FACTS_CUT);
+    record_commit(thread, &operation->slot.span, operation->slot.staged, marks, outcome, now_ns);
+    leave_episode(operation, now_ns, outcome);
+    dequeue(box, connection, operation);
+    release(operation);
+    atomic_signal_fence(memory_order_seq_cst);
+    thread->busy[0]--;
+    dropbox_ring(outcome == WIRE_FAILED, now_ns);
+}
+
+void operation_close_all(struct connection *connection, enum wire_outcome outcome)
+{
+    struct operation *operation;
+    while ((operation = operation_oldest(connection)))
+        operation_close(connection, operation, outcome);
+    if (connection) {
+        connection->first_operation = connection->last_operation = 0;
+        connection->n_operations = 0;
+    }
+}

@@ -1,0 +1,304 @@
+/*
+ * process: exec*, posix_spawn and the exits that run no destructors, interposed.
+ *
+ *   exec, spawn   hand TRACEPARENT on where the calling thread has an open span (DESIGN 4), in a copy of the
+ *                 environment; otherwise the environment passes exactly as the program gave it
+ *   _exit         marks a clean exit and waits for delivery where that is asked for
+ *   traps         a vfork child runs on its parent's memory: it must not mark the parent's file; the call must stay
+ *                 async-signal-safe (children of fork call exec): no malloc, everything on the stack
+ *   not here      fork: the MADV_WIPEONFORK word tells; vfork cannot be wrapped in C, and need not be
+ */
+#include "process.h"
+
+#include "dropbox.h"
+#include "instrument/instrument.h"
+#include "lifecycle.h"
+#include "propagate.h"
+#include "settings.h"
+#include "sys.h"
+#include "thread.h"
+#include <spawn.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ENTRY_POINTS(X) X(execve) X(execvpe) X(fexecve) X(posix_spawn) X(posix_spawnp)
+#define MAX_ENVIRONMENT 4096u /* entries; a larger environment is handed on as it is */
+
+extern char **environ;
+
+enum { ENTRY_POINTS(ENTRY_POINT_NUMBER) N_ENTRY_POINTS };
+
+/* Real functions of libc; each found once. */
+static void *real_functions[N_ENTRY_POINTS];
+
+/* Nearly always found by process_start(); a program that calls exec from a constructor comes earlier. */
+static void *find_real(unsigned entry, const char *name)
+{
+    void *found = __atomic_load_n(&real_functions[entry], __ATOMIC_ACQUIRE);
+    if (!found) {
+        found = real_libc(name, NULL);
+        __atomic_store_n(&real_functions[entry], found, __ATOMIC_RELEASE);
+    }
+    return found;
+}
+#define REAL_LIBC(name) ((__typeof__(&name))find_real(ENTRY_##name, #name))
+
+void process_start(void)
+{
+#define FIND(name) (void)find_real(ENTRY_##name, #name);
+    ENTRY_POINTS(FIND)
+#undef FIND
+}
+
+/* The process the mapped file belongs to, not its vfork or fork child. */
+static bool is_own_process(void)
+{
+    const struct dropbox *box = dropbox_file();
+    return box && box->header->pid == (uint32_t)sys_getpid();
+}
+
+/* "TRACEPARENT=…" of this thread's open span. False: there is none. */
+static bool print_parent(char line[80])
+{
+    const struct thread *thread = thread_peek();
+    const struct dropbox *box = lifecycle_is_active() ? dropbox_file() : NULL;
+    if (!box || thread->generation != box->generation || !thread->slots[0] || !thread->slots[0]->depth ||
+        !(settings_get()->propagators & PROPAGATE_TRACECONTEXT))
+        return false;
+    const struct wire_span_facts *facts = &thread->slots[0]->open[thread->slots[0]->depth - 1].facts;
+    struct span_context context = {.flags = facts->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)};
+    memcpy(context.trace_id, facts->trace_id, sizeof(context.trace_id));
+    memcpy(context.span_id, facts->span_id, sizeof(context.span_id));
+    memcpy(line, "TRACEPARENT=", 12);
+    propagate_print_traceparent(&context, line + 12);
+    return true;
+}
+
+static size_t count_entries(char *const environment[])
+{
+    size_t n = 0;
+    while (environment && environment[n])
+        n++;
+    return n;
+}
+
+/* `environment` with our line in the place of, or behind, the program's own; `copy` has room for n + 2 entries. */
+static void copy_environment(char **copy, char *const environment[], size_t n, char *line)
+{
+    bool replaced = false;
+    for (size_t i = 0; i < n; i++) {
+        bool is_ours = !strncmp(environment[i], "TRACEPARENT=", 12);
+        copy[i] = is_ours ? line : environment[i];
+        replaced |= is_ours;
+    }
+    copy[n] = replaced ? NULL : line;
+    copy[n + 1] = NULL;
+}
+
+/* Runs `call` with the environment that the child shall have. The copy lives on the stack of this call. */
+typedef int call_fn(void *arguments, char *const environment[]);
+
+__attribute__((noinline)) static int call_with_copy(call_fn *call, void *arguments, char *const environment[],
+                                                    size_t n, char *line)
+{
+    char **copy = __builtin_alloca((n + 2) * sizeof(*copy));
+    copy_environment(copy, environment, n, line);
+    return call(arguments, copy);
+}
+
+static int call_with_parent(call_fn *call, void *arguments, char *const environment[])
+{
+    char line[80];
+    size_t n = count_entries(environment);
+    if (!environment || n > MAX_ENVIRONMENT || !print_parent(line))
+        return call(arguments, environment);
+    return call_with_copy(call, arguments, environment, n, line);
+}
+
+/* exec replaces this image: the header says so while it is tried. */
+static int call_exec(call_fn *call, void *arguments, char *const environment[])
+{
+    bool is_own = is_own_process();
+    if (is_own)
+        lifecycle_before_exec();
+    int result = call_with_parent(call, arguments, environment);
+    if (is_own) {
+        int error = errno;
+        lifecycle_exec_failed();
+        errno = error;
+    }
+    return result;
+}
+
+struct exec_call {
+    const char *path;
+    char *const *arguments;
+    int fd;
+};
+
+static int real_execve(void *arguments, char *const environment[])
+{
+    const struct exec_call *exec = arguments;
+    return REAL_LIBC(execve)(exec->path, exec->arguments, environment);
+}
+
+static int real_execvpe(void *arguments, char *const environment[])
+{
+    const struct exec_call *exec = arguments;
+    return REAL_LIBC(execvpe)(exec->path, exec->arguments, environment);
+}
+
+static int real_fexecve(void *arguments, char *const environment[])
+{
+    const struct exec_call *exec = arguments;
+    return REAL_LIBC(fexecve)(exec->fd, exec->arguments, environment);
+}
+
+EXPORTED int execve(const char *path, char *const argv[], char *const envp[])
+{
+    struct exec_call exec = {.path = path, .arguments = argv};
+    return call_exec(real_execve, &exec, envp);
+}
+
+EXPORTED int execv(const char *path, char *const argv[])
+{
+    struct exec_call exec = {.path = path, .arguments = argv};
+    return call_exec(real_execve, &exec, environ);
+}
+
+EXPORTED int execvp(const char *file, char *const argv[])
+{
+    struct exec_call exec = {.path = file, .arguments = argv};
+    return call_exec(real_execvpe, &exec, environ);
+}
+
+EXPORTED int execvpe(const char *file, char *const argv[], char *const envp[])
+{
+    struct exec_call exec = {.path = file, .arguments = argv};
+    return call_exec(real_execvpe, &exec, envp);
+}
+
+EXPORTED int fexecve(int fd, char *const argv[], char *const envp[])
+{
+    struct exec_call exec = {.fd = fd, .arguments = argv};
+    return call_exec(real_fexecve, &exec, envp);
+}
+
+/*
+ * The variadic forms: libc's own do not come back through the PLT. Counts the arguments, NULL included, and copies them
+ * to the stack.
+ */
+static size_t count_arguments(va_list list)
+{
+    size_t n = 1;
+    while (va_arg(list, const char *))
+        n++;
+    return n + 1;
+}
+
+static void copy_arguments(const char **argv, const char *first, size_t n, va_list list)
+{
+    argv[0] = first;
+    for (size_t i = 1; i < n; i++)
+        argv[i] = va_arg(list, const char *);
+}
+
+typedef int exec_fn(const char *path, const char **argv, char *const envp[]);
+
+static int exec_path(const char *path, const char **argv, char *const envp[])
+{
+    return execve(path, (char *const *)(uintptr_t)argv, envp);
+}
+
+static int exec_file(const char *file, const char **argv, char *const envp[])
+{
+    return execvpe(file, (char *const *)(uintptr_t)argv, envp);
+}
+
+/* `with_environment`: it stands behind the NULL (execle). */
+__attribute__((noinline)) static int exec_list(exec_fn *exec, const char *path, const char *first,
+                                               va_list list, bool with_environment)
+{
+    va_list again;
+    va_copy(again, list);
+    size_t n = count_arguments(again);
+    va_end(again);
+    const char **argv = __builtin_alloca(n * sizeof(*argv));
+    va_copy(again, list);
+    copy_arguments(argv, first, n, again);
+    char *const *environment = with_environment ? va_arg(again, char *const *) : environ;
+    va_end(again);
+    return exec(path, argv, environment);
+}
+
+EXPORTED int execl(const char *path, const char *first, ...)
+{
+    va_list list;
+    va_start(list, first);
+    int result = exec_list(exec_path, path, first, list, false);
+    va_end(list);
+    return result;
+}
+
+EXPORTED int execlp(const char *file, const char *first, ...)
+{
+    va_list list;
+    va_start(list, first);
+    int result = exec_list(exec_file, file, first, list, false);
+    va_end(list);
+    return result;
+}
+
+EXPORTED int execle(const char *path, const char *first, ...)
+{
+    va_list list;
+    va_start(list, first);
+    int result = exec_list(exec_path, path, first, list, true);
+    va_end(list);
+    return result;
+}
+
+/* posix_spawn and posix_spawnp differ only in how the file is found. */
+struct spawn_call {
+    __typeof__(&posix_spawn) spawn;
+    pid_t *pid;
+    const char *path;
+    const posix_spawn_file_actions_t *actions;
+    const posix_spawnattr_t *attributes;
+    char *const *arguments;
+};
+
+static int real_spawn(void *arguments, char *const environment[])
+{
+    const struct spawn_call *spawn = arguments;
+    return spawn->spawn(spawn->pid, spawn->path, spawn->actions, spawn->attributes, spawn->arguments,
+                        environment);
+}
+
+EXPORTED int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                         const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    struct spawn_call spawn = {REAL_LIBC(posix_spawn), pid, path, actions, attributes, argv};
+    return call_with_parent(real_spawn, &spawn, envp);
+}
+
+EXPORTED int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                          const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    struct spawn_call spawn = {REAL_LIBC(posix_spawnp), pid, file, actions, attributes, argv};
+    return call_with_parent(real_spawn, &spawn, envp);
+}
+
+EXPORTED void _exit(int status)
+{
+    if (is_own_process())
+        lifecycle_before_exit();
+    for (;;)
+        sys_call3(__NR_exit_group, status, 0, 0);
+}
+
+EXPORTED void _Exit(int status)
+{
+    _exit(status);
+}

@@ -1,0 +1,151 @@
+/* propagate: see propagate.h. */
+#include "propagate.h"
+
+#include "settings.h"
+#include "text.h"
+#include <string.h>
+
+#define TRACEPARENT_BYTES 55u
+
+static uint8_t w3c_flags(const struct span_context *context)
+{
+    return context->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM);
+}
+
+void propagate_print_traceparent(const struct span_context *context, char text[56])
+{
+    uint8_t flags = w3c_flags(context);
+    text[0] = text[1] = '0';
+    text[2] = text[35] = text[52] = '-';
+    text_print_hex(text + 3, context->trace_id, 16);
+    text_print_hex(text + 36, context->span_id, 8);
+    text_print_hex(text + 53, &flags, 1);
+    text[TRACEPARENT_BYTES] = 0;
+}
+
+static void print_b3(const struct span_context *context, char *line)
+{
+    size_t at = text_append(line, 0, PROPAGATE_LINE_BYTES, "b3: ");
+    text_print_hex(line + at, context->trace_id, 16);
+    line[at + 32] = '-';
+    text_print_hex(line + at + 33, context->span_id, 8);
+    line[at + 49] = '-';
+    line[at + 50] = context->flags & WIRE_SPAN_SAMPLED ? '1' : '0';
+    line[at + 51] = 0;
+}
+
+static uint32_t print_b3_multi(const struct span_context *context, struct propagate_header *headers)
+{
+    size_t at = text_append(headers[0].own, 0, PROPAGATE_LINE_BYTES, "X-B3-TraceId: ");
+    text_print_hex(headers[0].own + at, context->trace_id, 16);
+    headers[0].own[at + 32] = 0;
+    at = text_append(headers[1].own, 0, PROPAGATE_LINE_BYTES, "X-B3-SpanId: ");
+    text_print_hex(headers[1].own + at, context->span_id, 8);
+    headers[1].own[at + 16] = 0;
+    headers[0].line = headers[0].own;
+    headers[1].line = headers[1].own;
+    headers[2].line = context->flags & WIRE_SPAN_SAMPLED ? "X-B3-Sampled: 1" : "X-B3-Sampled: 0";
+    return 3;
+}
+
+uint32_t propagate_headers(const struct span_context *context, struct propagate_header *headers)
+{
+    const struct shim_settings *settings = settings_get();
+    uint32_t n = 0;
+    if (settings->propagators & PROPAGATE_TRACECONTEXT) {
+        size_t at = text_append(headers[n].own, 0, PROPAGATE_LINE_BYTES, "traceparent: ");
+        propagate_print_traceparent(context, headers[n].own + at);
+        headers[n].line = headers[n].own;
+        n++;
+        if (settings->tracestate_line && context->in_process_trace)
+            headers[n++].line = settings->tracestate_line;
+    }
+    if ((settings->propagators & PROPAGATE_BAGGAGE) && settings->baggage_line)
+        headers[n++].line = settings->baggage_line;
+    if (settings->propagators & PROPAGATE_B3) {
+        print_b3(context, headers[n].own);
+        headers[n].line = headers[n].own;
+        n++;
+    }
+    if (settings->propagators & PROPAGATE_B3MULTI)
+        n += print_b3_multi(context, headers + n);
+    return n;
+}
+
+bool propagate_is_own_header(const char *line)
+{
+    static const char *const names[] = {
+        "traceparent:", "tracestate:", "b3:", "x-b3-traceid:", "x-b3-spanid:"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (text_begins_ignoring_case(line, names[i]))
+            return true;
+    return false;
+}
+
+static bool is_all_zero(const uint8_t *bytes, size_t n)
+{
+    uint8_t seen = 0;
+    for (size_t i = 0; i < n; i++)
+        seen |= bytes[i];
+    return !seen;
+}
+
+static void trim(const char **text, size_t *bytes)
+{
+    while (*bytes && (**text == ' ' || **text == '\t'))
+        (*text)++, (*bytes)--;
+    while (*bytes && ((*text)[*bytes - 1] == ' ' || (*text)[*bytes - 1] == '\t'))
+        (*bytes)--;
+}
+
+/* W3C Trace Context Level 2, "traceparent": version 00 is exactly 55 characters; later ones may go on after a dash. */
+bool propagate_parse_traceparent(const char *text, size_t bytes, struct span_context *ret_context)
+{
+    struct span_context context = {0};
+    uint8_t version, flags;
+    trim(&text, &bytes);
+    if (bytes < TRACEPARENT_BYTES || !text_parse_hex(&version, text, 1, false) || version == 0xff)
+        return false;
+    if (version == 0 ? bytes != TRACEPARENT_BYTES
+                     : bytes > TRACEPARENT_BYTES && text[TRACEPARENT_BYTES] != '-')
+        return false;
+    if (text[2] != '-' || text[35] != '-' || text[52] != '-' ||
+        !text_parse_hex(context.trace_id, text + 3, 16, false) ||
+        !text_parse_hex(context.span_id, text + 36, 8, false) || !text_parse_hex(&flags, text + 53, 1, false))
+        return false;
+    if (is_all_zero(context.trace_id, 16) || is_all_zero(context.span_id, 8))
+        return false;
+    context.flags = flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM);
+    context.in_process_trace = true;
+    *ret_context = context;
+    return true;
+}
+
+/* {trace 16|32}-{span 16}[-{0|1|d}[-{parent 16}]]; no sampling state means "decide yourself": sampled here. */
+bool propagate_parse_b3(const char *text, size_t bytes, struct span_context *ret_context)
+{
+    struct span_context context = {0};
+    trim(&text, &bytes);
+    const char *dash = memchr(text, '-', bytes);
+    size_t trace_digits = dash ? (size_t)(dash - text) : 0;
+    if (trace_digits != 16 && trace_digits != 32)
+        return false;
+    size_t after = trace_digits + 1 + 16;
+    if (bytes < after ||
+        !text_parse_hex(context.trace_id + 16 - trace_digits / 2, text, trace_digits / 2, true) ||
+        !text_parse_hex(context.span_id, dash + 1, 8, true))
+        return false;
+    char state = '1';
+    if (bytes > after) {
+        if (text[after] != '-' || bytes < after + 2 || (bytes > after + 2 && text[after + 2] != '-'))
+            return false;
+        state = text[after + 1];
+    }
+    if ((state != '0' && state != '1' && state != 'd') || is_all_zero(context.trace_id, 16) ||
+        is_all_zero(context.span_id, 8))
+        return false;
+    context.flags = state == '0' ? 0 : WIRE_SPAN_SAMPLED;
+    context.in_process_trace = true;
+    *ret_context = context;
+    return true;
+}

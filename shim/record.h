@@ -1,0 +1,26 @@
+/*
+ * record: an ended span, from its staged facts into a chunk.
+ *
+ * Context: hot, async-signal-safe.
+ */
+#ifndef OTELSHIM_RECORD_H
+#define OTELSHIM_RECORD_H
+
+#include "connection.h"
+#include "thread.h"
+
+/*
+ * A block of shared facts (of a connection, a statement) at the end of what is staged, before any plain fact. `mark`
+ * gets a number if it has none. False: no room, the span goes without.
+ */
+bool record_stage_shared(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
+                         struct interned *mark, const uint8_t *facts, uint32_t fact_bytes);
+
+/*
+ * Commits the span as one record. `staged` is where its facts lie; `marks` are the things its shared blocks belong to
+ * (a NULL mark: the block is written every time). No room in the pool: counted there.
+ */
+void record_commit(struct thread *thread, const struct wire_open_span *open, const uint8_t *staged,
+                   struct interned *const marks[2], enum wire_outcome outcome, uint64_t end_ns);
+
+#endif

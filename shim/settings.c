@@ -1,0 +1,244 @@
+/* settings: see settings.h. The other parser of these rows is exporter/settings/; tests feed both the same strings. */
+#include "settings.h"
+
+#include "propagate.h"
+#include "sampler.h"
+#include "text.h"
+#include <stdatomic.h>
+#include <string.h>
+
+#define TEXT_BYTES (24u << 10)  /* of the header area's text region */
+#define SECRET_BYTES (8u << 10) /* values the shim needs but must not write down (baggage) */
+#define VALUE_MAX 4096u
+#define MIN_BUFFER_BYTES (64u << 10)
+#define MAX_BUFFER_BYTES (64u << 20)
+
+extern char **environ;
+
+enum { SHIM_ROW, EXPORTER_ROW };
+enum { PLAIN_ROW, SECRET_ROW };
+
+enum row {
+#define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) ROW_##NAME,
+#include <settings.h>
+#undef SETTING
+    N_ROWS
+};
+
+static const struct {
+    const char *name;
+    uint8_t length;
+    uint8_t secrecy;
+} rows[N_ROWS] = {
+#define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) \
+    [ROW_##NAME] = {#NAME, sizeof(#NAME) - 1, secrecy##_ROW},
+#include <settings.h>
+#undef SETTING
+};
+
+/* Filled once by the thread that won `state`; read-only afterwards. */
+static struct {
+    atomic_uint state; /* 0 untouched, 1 being filled, 2 ready */
+    struct shim_settings settings;
+    const char *values[N_ROWS]; /* NULL unset or empty */
+    size_t secret_used;
+    char text[TEXT_BYTES];
+    char secrets[SECRET_BYTES];
+    char tracestate_line[1024], baggage_line[8192 + 16];
+} scanned;
+
+/* What another thread sees while the scan runs: nothing is recorded yet. */
+static const struct shim_settings not_ready = {.is_disabled = true};
+
+/* "NAME=value\0" into the text, and the value's place into values[]. What does not fit is left out. */
+static void keep(enum row row, const char *value)
+{
+    size_t bytes = strlen(value);
+    bool is_secret = rows[row].secrecy == SECRET_ROW;
+    size_t at = scanned.settings.text_bytes;
+    size_t need = rows[row].length + (is_secret ? 1u : bytes + 2u);
+    if (scanned.values[row] || bytes > VALUE_MAX || at + need > TEXT_BYTES)
+        return; /* the first of a repeated name counts, as with getenv() */
+    char *stored = scanned.text + at + rows[row].length + 1;
+    if (is_secret) {
+        if (scanned.secret_used + bytes + 1 > SECRET_BYTES)
+            return;
+        stored = scanned.secrets + scanned.secret_used;
+        scanned.secret_used += bytes + 1;
+    }
+    memcpy(scanned.text + at, rows[row].name, rows[row].length);
+    if (!is_secret)
+        scanned.text[at + rows[row].length] = '=';
+    memcpy(stored, value, bytes + 1);
+    scanned.settings.text_bytes = (uint32_t)(at + need);
+    scanned.values[row] = stored;
+}
+
+static void scan_environment(void)
+{
+    for (char **entry = environ; entry && *entry; entry++) {
+        for (unsigned row = 0; row < N_ROWS; row++) {
+            const char *text = *entry;
+            if (text[0] != rows[row].name[0] || strncmp(text, rows[row].name, rows[row].length) != 0 ||
+                text[rows[row].length] != '=')
+                continue;
+            if (text[rows[row].length + 1])
+                keep((enum row)row, text + rows[row].length + 1);
+            break;
+        }
+    }
+}
+
+/* Milliseconds, a pid: digits only; anything else is the default. */
+static uint64_t number_or(enum row row, uint64_t standard, uint64_t max)
+{
+    uint64_t number;
+    const char *value = scanned.values[row];
+    return value && text_parse_number(value, &number) && number <= max ? number : standard;
+}
+
+static uint64_t parse_buffer_bytes(const char *value)
+{
+    char digits[24];
+    size_t length = value ? strlen(value) : 0;
+    uint64_t unit = 1, number;
+    if (length == 0 || length >= sizeof(digits))
+        return WIRE_DEFAULT_CHUNKS * WIRE_CHUNK_BYTES;
+    memcpy(digits, value, length + 1);
+    if (digits[length - 1] == 'K' || digits[length - 1] == 'M') {
+        unit = digits[length - 1] == 'K' ? 1u << 10 : 1u << 20;
+        digits[length - 1] = 0;
+    }
+    if (!text_parse_number(digits, &number) || number > MAX_BUFFER_BYTES ||
+        number * unit < MIN_BUFFER_BYTES || number * unit > MAX_BUFFER_BYTES)
+        return WIRE_DEFAULT_CHUNKS * WIRE_CHUNK_BYTES;
+    return number * unit;
+}
+
+static void parse_sampler(struct shim_settings *settings)
+{
+    static const struct {
+        const char *name;
+        enum sampler_kind kind;
+        bool has_parent;
+    } samplers[] = {
+        {"always_on", SAMPLER_ALWAYS_ON, false},
+        {"always_off", SAMPLER_ALWAYS_OFF, false},
+        {"traceidratio", SAMPLER_RATIO, false},
+        {"parentbased_always_on", SAMPLER_ALWAYS_ON, true},
+        {"parentbased_always_off", SAMPLER_ALWAYS_OFF, true},
+        {"parentbased_traceidratio", SAMPLER_RATIO, true},
+    };
+    settings->sampler = SAMPLER_ALWAYS_ON;
+    settings->sampler_has_parent = true;
+    const char *name = scanned.values[ROW_OTEL_TRACES_SAMPLER];
+    for (size_t i = 0; name && i < sizeof(samplers) / sizeof(samplers[0]); i++) {
+        if (text_equals_ignoring_case(name, samplers[i].name)) {
+            settings->sampler = samplers[i].kind;
+            settings->sampler_has_parent = samplers[i].has_parent;
+        }
+    }
+    const char *ratio = scanned.values[ROW_OTEL_TRACES_SAMPLER_ARG];
+    if (!ratio || !sampler_parse_ratio(ratio, &settings->ratio_threshold))
+        settings->ratio_threshold = 0; /* ratio 1.0 */
+}
+
+/* One word of a comma list, blanks around it trimmed, into `word`; returns what follows, NULL at the end. */
+static const char *next_word(const char *list, char *word, size_t max)
+{
+    if (!list || !*list)
+        return NULL;
+    const char *end = strchr(list, ',');
+    const char *next = end ? end + 1 : list + strlen(list);
+    end = end ? end : next;
+    while (list < end && (*list == ' ' || *list == '\t'))
+        list++;
+    while (end > list && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    text_append_bytes(word, 0, max, list, (size_t)(end - list));
+    return next;
+}
+
+static void parse_propagators(struct shim_settings *settings)
+{
+    const char *list = scanned.values[ROW_OTEL_PROPAGATORS];
+    char word[16];
+    bool is_none = false;
+    while ((list = next_word(list, word, sizeof(word)))) {
+        if (text_equals_ignoring_case(word, "tracecontext"))
+            settings->propagators |= PROPAGATE_TRACECONTEXT;
+        else if (text_equals_ignoring_case(word, "baggage"))
+            settings->propagators |= PROPAGATE_BAGGAGE;
+        else if (text_equals_ignoring_case(word, "b3"))
+            settings->propagators |= PROPAGATE_B3;
+        else if (text_equals_ignoring_case(word, "b3multi"))
+            settings->propagators |= PROPAGATE_B3MULTI;
+        else if (text_equals_ignoring_case(word, "none"))
+            is_none = true;
+    }
+    if (!settings->propagators && !is_none)
+        settings->propagators = PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE;
+}
+
+/* "name: value", or NULL when it does not fit or would split the header. */
+static const char *make_line(char *line, size_t max, const char *name, const char *value)
+{
+    if (!value || strpbrk(value, "\r\n") || strlen(name) + strlen(value) >= max)
+        return NULL;
+    text_append(line, text_append(line, 0, max, name), max, value);
+    return line;
+}
+
+/* The parent that the environment gives to this process (OTel spec, "Environment variable carriers"). */
+static void parse_parent(struct shim_settings *settings)
+{
+    const char *traceparent = scanned.values[ROW_TRACEPARENT];
+    const char *b3 = scanned.values[ROW_B3];
+    if (traceparent && (settings->propagators & PROPAGATE_TRACECONTEXT))
+        settings->has_parent =
+            propagate_parse_traceparent(traceparent, strlen(traceparent), &settings->parent);
+    if (settings->has_parent)
+        settings->tracestate_line = make_line(scanned.tracestate_line, sizeof(scanned.tracestate_line),
+                                              "tracestate: ", scanned.values[ROW_TRACESTATE]);
+    else if (b3 && (settings->propagators & (PROPAGATE_B3 | PROPAGATE_B3MULTI)))
+        settings->has_parent = propagate_parse_b3(b3, strlen(b3), &settings->parent);
+}
+
+static void understand(struct shim_settings *settings)
+{
+    const char *disabled = scanned.values[ROW_OTEL_SDK_DISABLED];
+    const char *off = scanned.values[ROW_OTELSHIM];
+    settings->is_disabled =
+        (disabled && text_equals_ignoring_case(disabled, "true")) || (off && !strcmp(off, "0"));
+    parse_sampler(settings);
+    parse_propagators(settings);
+    parse_parent(settings);
+    settings->trace_gap_ns = number_or(ROW_OTELSHIM_TRACE_GAP, 100, 1u << 30) * 1000000u;
+    settings->buffer_bytes = parse_buffer_bytes(scanned.values[ROW_OTELSHIM_BUFFER_SIZE]);
+    settings->flush_timeout_ms = (uint32_t)number_or(ROW_OTELSHIM_FLUSH_TIMEOUT, UINT32_MAX, INT32_MAX);
+    settings->has_flush_timeout = settings->flush_timeout_ms != UINT32_MAX;
+    settings->main_pid = (uint32_t)number_or(ROW_OTELSHIM_MAIN, 0, INT32_MAX);
+    settings->systemd_pid = (uint32_t)number_or(ROW_SYSTEMD_EXEC_PID, 0, INT32_MAX);
+    settings->dir = scanned.values[ROW_OTELSHIM_DIR];
+    settings->runtime_dir = scanned.values[ROW_XDG_RUNTIME_DIR];
+    settings->allow = scanned.values[ROW_OTELSHIM_ALLOW];
+    settings->deny = scanned.values[ROW_OTELSHIM_DENY];
+    settings->baggage_line = make_line(scanned.baggage_line, sizeof(scanned.baggage_line),
+                                       "baggage: ", scanned.values[ROW_BAGGAGE]);
+    settings->exporter = scanned.values[ROW_OTELSHIM_EXPORTER];
+    settings->exporter_none = settings->exporter && text_equals_ignoring_case(settings->exporter, "none");
+    settings->text = scanned.text;
+}
+
+const struct shim_settings *settings_get(void)
+{
+    unsigned state = atomic_load_explicit(&scanned.state, memory_order_acquire);
+    if (state == 2)
+        return &scanned.settings;
+    if (state == 1 || !atomic_compare_exchange_strong(&scanned.state, &state, 1))
+        return state == 2 ? &scanned.settings : &not_ready;
+    scan_environment();
+    understand(&scanned.settings);
+    atomic_store_explicit(&scanned.state, 2, memory_order_release);
+    return &scanned.settings;
+}

@@ -1,0 +1,109 @@
+/* text: see text.h. */
+#include "text.h"
+
+#include <string.h>
+
+/* A UTF-8 sequence is at most 4 bytes: look back at most 3 for its lead byte. */
+size_t text_cut(const char *text, size_t max)
+{
+    size_t n = max;
+    for (unsigned back = 0; back < 4 && n > 0; back++, n--)
+        if (((unsigned char)text[n] & 0xc0) != 0x80)
+            return n;
+    return max; /* not UTF-8: cut anywhere */
+}
+
+size_t text_append_bytes(char *out, size_t at, size_t max, const char *text, size_t bytes)
+{
+    if (at >= max)
+        return at;
+    if (bytes > max - 1 - at)
+        bytes = max - 1 - at;
+    memcpy(out + at, text, bytes);
+    out[at + bytes] = 0;
+    return at + bytes;
+}
+
+size_t text_append(char *out, size_t at, size_t max, const char *text)
+{
+    return text_append_bytes(out, at, max, text, strlen(text));
+}
+
+size_t text_append_number(char *out, size_t at, size_t max, uint64_t number)
+{
+    char digits[20];
+    size_t from = sizeof(digits);
+    do {
+        digits[--from] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    return text_append_bytes(out, at, max, digits + from, sizeof(digits) - from);
+}
+
+void text_print_hex(char *out, const uint8_t *bytes, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
+static int hex_digit(char c, bool any_case)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (any_case && c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool text_parse_hex(uint8_t *out, const char *text, size_t n, bool any_case)
+{
+    for (size_t i = 0; i < n; i++) {
+        int high = hex_digit(text[2 * i], any_case);
+        int low = high < 0 ? -1 : hex_digit(text[2 * i + 1], any_case);
+        if (low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+bool text_parse_number(const char *text, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+    if (!*text)
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        uint64_t digit = (uint64_t)(*text - '0');
+        if (number > (INT64_MAX - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    *ret_number = number;
+    return true;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool text_equals_ignoring_case(const char *a, const char *b)
+{
+    while (*a && lower(*a) == lower(*b))
+        a++, b++;
+    return lower(*a) == lower(*b);
+}
+
+bool text_begins_ignoring_case(const char *text, const char *prefix)
+{
+    while (*prefix && lower(*text) == lower(*prefix))
+        text++, prefix++;
+    return !*prefix;
+}
