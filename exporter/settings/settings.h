@@ -26,7 +26,14 @@ enum setting {
 };
 
 /* Where a value came from, strongest first. */
-enum setting_origin { ORIGIN_OPTION, ORIGIN_ENVIRONMENT, ORIGIN_ENV_FILE, ORIGIN_USER_FILE, ORIGIN_SYSTEM_FILE, ORIGIN_DEFAULT };
+enum setting_origin {
+    ORIGIN_OPTION,
+    ORIGIN_ENVIRONMENT,
+    ORIGIN_ENV_FILE,
+    ORIGIN_USER_FILE,
+    ORIGIN_SYSTEM_FILE,
+    ORIGIN_DEFAULT
+};
 
 struct header_line {
     const char *name, *value;
@@ -38,23 +45,24 @@ struct header_line {
 struct settings {
     struct arena arena;
     const char *values[N_SETTINGS]; /* as given; NULL unset */
+    const char *names[N_SETTINGS];  /* the name it was given under: an alias, say; NULL unset */
     enum setting_origin origins[N_SETTINGS];
     bool is_secret_missing[N_SETTINGS]; /* the process has it, but its value could not be read */
     /* understood */
-    const char *service_name;          /* NULL: by the spec's fall-backs */
+    const char *service_name;              /* NULL: by the spec's fall-backs */
     const char *(*resource_attributes)[2]; /* key, value pairs, decoded */
     uint32_t n_resource_attributes;
-    uint32_t exporters;                /* EXPORT_… bits */
-    const char *traces_url;            /* complete */
+    uint32_t exporters;     /* EXPORT_… bits */
+    const char *traces_url; /* complete */
     struct header_line *headers;
     uint32_t n_headers;
-    uint32_t timeout_ms;               /* 0: no limit */
+    uint32_t timeout_ms; /* 0: no limit */
     bool gzip;
     const char *certificate, *client_key, *client_certificate; /* NULL: none */
     uint32_t schedule_delay_ms, export_timeout_ms, max_queue, max_batch;
     uint32_t attribute_count_limit, span_event_count_limit;
-    uint32_t attribute_value_limit;    /* UINT32_MAX: none */
-    const char *known_http_methods;    /* NULL: the conventions' list */
+    uint32_t attribute_value_limit; /* UINT32_MAX: none */
+    const char *known_http_methods; /* NULL: the conventions' list */
     uint64_t spool_bytes;
     bool raw;
     const char *log_level;
@@ -64,12 +72,20 @@ struct settings {
 
 /* Looks a name up in one origin; NULL when it is not set there. */
 typedef const char *(*settings_lookup_fn)(void *context, const char *name);
+/* What a look-up returns for a secret that is set there, but whose value cannot be read. Compared by address. */
+extern const char settings_unreadable[];
 
 /*
  * Reads all rows: `lookup` (the process's environment) first, then the files named by it and by the exporter's own
  * user and machine. Never NULL.
  */
 struct settings *settings_create(settings_lookup_fn lookup, void *context);
+/*
+ * The same for a process of `uid`. Where that is not the exporter's own user (a service), a .env file must belong to
+ * `uid`, the exporter's user file is left out, and secrets of the machine's file do not go to an endpoint that the
+ * process chose itself.
+ */
+struct settings *settings_create_for(settings_lookup_fn lookup, void *context, uint32_t uid);
 /* From this process's own environment. */
 struct settings *settings_create_own(void);
 void settings_destroy(struct settings *settings);

@@ -48,6 +48,9 @@ struct attributes {
     uint32_t n_dropped; /* by a limit */
 };
 
+/* A copy in the arena, valid UTF-8 and NUL-terminated. */
+struct text text_repaired(struct arena *arena, const char *text, size_t bytes);
+
 /* Append, or replace the value where the key is there already. `key` must outlive the list. */
 void attribute_set_text(struct attributes *list, struct arena *arena, const char *key, const char *text,
                         size_t bytes);

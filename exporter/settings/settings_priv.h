@@ -1,0 +1,99 @@
+/*
+ * settings_priv: what the files of this folder share. load.c joins them: files.c (sources on disk), parse.c (numbers
+ * and words), rows.c (the table, one-line problems, "did you mean"),
+ * understand.c (values into numbers), endpoint.c, pairs.c (headers, resource attributes).
+ */
+#ifndef OTELSHIM_SETTINGS_PRIV_H
+#define OTELSHIM_SETTINGS_PRIV_H
+
+#include "settings/settings.h"
+
+#define SETTINGS_MAX_PROBLEMS 32u
+#define SETTINGS_FILE_MAX_BYTES (64u << 10)
+
+enum setting_reader { READER_SHIM, READER_EXPORTER };
+enum setting_type {
+    TYPE_BOOL,
+    TYPE_COUNT,
+    TYPE_DURATION_MS,
+    TYPE_TIMEOUT_MS,
+    TYPE_ENUM,
+    TYPE_LIST,
+    TYPE_TEXT,
+    TYPE_URL,
+    TYPE_PATH,
+    TYPE_RATIO,
+    TYPE_BYTES,
+    TYPE_HEADERS
+};
+
+/* A row of wire/settings.h. */
+struct setting_row {
+    const char *name, *standard, *allowed;
+    enum setting_reader reader;
+    enum setting_type type;
+    bool is_secret;
+};
+const struct setting_row *setting_row(enum setting setting);
+/* N_SETTINGS when there is no such row. */
+enum setting setting_find(const char *name);
+
+/* A place where names have values. `path` is NULL but for files. */
+struct setting_source {
+    enum setting_origin origin;
+    const char *path;
+    settings_lookup_fn lookup;
+    void *context;
+};
+
+/* NAME = value lines of a file. */
+struct setting_file {
+    const char *(*pairs)[2];
+    uint32_t n_pairs;
+};
+const char *setting_file_lookup(void *file, const char *name);
+/*
+ * Reads `path` into *file. 0 or -errno. Malformed lines become problems. Unless `owner_uid` is the exporter's own user,
+ * the file must belong to him (-EPERM).
+ */
+int setting_file_read(struct settings *settings, const char *path, uint32_t owner_uid,
+                      struct setting_file *file);
+
+/* Sets what is understood from settings->values, which are checked by then (understand.c). */
+void settings_understand(struct settings *settings, const char *insecure_scheme);
+/* Checks what the value alone can tell; an unusable one is noted and unset (understand.c). */
+void settings_check_row(struct settings *settings, enum setting setting);
+
+/* Appends a problem; the same line twice is one. */
+void settings_note(struct settings *settings, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The usual problem: NAME="value": <allowed>; using default X. */
+void settings_note_value(struct settings *settings, enum setting setting, const char *allowed);
+
+/* False, *ret unchanged: not of that form. */
+bool setting_parse_bool(const char *text, bool *ret_value);
+bool setting_parse_number(const char *text, uint64_t max, uint64_t *ret_value);
+bool setting_parse_bytes(const char *text, uint64_t *ret_value);
+bool setting_parse_ratio(const char *text);
+/* Is `word` one of the comma-separated words? Case does not matter. */
+bool setting_is_one_of(const char *word, size_t bytes, const char *words);
+/* Next comma-separated element of *cursor, trimmed. False at the end. */
+bool setting_next_element(const char **cursor, const char **ret_element, size_t *ret_bytes);
+bool setting_words_equal(const char *a, size_t bytes, const char *b);
+
+/*
+ * Complete URL for traces by the endpoint algorithm (OTel spec, OTLP exporter, "Endpoint URLs for OTLP/HTTP").
+ * NULL: not a URL. `scheme` stands in where there is only host:port.
+ */
+const char *endpoint_traces_url(struct arena *arena, const char *endpoint, bool is_generic,
+                                const char *scheme);
+/* host:4317 without a scheme: gRPC is meant. */
+bool endpoint_means_grpc(const char *endpoint);
+
+/* Adds or replaces by name. Members that are not usable are skipped; *ret_why is then why the first one was. */
+void pairs_parse_headers(struct settings *settings, const char *text, const char **ret_why);
+/* All or nothing: false with *ret_why. */
+bool pairs_parse_attributes(struct settings *settings, const char *text, const char **ret_why);
+void pairs_add_attribute(struct settings *settings, const char *key, const char *value);
+bool pairs_has_attribute(const struct settings *settings, const char *key);
+
+#endif

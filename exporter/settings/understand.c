@@ -1,0 +1,230 @@
+/* understand: checks each value and turns the valid ones into what the exporter works with. */
+#include "settings/settings_priv.h"
+
+#include <string.h>
+
+#define GRPC_LATER "http/protobuf (grpc and http/json are not there yet)"
+
+static void unset(struct settings *settings, enum setting setting)
+{
+    settings->values[setting] = NULL;
+    settings->names[setting] = NULL;
+    settings->origins[setting] = ORIGIN_DEFAULT;
+}
+
+static void refuse(struct settings *settings, enum setting setting, const char *allowed)
+{
+    settings_note_value(settings, setting, allowed);
+    unset(settings, setting);
+}
+
+static bool is_in_range(enum setting setting, uint64_t number)
+{
+    switch (setting) {
+    case SETTING_OTELSHIM_BUFFER_SIZE:
+        return number >= 65536 && number <= 67108864;
+    case SETTING_OTEL_BSP_MAX_QUEUE_SIZE:
+    case SETTING_OTEL_BSP_MAX_EXPORT_BATCH_SIZE:
+    case SETTING_OTELSHIM_MAIN:
+    case SETTING_SYSTEMD_EXEC_PID:
+        return number >= 1;
+    default:
+        return true;
+    }
+}
+
+static bool is_valid(enum setting setting, const char *value)
+{
+    const struct setting_row *row = setting_row(setting);
+    uint64_t number;
+    bool flag;
+    switch (row->type) {
+    case TYPE_BOOL:
+        return setting_parse_bool(value, &flag);
+    case TYPE_COUNT:
+    case TYPE_DURATION_MS:
+    case TYPE_TIMEOUT_MS:
+        return setting_parse_number(value, INT32_MAX, &number) && is_in_range(setting, number);
+    case TYPE_BYTES:
+        return setting_parse_bytes(value, &number) && is_in_range(setting, number);
+    case TYPE_RATIO:
+        return setting_parse_ratio(value);
+    case TYPE_ENUM:
+        return setting_is_one_of(value, strlen(value), row->allowed);
+    case TYPE_PATH:
+        return value[0] == '/' || strncmp(row->allowed, "absolute", 8) != 0 ||
+               (setting == SETTING_OTELSHIM_EXPORTER && strcmp(value, "none") == 0);
+    case TYPE_TEXT:
+        return setting != SETTING_OTELSHIM || strcmp(value, "0") == 0 || strcmp(value, "1") == 0;
+    default:
+        return true; /* lists, headers, URLs: element by element, below */
+    }
+}
+
+/* Unknown words are noted once and do not count. */
+static void check_words(struct settings *settings, enum setting setting)
+{
+    const char *cursor = settings->values[setting], *word;
+    size_t bytes;
+    bool has_known = false, has_unknown = false;
+    while (setting_next_element(&cursor, &word, &bytes)) {
+        bool is_known = setting_is_one_of(word, bytes, setting_row(setting)->allowed);
+        has_known |= is_known;
+        has_unknown |= !is_known && bytes > 0;
+    }
+    if (has_known && has_unknown)
+        settings_note(settings, "%s=\"%s\": %s; other words ignored", settings->names[setting],
+                      settings->values[setting], setting_row(setting)->allowed);
+    else if (!has_known)
+        refuse(settings, setting, setting_row(setting)->allowed);
+}
+
+void settings_check_row(struct settings *settings, enum setting setting)
+{
+    if (!settings->values[setting])
+        return;
+    if (setting == SETTING_OTEL_TRACES_EXPORTER || setting == SETTING_OTEL_PROPAGATORS)
+        check_words(settings, setting);
+    else if (!is_valid(setting, settings->values[setting])) {
+        bool is_protocol = setting == SETTING_OTEL_EXPORTER_OTLP_PROTOCOL ||
+                           setting == SETTING_OTEL_EXPORTER_OTLP_TRACES_PROTOCOL;
+        refuse(settings, setting, is_protocol ? GRPC_LATER : setting_row(setting)->allowed);
+    }
+}
+
+/* The first of the two that is set, else the default of the second. */
+static const char *chosen(const struct settings *settings, enum setting specific, enum setting generic)
+{
+    if (settings->values[specific])
+        return settings->values[specific];
+    return settings->values[generic] ? settings->values[generic] : setting_row(generic)->standard;
+}
+
+static uint32_t number_of(const struct settings *settings, enum setting specific, enum setting generic,
+                          uint32_t otherwise)
+{
+    uint64_t number;
+    return setting_parse_number(chosen(settings, specific, generic), INT32_MAX, &number) ? (uint32_t)number
+                                                                                         : otherwise;
+}
+
+static const char *path_of(const struct settings *settings, enum setting specific, enum setting generic)
+{
+    const char *path = chosen(settings, specific, generic);
+    return *path ? path : NULL;
+}
+
+#define TRACES(NAME) SETTING_OTEL_EXPORTER_OTLP_TRACES_##NAME, SETTING_OTEL_EXPORTER_OTLP_##NAME
+#define ONLY(NAME) SETTING_##NAME, SETTING_##NAME
+
+static void understand_endpoint(struct settings *settings, const char *scheme)
+{
+    const enum setting order[] = {TRACES(ENDPOINT)};
+    for (uint32_t i = 0; i < 2; i++) {
+        enum setting setting = order[i];
+        const char *value = settings->values[setting];
+        if (!value || settings->traces_url)
+            continue;
+        settings->traces_url = endpoint_traces_url(&settings->arena, value, i == 1, scheme);
+        if (!settings->traces_url)
+            refuse(settings, setting, setting_row(setting)->allowed);
+        else if (endpoint_means_grpc(value))
+            settings_note(settings,
+                          "%s=\"%s\": port 4317 is gRPC's, which is not there yet; sending http/protobuf to "
+                          "it (its port is "
+                          "4318)",
+                          settings->names[setting], value);
+    }
+    if (!settings->traces_url)
+        settings->traces_url = endpoint_traces_url(
+            &settings->arena, setting_row(SETTING_OTEL_EXPORTER_OTLP_ENDPOINT)->standard, true, "");
+}
+
+/* Generic ones first, so that those for traces overlay them by name. */
+static void understand_headers(struct settings *settings)
+{
+    const enum setting order[] = {SETTING_OTEL_EXPORTER_OTLP_HEADERS,
+                                  SETTING_OTEL_EXPORTER_OTLP_TRACES_HEADERS};
+    for (uint32_t i = 0; i < 2; i++) {
+        const char *why = NULL;
+        if (settings->values[order[i]])
+            pairs_parse_headers(settings, settings->values[order[i]], &why);
+        if (why)
+            settings_note(settings,
+                          "%s: %s; name=value,name=value (percent-encoded) is allowed; that member ignored",
+                          settings->names[order[i]], why);
+    }
+}
+
+static void understand_exporters(struct settings *settings)
+{
+    const char *cursor = chosen(settings, ONLY(OTEL_TRACES_EXPORTER)), *word;
+    size_t bytes;
+    while (setting_next_element(&cursor, &word, &bytes)) {
+        settings->exporters |= setting_words_equal(word, bytes, "otlp") ? EXPORT_OTLP : 0;
+        settings->exporters |= setting_words_equal(word, bytes, "console") ? EXPORT_CONSOLE : 0;
+    }
+    bool is_disabled = false;
+    if (settings->values[SETTING_OTEL_SDK_DISABLED])
+        setting_parse_bool(settings->values[SETTING_OTEL_SDK_DISABLED], &is_disabled);
+    if (is_disabled)
+        settings->exporters = 0;
+}
+
+/* OTel spec: the batch must not be larger than the queue. A queue made small on purpose makes the batch small. */
+static void understand_batches(struct settings *settings)
+{
+    settings->schedule_delay_ms = number_of(settings, ONLY(OTEL_BSP_SCHEDULE_DELAY), 0);
+    settings->export_timeout_ms = number_of(settings, ONLY(OTEL_BSP_EXPORT_TIMEOUT), 0);
+    settings->max_queue = number_of(settings, ONLY(OTEL_BSP_MAX_QUEUE_SIZE), 0);
+    settings->max_batch = number_of(settings, ONLY(OTEL_BSP_MAX_EXPORT_BATCH_SIZE), 0);
+    if (settings->max_batch <= settings->max_queue)
+        return;
+    const enum setting batch = SETTING_OTEL_BSP_MAX_EXPORT_BATCH_SIZE;
+    if (settings->values[batch])
+        settings_note(settings, "%s=\"%s\": 1 to OTEL_BSP_MAX_QUEUE_SIZE (%u); using %u",
+                      settings_name(batch), settings->values[batch], settings->max_queue,
+                      settings->max_queue);
+    settings->max_batch = settings->max_queue;
+}
+
+static void understand_limits(struct settings *settings)
+{
+    settings->attribute_count_limit =
+        number_of(settings, SETTING_OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, SETTING_OTEL_ATTRIBUTE_COUNT_LIMIT, 0);
+    settings->attribute_value_limit = number_of(settings, SETTING_OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT,
+                                                SETTING_OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, UINT32_MAX);
+    settings->span_event_count_limit = number_of(settings, ONLY(OTEL_SPAN_EVENT_COUNT_LIMIT), 0);
+}
+
+static void understand_resource(struct settings *settings)
+{
+    const enum setting setting = SETTING_OTEL_RESOURCE_ATTRIBUTES;
+    const char *why;
+    settings->service_name = settings->values[SETTING_OTEL_SERVICE_NAME];
+    if (!settings->values[setting] || pairs_parse_attributes(settings, settings->values[setting], &why))
+        return;
+    settings_note(settings, "%s: %s; key=value,key=value (percent-encoded) is allowed; all of it ignored",
+                  settings_name(setting), why);
+    unset(settings, setting);
+}
+
+void settings_understand(struct settings *settings, const char *insecure_scheme)
+{
+    understand_endpoint(settings, insecure_scheme);
+    understand_headers(settings);
+    understand_exporters(settings);
+    understand_batches(settings);
+    understand_limits(settings);
+    understand_resource(settings);
+    settings->timeout_ms = number_of(settings, TRACES(TIMEOUT), 0);
+    const char *compression = chosen(settings, TRACES(COMPRESSION));
+    settings->gzip = setting_words_equal(compression, strlen(compression), "gzip");
+    settings->certificate = path_of(settings, TRACES(CERTIFICATE));
+    settings->client_key = path_of(settings, TRACES(CLIENT_KEY));
+    settings->client_certificate = path_of(settings, TRACES(CLIENT_CERTIFICATE));
+    settings->known_http_methods = settings->values[SETTING_OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS];
+    setting_parse_bytes(chosen(settings, ONLY(OTELSHIM_SPOOL_SIZE)), &settings->spool_bytes);
+    setting_parse_bool(chosen(settings, ONLY(OTELSHIM_RAW)), &settings->raw);
+    settings->log_level = chosen(settings, ONLY(OTELSHIM_LOG));
+}

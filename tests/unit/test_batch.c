@@ -1,0 +1,63 @@
+/* batch: references, receipts, and the life of resources. Leaks are ASan's to find. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "telemetry/batch.h"
+
+static void test_batch_references(void **state)
+{
+    (void)state;
+    struct resource *resource = calloc(1, sizeof(*resource));
+    resource->n_references = 1;
+    struct batch *batch = batch_create(2);
+    for (int i = 0; i < 5; i++) {
+        struct span *span = arena_zalloc(&batch->arena, sizeof(*span));
+        span->resource = resource;
+        batch_add_span(batch, span);
+    }
+    assert_int_equal(batch->n_spans, 5);
+    assert_int_equal(resource->n_references, 6);
+    assert_ptr_equal(batch_reference(batch), batch);
+    batch_release(batch);
+    assert_int_equal(resource->n_references, 6);
+    batch_release(batch);
+    assert_int_equal(resource->n_references, 1);
+    resource_release(resource);
+    resource_release(NULL);
+}
+
+static void test_batch_receipts_replace(void **state)
+{
+    (void)state;
+    struct batch *batch = batch_create(1);
+    const struct receipt receipts[] = {
+        {1, 10, 0, RECEIPT_CHUNK}, {1, 11, 1, RECEIPT_CHUNK}, {1, 12, 0, RECEIPT_CHUNK},
+        {2, 13, 0, RECEIPT_CHUNK}, {1, 14, 0, RECEIPT_ROOT},  {1, 15, 1, RECEIPT_CHUNK},
+        {0, 0, 0, RECEIPT_NONE},
+    };
+    for (size_t i = 0; i < sizeof(receipts) / sizeof(receipts[0]); i++)
+        batch_add_receipt(batch, &receipts[i]);
+    const uint64_t words[] = {12, 15, 13, 14};
+    assert_int_equal(batch->n_receipts, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(batch->receipts[i].word, words[i]);
+    for (uint32_t i = 0; i < 100; i++)
+        batch_add_receipt(batch, &(struct receipt){3, i, i, RECEIPT_CHUNK});
+    assert_int_equal(batch->n_receipts, 104);
+    assert_int_equal(batch->receipts[103].word, 99);
+    batch_release(batch);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_batch_references),
+        cmocka_unit_test(test_batch_receipts_replace),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
