@@ -1,12 +1,22 @@
 /*
  * real: the real function behind an entry point: exactly the one ld.so would have bound without us.
  *
- * Resolver: facts "interpose" 1.1: RTLD_NEXT where its version fits, else our own GNU-hash walk over the loaded
- * objects, several definers decided by version, then handle registry, then caller. Nothing found: NULL, and the
- * wrapper behaves as the dynamic linker would have. A resolved library is pinned.
+ * Resolver (facts "interpose" 1.1): our own hash walk over the objects behind us in load order, by ld.so's version
+ * rule. One definer is the answer. Of several, the first if it was loaded with the program (that is what RTLD_NEXT
+ * says: the global scope begins with those, a second interposer behind us included), else what RTLD_NEXT itself says,
+ * else the library of the handle, the caller itself, the caller's dependencies, the first. A library that dlopen()
+ * brought is pinned.
  *
- * Context: real_find() hot after the first call of an entry point (one load); the first is cold and uses no dlerror
- * state of the host. Threads: any. errno kept.
+ * Nothing found: a function that returns the entry point's failure, never NULL. ld.so would have ended the program
+ * (127) or, behind a weak reference, given it NULL; but a program that gets this far runs well without the library,
+ * so it is not ended, and is not told a success either.
+ *
+ * Context: real_find() is hot. Where the answer holds for ever (a library loaded with the program) it is one load;
+ * for a library that dlopen() brought, dl_iterate_phdr()'s first entry besides (11 ns), because a second copy may
+ * come any time. The first call of an entry point is cold. dlerror state of the host is touched only when a dlopen'ed
+ * library is pinned, and when RTLD_NEXT had to be asked. Threads: any. errno kept.
+ *
+ * To come: real_<arch>.S, the dlsym and dlopen wrappers that tail-jump (facts 1.3).
  */
 #ifndef OTELSHIM_REAL_H
 #define OTELSHIM_REAL_H
@@ -19,19 +29,22 @@ struct real_library {
     const char *name;
     uintptr_t base;
     uintptr_t text_from, text_to;
-    const void *map; /* link_map, pinned */
+    const void *map; /* link_map, pinned; NULL: loaded with the program, needs no pin */
 };
 
 /* One entry point of one flavour; lives in the instrumentation's table. */
 struct real_entry {
     const char *name;
-    const char *version; /* wanted symbol version; NULL: unversioned */
-    void *function;      /* cached; NULL until found */
-    const struct real_library *library;
+    const char *version;                /* wanted symbol version; NULL: unversioned */
+    void *function;                     /* cached when the answer holds for ever; else NULL */
+    const struct real_library *library; /* of the last answer */
+    void *missing; /* stands in when nothing is found: returns the failure; NULL: one that returns 0 / NULL */
+    void *only;    /* private: the only definer when `only_loads` objects had been loaded; NULL: several */
+    uint64_t only_loads; /* private */
 };
 
 /*
- * The real function. `call_site` is the wrapper's return address, `handle` the library handle of the call (NULL none):
+ * The real function, never NULL. `call_site` is the wrapper's return address, `handle` the library handle of the call (NULL none):
  * both only decide between several definers.
  */
 void *real_find(struct real_entry *entry, const void *call_site, const void *handle);
@@ -40,11 +53,12 @@ void *real_find(struct real_entry *entry, const void *call_site, const void *han
  * Cold; cache the result per library. */
 void *real_sibling(const struct real_entry *entry, const char *name);
 
-/* A function of libc by our own walk, any version or the given one. NULL on libcs that lack it. Cold. */
+/* A function of libc by our own walk, the default version (NULL) or the given one; the one of a second interposer
+ * behind us, where there is one. NULL on libcs that lack it. Cold. */
 void *real_libc(const char *name, const char *version);
 
-/* Does `address` lie in the library the entry was resolved to, or in the shim? Two compares each; false before the
- * entry was resolved. */
+/* Does `address` lie in the shim, or in a library that defines the entry point itself? A few compares. Ask after
+ * real_find(): before, the library is not known. */
 bool real_is_internal(const struct real_entry *entry, const void *address);
 
 #endif

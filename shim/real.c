@@ -1,0 +1,305 @@
+/*
+ * real: see real.h.
+ *
+ * Textbook dlsym(RTLD_NEXT) broke 15 of 48 real programs (facts "interpose" 0): it is NULL for callers opened with
+ * RTLD_LOCAL and takes the wrong one of two libcurl flavours. We link neither dlsym() nor dlopen(): their
+ * GLIBC_2.34 versions would keep the shim from older systems.
+ */
+#include "real.h"
+
+#include "connection.h"
+#include "real_scope.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <stddef.h>
+
+#define MAX_LIBRARIES 64u
+
+struct library {
+    struct real_library public; /* first: a real_library is one of these */
+    struct elf_object object;
+    bool is_startup;
+};
+
+/* Append-only. A place is claimed by counting, filled, and published in the first free cell: no lock, and two threads
+ * (or a UNIX-signal handler) that find the same library at once end up with one entry. */
+static struct {
+    struct library places[MAX_LIBRARIES];
+    uint32_t n_places;
+    struct library *published[MAX_LIBRARIES];
+} libraries;
+
+/* The only words of libc's loader that we call; NULL where the libc has none. */
+struct loader {
+    __typeof__(&dlsym) dlsym;
+    __typeof__(&dlvsym) dlvsym;
+    __typeof__(&dlopen) dlopen;
+    __typeof__(&dlerror) dlerror;
+};
+
+/* The linker's own words for where the shim's text is. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+
+static long return_nothing(void)
+{
+    return 0;
+}
+
+static bool begins_with(const char *text, const char *prefix)
+{
+    while (*prefix && *text == *prefix)
+        text++, prefix++;
+    return !*prefix;
+}
+
+/* libc itself, not an interposer: dlsym(RTLD_NEXT) means "behind the caller", which must be us. */
+static bool is_libc(const struct elf_object *object)
+{
+    const char *name = object->soname ? object->soname : object->name;
+    return begins_with(name, "libc.") || begins_with(name, "libdl.") || begins_with(name, "ld-");
+}
+
+static void *find_in_libc(const char *name)
+{
+    struct scope_definers found;
+    scope_find_definers(name, ELF_DEFAULT, NULL, &found);
+    for (uint32_t i = 0; i < found.n; i++)
+        if (is_libc(&found.at[i].object))
+            return found.at[i].function;
+    return NULL;
+}
+
+/* Set once, each to the same value whoever is first. */
+static const struct loader *get_loader(void)
+{
+    static struct loader loader;
+    static uint32_t is_known;
+    if (!__atomic_load_n(&is_known, __ATOMIC_ACQUIRE)) {
+        loader.dlsym = (__typeof__(&dlsym))find_in_libc("dlsym");
+        loader.dlvsym = (__typeof__(&dlvsym))find_in_libc("dlvsym");
+        loader.dlopen = (__typeof__(&dlopen))find_in_libc("dlopen");
+        loader.dlerror = (__typeof__(&dlerror))find_in_libc("dlerror");
+        __atomic_store_n(&is_known, 1, __ATOMIC_RELEASE);
+    }
+    return &loader;
+}
+
+/* PHP and Apache's graceful restart unload and reload modules with their libraries, while we keep pointers into them. */
+static const void *pin(const struct elf_object *object)
+{
+    const struct loader *loader = get_loader();
+    if (!loader->dlopen || !*object->name)
+        return NULL;
+    return loader->dlopen(object->name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+static const struct library *known_library(const struct elf_object *object)
+{
+    for (uint32_t i = 0; i < MAX_LIBRARIES; i++) {
+        const struct library *library = __atomic_load_n(&libraries.published[i], __ATOMIC_ACQUIRE);
+        if (!library)
+            return NULL;
+        if (library->object.dynamic == object->dynamic)
+            return library;
+    }
+    return NULL;
+}
+
+static const struct library *publish_library(struct library *mine)
+{
+    for (uint32_t i = 0; i < MAX_LIBRARIES; i++) {
+        struct library *there = NULL;
+        if (__atomic_compare_exchange_n(&libraries.published[i], &there, mine, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+            return mine;
+        if (there->object.dynamic == mine->object.dynamic)
+            return there;
+    }
+    return NULL;
+}
+
+/* NULL when there are more libraries than anybody has: then nothing is known of it but the function. */
+static const struct library *library_of(const struct elf_object *object)
+{
+    const struct library *library = known_library(object);
+    if (library)
+        return library;
+    uint32_t place = __atomic_fetch_add(&libraries.n_places, 1, __ATOMIC_RELAXED);
+    if (place >= MAX_LIBRARIES) {
+        __atomic_store_n(&libraries.n_places, MAX_LIBRARIES, __ATOMIC_RELAXED);
+        return NULL;
+    }
+    struct library *mine = &libraries.places[place];
+    mine->object = *object;
+    mine->is_startup = scope_is_startup(object);
+    mine->public = (struct real_library){
+        .name = object->name,
+        .base = object->base,
+        .text_from = object->text_from,
+        .text_to = object->text_to,
+        .map = mine->is_startup ? NULL : pin(object),
+    };
+    return publish_library(mine);
+}
+
+/* Which of several definers RTLD_NEXT means; found.n when it knows none of them. */
+static uint32_t ask_loader(const struct real_entry *entry, const struct scope_definers *found)
+{
+    const struct loader *loader = get_loader();
+    if (!loader->dlsym || !loader->dlerror)
+        return found->n;
+    for (unsigned way = 0; way < 2; way++) {
+        void *answer = NULL;
+        if (way == 0)
+            answer = loader->dlsym(RTLD_NEXT, entry->name);
+        else if (entry->version && loader->dlvsym)
+            answer = loader->dlvsym(RTLD_NEXT, entry->name, entry->version);
+        for (uint32_t i = 0; i < found->n; i++)
+            if (answer == found->at[i].function)
+                return i;
+    }
+    (void)loader->dlerror(); /* our miss is not the program's */
+    return found->n;
+}
+
+static uint32_t ask_caller(const struct scope_definers *found, const void *call_site)
+{
+    for (uint32_t i = 0; i < found->n; i++)
+        if (elf_has_text(&found->at[i].object, call_site))
+            return i;
+    for (uint32_t i = 0; i < found->n; i++)
+        if (scope_is_dependency(&found->at[i].object, call_site))
+            return i;
+    return 0;
+}
+
+/* The library that made the handle is the right one whoever calls: a tail-called creator once mixed two libraries on
+ * one handle (facts "interpose", trap 4). */
+static uint32_t ask_handle(const struct scope_definers *found, const void *handle)
+{
+    const struct connection *connection = handle ? connection_find(handle) : NULL;
+    const struct library *library = connection ? connection->library : NULL;
+    for (uint32_t i = 0; library && i < found->n; i++)
+        if (library->object.dynamic == found->at[i].object.dynamic)
+            return i;
+    return found->n;
+}
+
+/* Index of the definer. *ret_is_final: no later dlopen() can change it. */
+static uint32_t choose(const struct real_entry *entry, const struct scope_definers *found,
+                       const void *call_site, const void *handle, bool *ret_is_final)
+{
+    const struct library *first = library_of(&found->at[0].object);
+    *ret_is_final = first && first->is_startup;
+    if (*ret_is_final || found->n == 1)
+        return 0;
+    uint32_t i = found->n;
+    if (__atomic_load_n(&entry->only_loads, __ATOMIC_RELAXED) !=
+        found->loads) /* else it was asked and knew none */
+        i = ask_loader(entry, found);
+    *ret_is_final = i < found->n;
+    if (i == found->n)
+        i = ask_handle(found, handle);
+    return i < found->n ? i : ask_caller(found, call_site);
+}
+
+static void *resolve(struct real_entry *entry, const void *call_site, const void *handle)
+{
+    struct scope_definers found;
+    scope_find_definers(entry->name, ELF_AS_BOUND, entry->version, &found);
+    if (!found.n)
+        return entry->missing ? entry->missing : (void *)(uintptr_t)return_nothing;
+
+    bool is_final;
+    uint32_t chosen = choose(entry, &found, call_site, handle, &is_final);
+    for (uint32_t i = 0; i < found.n; i++)
+        (void)library_of(&found.at[i].object); /* so that a call from any of them is known to be internal */
+    const struct library *library = library_of(&found.at[chosen].object);
+    __atomic_store_n(&entry->library, library ? &library->public : NULL, __ATOMIC_RELEASE);
+    void *function = found.at[chosen].function;
+    if (is_final) {
+        __atomic_store_n(&entry->function, function, __ATOMIC_RELEASE);
+    } else {
+        __atomic_store_n(&entry->only, found.n == 1 ? function : NULL, __ATOMIC_RELAXED);
+        __atomic_store_n(&entry->only_loads, found.loads, __ATOMIC_RELEASE);
+    }
+    return function;
+}
+
+static void *find_in_library(const struct library *library, const char *name, const char *version)
+{
+    struct elf_name hashed = elf_hash_name(name);
+    return elf_find(&library->object, &hashed, ELF_AS_BOUND, version);
+}
+
+/* As ask_handle(), without walking all objects again. */
+static void *find_by_handle(struct real_entry *entry, const void *handle)
+{
+    const struct connection *connection = handle ? connection_find(handle) : NULL;
+    if (!connection || !connection->library)
+        return NULL;
+    void *function = find_in_library(connection->library, entry->name, entry->version);
+    if (function)
+        __atomic_store_n(&entry->library, connection->library, __ATOMIC_RELEASE);
+    return function;
+}
+
+void *real_find(struct real_entry *entry, const void *call_site, const void *handle)
+{
+    void *function = __atomic_load_n(&entry->function, __ATOMIC_ACQUIRE);
+    if (function)
+        return function;
+    int kept = errno;
+    uint64_t loads = __atomic_load_n(&entry->only_loads, __ATOMIC_ACQUIRE);
+    if (loads && loads == scope_count_loads()) {
+        function = __atomic_load_n(&entry->only, __ATOMIC_RELAXED);
+        if (!function)
+            function = find_by_handle(entry, handle);
+    }
+    if (!function)
+        function = resolve(entry, call_site, handle);
+    errno = kept;
+    return function;
+}
+
+void *real_sibling(const struct real_entry *entry, const char *name)
+{
+    const struct real_library *library = __atomic_load_n(&entry->library, __ATOMIC_ACQUIRE);
+    void *function =
+        library ? find_in_library((const struct library *)(const void *)library, name, entry->version) : NULL;
+    if (function)
+        return function;
+    /* A second interposer wraps the entry point, but has no accessors. */
+    struct scope_definers found;
+    scope_find_definers(name, ELF_AS_BOUND, entry->version, &found);
+    return found.n ? found.at[0].function : NULL;
+}
+
+void *real_libc(const char *name, const char *version)
+{
+    struct scope_definers found;
+    scope_find_definers(name, version ? ELF_AS_BOUND : ELF_DEFAULT, version, &found);
+    return found.n ? found.at[0].function : NULL;
+}
+
+static bool is_in_shim(const void *address)
+{
+    return (const char *)address >= __ehdr_start && (const char *)address < etext;
+}
+
+bool real_is_internal(const struct real_entry *entry, const void *address)
+{
+    uintptr_t at = (uintptr_t)address;
+    if (is_in_shim(address))
+        return true;
+    for (uint32_t i = 0; i < MAX_LIBRARIES; i++) {
+        const struct library *library = __atomic_load_n(&libraries.published[i], __ATOMIC_ACQUIRE);
+        if (!library)
+            return false;
+        if (at >= library->public.text_from && at < library->public.text_to)
+            return &library->public == entry->library ||
+                   find_in_library(library, entry->name, entry->version);
+    }
+    return false;
+}
