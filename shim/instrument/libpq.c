@@ -18,16 +18,17 @@
 #include <libpq-fe.h>
 #include <string.h>
 
-#define ENTRY_POINTS(X)                                                                                \
-    X(PQconnectdb)                                                                                     \
-    X(PQconnectdbParams) X(PQsetdbLogin) X(PQreset) X(PQfinish) X(PQexec) X(PQexecParams) X(PQprepare) \
-        X(PQexecPrepared)
+#define ENTRY_POINTS(X)  \
+    X(PQconnectdb)       \
+    X(PQconnectdbParams) \
+    X(PQsetdbLogin) X(PQreset) X(PQfinish) X(PQexec) X(PQexecParams) X(PQprepare) X(PQexecPrepared)
 DEFINE_ENTRY_POINTS(ENTRY_POINTS);
 
 /* A statement longer than a fact can say is not measured to its end. */
 #define STATEMENT_MAX UINT16_MAX
 
 struct state {
+    const struct libpq_calls *pq;        /* of the library that made the handle */
     struct libpq_prepared_map *prepared; /* NULL until the first prepare */
 };
 static_assert(sizeof(struct state) <= CONNECTION_STATE_BYTES, "fits the entry");
@@ -56,7 +57,8 @@ static struct connection *remember(const PGconn *conn, const struct real_entry *
     struct connection *connection = connection_open(conn, INSTRUMENT_libpq);
     if (connection) {
         connection->library = entry->library;
-        libpq_describe_connection(libpq_calls_of(entry), conn, connection);
+        state_of(connection)->pq = libpq_calls_of(entry);
+        libpq_describe_connection(state_of(connection)->pq, conn, connection);
     }
     return connection;
 }
@@ -67,6 +69,11 @@ static struct connection *connection_of(const PGconn *conn, const struct real_en
     if (connection && connection->instrumentation == INSTRUMENT_libpq)
         return connection;
     return conn ? remember(conn, entry) : NULL;
+}
+
+static const struct libpq_calls *calls_of(struct connection *connection, const struct real_entry *entry)
+{
+    return connection ? state_of(connection)->pq : libpq_calls_of(entry);
 }
 
 /* Begins the span of a call on a connection. False: not recorded, *ret_connection untouched. */
@@ -177,10 +184,10 @@ EXPORTED void PQreset(PGconn *conn)
     if (connection) {
         /* Of several hosts another one may have answered; statements belong to the old session. */
         libpq_prepared_forget_all(state_of(connection)->prepared);
-        libpq_describe_connection(libpq_calls_of(entry), conn, connection);
+        libpq_describe_connection(calls_of(connection, entry), conn, connection);
         span_connection(&span, connection);
     }
-    libpq_end_connect(&span, libpq_calls_of(entry), conn);
+    libpq_end_connect(&span, calls_of(connection, entry), conn);
 }
 
 EXPORTED void PQfinish(PGconn *conn)
@@ -205,7 +212,7 @@ EXPORTED PGresult *PQexec(PGconn *conn, const char *query)
 
     copy_statement(&span, query);
     PGresult *result = real(conn, query);
-    libpq_end_query(&span, libpq_calls_of(entry), conn, result);
+    libpq_end_query(&span, calls_of(connection, entry), conn, result);
     follow_simple_query(connection, query);
     return result;
 }
@@ -228,7 +235,7 @@ EXPORTED PGresult *PQexecParams(PGconn *conn, const char *command, int nParams, 
     facts_int(&span.facts, WIRE_DB_PARAMETER_COUNT, nParams);
     PGresult *result =
         real(conn, command, nParams, paramTypes, paramValues, paramLengths, paramFormats, resultFormat);
-    libpq_end_query(&span, libpq_calls_of(entry), conn, result);
+    libpq_end_query(&span, calls_of(connection, entry), conn, result);
     follow_simple_query(connection, command);
     return result;
 }
@@ -247,7 +254,7 @@ EXPORTED PGresult *PQprepare(PGconn *conn, const char *stmtName, const char *que
     copy_statement(&span, query);
     facts_text(&span.facts, WIRE_DB_STATEMENT_NAME, stmtName);
     PGresult *result = real(conn, stmtName, query, nParams, paramTypes);
-    const struct libpq_calls *pq = libpq_calls_of(entry);
+    const struct libpq_calls *pq = calls_of(connection, entry);
     bool is_prepared = result && pq->PQresultStatus && pq->PQresultStatus(result) == PGRES_COMMAND_OK;
     libpq_end_query(&span, pq, conn, result);
     if (connection && is_prepared)
@@ -276,7 +283,7 @@ EXPORTED PGresult *PQexecPrepared(PGconn *conn, const char *stmtName, int nParam
     facts_text(&span.facts, WIRE_DB_STATEMENT_NAME, stmtName);
     facts_int(&span.facts, WIRE_DB_PARAMETER_COUNT, nParams);
     PGresult *result = real(conn, stmtName, nParams, paramValues, paramLengths, paramFormats, resultFormat);
-    libpq_end_query(&span, libpq_calls_of(entry), conn, result);
+    libpq_end_query(&span, calls_of(connection, entry), conn, result);
     return result;
 }
 

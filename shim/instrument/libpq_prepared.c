@@ -89,11 +89,10 @@ void libpq_prepared_store(struct libpq_prepared_map **map, const char *name, con
     if (!name || !text)
         return;
     if (!*map) {
-        long made = sys_mmap(NULL, sizeof(**map), PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (sys_is_error(made))
+        *map = sys_mmap(NULL, sizeof(**map), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+        if (!*map)
             return;
-        *map = (struct libpq_prepared_map *)(uintptr_t)made;
     }
     struct row *row = claim_row(*map, name);
     size_t name_bytes;

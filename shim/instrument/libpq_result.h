@@ -10,10 +10,12 @@
 #include <libpq-fe.h>
 
 /* Accessors that every libpq since 8.0 has, and PQhostaddr of 12. A pointer is NULL where the library has none. */
-#define LIBPQ_ACCESSORS(X)                                                                      \
-    X(PQdb)                                                                                     \
-    X(PQuser) X(PQhost) X(PQport) X(PQhostaddr) X(PQstatus) X(PQerrorMessage) X(PQresultStatus) \
-        X(PQresultErrorField) X(PQntuples) X(PQcmdTuples)
+#define LIBPQ_ACCESSORS(X)                                                                        \
+    X(PQdb)                                                                                       \
+    X(PQuser)                                                                                     \
+    X(PQhost)                                                                                     \
+    X(PQport) X(PQhostaddr) X(PQstatus) X(PQerrorMessage) X(PQresultStatus) X(PQresultErrorField) \
+        X(PQntuples) X(PQcmdTuples)
 
 struct libpq_calls {
 #define LIBPQ_ACCESSOR(name) __typeof__(&name) name;

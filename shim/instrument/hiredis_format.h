@@ -1,0 +1,40 @@
+/*
+ * hiredis_format: a Redis command as facts, in each of the three shapes hiredis takes one.
+ *
+ * A format is copied as WIRE_DB_COMMAND_FORMAT and its arguments follow in order, one WIRE_DB_COMMAND_ARGUMENT each:
+ * %s STRING, %b BYTES, numbers INT or DOUBLE (INT already narrowed and signed as the conversion says). A command
+ * without a format is its arguments alone, BYTES. WIRE_DB_COMMAND_COUNT is added only where arguments are missing:
+ * how many there were, or HIREDIS_UNKNOWN_COUNT where an unknown conversion ended the walk (hiredis then refuses
+ * the command).
+ *
+ * Context: hot, async-signal-safe: pure functions on the caller's memory.
+ */
+#ifndef OTELSHIM_HIREDIS_FORMAT_H
+#define OTELSHIM_HIREDIS_FORMAT_H
+
+#include "facts.h"
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HIREDIS_UNKNOWN_COUNT (-1)
+#define HIREDIS_MAX_ARGUMENTS 128 /* copied; of a format with more the walk ends there */
+#define HIREDIS_NO_SELECT (-1)
+
+/* `arguments` is left as it was found. */
+void hiredis_copy_format(struct facts *facts, const char *format, va_list arguments);
+
+/* `lengths` NULL: the words are NUL-terminated. */
+void hiredis_copy_words(struct facts *facts, int n_words, const char *const *words, const size_t *lengths);
+
+/* Length of the first command of `bytes` of protocol text; 0 where that is not one whole command. */
+size_t hiredis_protocol_length(const char *protocol, size_t bytes);
+/* That command's words. Nothing where it is not one whole command. */
+void hiredis_copy_protocol(struct facts *facts, const char *protocol, size_t bytes);
+
+/* The database that a command selects (SELECT n), HIREDIS_NO_SELECT for every other command. */
+int64_t hiredis_select_of_format(const char *format, va_list arguments);
+int64_t hiredis_select_of_words(int n_words, const char *const *words, const size_t *lengths);
+int64_t hiredis_select_of_protocol(const char *protocol, size_t bytes);
+
+#endif

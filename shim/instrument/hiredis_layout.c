@@ -1,0 +1,139 @@
+/* hiredis_layout: see hiredis_layout.h. Offsets measured on the headers of 0.13.0 to 1.4.1. */
+#include "instrument/hiredis_layout.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#define FLAG_BLOCK 1
+
+/* Several copies in one process are real; more than these are looked up again each time. */
+#define MAX_LIBRARIES 4u
+
+static const struct hiredis_layout layout_0_13 = {
+    .error = 0,
+    .error_text = 4,
+    .flags = 136,
+    .reader = 152,
+    .connection_type = 160,
+    .host = 176,
+    .port = 192,
+    .path = 200,
+    .functions = 544,
+    .reply_text = 24,
+};
+
+static const struct hiredis_layout layout_1 = {
+    .error = 8,
+    .error_text = 12,
+    .flags = 144,
+    .reader = 160,
+    .connection_type = 168,
+    .host = 192,
+    .port = 208,
+    .path = 216,
+    .functions = 200,
+    .reply_text = 32,
+};
+
+enum { SLOT_FREE, SLOT_FILLING, SLOT_READY };
+
+struct slot {
+    atomic_uint state; /* SLOT_…; the rest is written by who moved it to FILLING, read-only once READY */
+    const struct real_library *key;
+    struct hiredis_library library;
+};
+
+static struct slot slots[MAX_LIBRARIES];
+
+static struct hiredis_library look_up(const struct real_entry *entry)
+{
+    struct hiredis_library library = {.layout = NULL};
+    if (!entry->library || sizeof(void *) != 8)
+        return library;
+    library.text_from = entry->library->text_from;
+    library.text_to = entry->library->text_to;
+    if (real_sibling(entry, "redisConnectWithOptions"))
+        library.layout = &layout_1;
+    else if (real_sibling(entry, "redisReconnect"))
+        library.layout = &layout_0_13;
+    return library;
+}
+
+struct hiredis_library hiredis_library_of(const struct real_entry *entry)
+{
+    for (uint32_t i = 0; i < MAX_LIBRARIES; i++) {
+        struct slot *slot = &slots[i];
+        unsigned state = atomic_load_explicit(&slot->state, memory_order_acquire);
+        if (state == SLOT_READY && slot->key == entry->library)
+            return slot->library;
+        unsigned is_free = SLOT_FREE;
+        if (state == SLOT_FREE && atomic_compare_exchange_strong(&slot->state, &is_free, SLOT_FILLING)) {
+            slot->key = entry->library;
+            slot->library = look_up(entry);
+            atomic_store_explicit(&slot->state, SLOT_READY, memory_order_release);
+            return slot->library;
+        }
+    }
+    return look_up(entry);
+}
+
+static int read_int(const void *object, uint16_t offset)
+{
+    int value;
+    memcpy(&value, (const char *)object + offset, sizeof(value));
+    return value;
+}
+
+static const void *read_pointer(const void *object, uint16_t offset)
+{
+    const void *value;
+    memcpy(&value, (const char *)object + offset, sizeof(value));
+    return value;
+}
+
+int hiredis_error(const struct hiredis_library *library, const redisContext *c)
+{
+    return library->layout && c ? read_int(c, library->layout->error) : 0;
+}
+
+const char *hiredis_error_text(const struct hiredis_library *library, const redisContext *c)
+{
+    return library->layout && c ? (const char *)c + library->layout->error_text : NULL;
+}
+
+bool hiredis_is_blocking(const struct hiredis_library *library, const redisContext *c)
+{
+    return !library->layout || !c || (read_int(c, library->layout->flags) & FLAG_BLOCK);
+}
+
+const char *hiredis_endpoint(const struct hiredis_library *library, const redisContext *c, int *ret_port)
+{
+    const struct hiredis_layout *layout = library->layout;
+    if (!layout || !c)
+        return NULL;
+    if (read_int(c, layout->connection_type) == REDIS_CONN_UNIX) {
+        *ret_port = 0;
+        return read_pointer(c, layout->path);
+    }
+    *ret_port = read_int(c, layout->port);
+    return read_pointer(c, layout->host);
+}
+
+/* The reader's object functions begin with createString; hiredis' own lies in its own text. */
+static bool has_own_replies(const struct hiredis_library *library, const redisContext *c)
+{
+    const void *reader = library->layout && c ? read_pointer(c, library->layout->reader) : NULL;
+    const void *functions = reader ? read_pointer(reader, library->layout->functions) : NULL;
+    uintptr_t create_string = functions ? (uintptr_t)read_pointer(functions, 0) : 0;
+    return create_string >= library->text_from && create_string < library->text_to;
+}
+
+int hiredis_reply_type(const struct hiredis_library *library, const redisContext *c, const void *reply)
+{
+    return reply && has_own_replies(library, c) ? read_int(reply, 0) : 0;
+}
+
+const char *hiredis_reply_text(const struct hiredis_library *library, const void *reply)
+{
+    return read_pointer(reply, library->layout->reply_text);
+}

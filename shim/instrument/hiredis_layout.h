@@ -1,0 +1,50 @@
+/*
+ * hiredis_layout: where the loaded hiredis keeps the few fields we read. It has no accessors.
+ *
+ * The layout is chosen by what the library exports, never by our headers or its soname (1.2.0 shipped soname 1.1.0):
+ * redisConnectWithOptions: 1.x; redisReconnect: 0.13 and 0.14; else unknown, and no field is read.
+ *
+ * Context: hot; hiredis_layout_of() is cold at the first call of a library.
+ */
+#ifndef OTELSHIM_HIREDIS_LAYOUT_H
+#define OTELSHIM_HIREDIS_LAYOUT_H
+
+#include "real.h"
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Replies that our oldest headers do not name. */
+#define HIREDIS_REPLY_PUSH 12
+
+/* Offsets in bytes, for pointers of 8 bytes. */
+struct hiredis_layout {
+    uint16_t error, error_text, flags, reader, connection_type, host, port, path; /* redisContext */
+    uint16_t functions;                                                           /* redisReader */
+    uint16_t reply_text;                                                          /* redisReply */
+};
+
+/* A library and its layout; zero: not known. */
+struct hiredis_library {
+    const struct hiredis_layout *layout;
+    uintptr_t text_from, text_to;
+};
+
+struct hiredis_library hiredis_library_of(const struct real_entry *entry);
+
+/* REDIS_ERR_…, 0 without error or layout. */
+int hiredis_error(const struct hiredis_library *library, const redisContext *c);
+/* NULL without layout. */
+const char *hiredis_error_text(const struct hiredis_library *library, const redisContext *c);
+/* True where the layout is not known. */
+bool hiredis_is_blocking(const struct hiredis_library *library, const redisContext *c);
+/* The host as the program named it and its port, or the socket's path and 0. NULL: neither is there. */
+const char *hiredis_endpoint(const struct hiredis_library *library, const redisContext *c, int *ret_port);
+
+/* REDIS_REPLY_…, 0 where the reply is none of hiredis' own: its reader may make objects of the program's
+ * (ruby's are VALUEs, not pointers). */
+int hiredis_reply_type(const struct hiredis_library *library, const redisContext *c, const void *reply);
+/* Text of a reply whose type says that it has one. */
+const char *hiredis_reply_text(const struct hiredis_library *library, const void *reply);
+
+#endif
