@@ -52,6 +52,11 @@ struct thread *thread_peek(void);
  */
 int thread_level(struct thread *thread);
 
-/* Name as the kernel has it (16 bytes, NUL-padded) into the slot; called at claim. Raw clock/tid helpers: sys.h. */
+/*
+ * `take_over` is called when a dead thread's slot changes hands, by the new owner (who may reserve and commit already),
+ * while the dead one's episode, name and open spans are still in it. The slot is emptied when it returns. Set once by
+ * the constructor.
+ */
+void thread_on_reclaim(void (*take_over)(struct thread *thread, struct wire_thread_slot *slot));
 
 #endif

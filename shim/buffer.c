@@ -1,0 +1,262 @@
+/*
+ * buffer: see buffer.h. A chunk's state is the pair of words (H, E); who may store which is in shim/wire/README.md.
+ *
+ *   first half of the pool    OWNED: one thread each, committed by one release store
+ *   second half               SHARED: taken for one record by compare-and-swap, by threads that found no chunk to own
+ *                             and by UNIX-signal handlers that interrupted a record
+ */
+#include "buffer.h"
+
+#include "clock.h"
+#include "dropbox_priv.h"
+#include "sys.h"
+
+#include <errno.h>
+
+#define GENERATION_SHIFT 38 /* lease id: generation : 26 | chunk : 12 | seq : 26 */
+#define INDEX_SHIFT 26
+
+#define NESTED_SHARED 1u /* the interrupted record keeps the thread's mark */
+#define PLAIN_SHARED 2u
+
+/* Records that a thread without a chunk writes shared before it looks for one to own again. */
+#define SHARED_RUN 16u
+/* Owners are asked after at most so often: with 500 threads it costs 60 µs. */
+#define RECLAIM_GAP_NS 1000000u
+/* Leases without asking for a page again, once /dev/shm was full. */
+#define POPULATE_PAUSE 256u
+
+enum lease_result { LEASE_FOUND, LEASE_FULL, LEASE_NO_MEMORY };
+
+/* A handler on the same thread sees these stores in this order; other threads need not. */
+static void fence(void)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static uint32_t bytes_of(uint64_t word)
+{
+    return (uint32_t)(word & WIRE_BYTES_MASK) * 8;
+}
+
+static uint64_t *word_of(const struct dropbox *box, uint32_t index)
+{
+    return &box->chunk_lines[index].word;
+}
+
+static uint64_t tid_bits(const struct thread *thread)
+{
+    return (uint64_t)thread->tid << WIRE_TID_SHIFT;
+}
+
+/* H of a chunk after a lease: the next sequence number, no bytes. */
+static uint64_t next_lease(uint64_t word)
+{
+    return (((word >> WIRE_SEQ_SHIFT) + 1) & WIRE_SEQ_MASK) << WIRE_SEQ_SHIFT;
+}
+
+static bool swap(uint64_t *at, uint64_t from, uint64_t to)
+{
+    return __atomic_compare_exchange_n(at, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static void fill_reservation(struct buffer_reservation *reservation, const struct dropbox *box,
+                             uint32_t index, uint64_t word)
+{
+    reservation->at = box->chunks + (size_t)index * WIRE_CHUNK_BYTES + bytes_of(word);
+    reservation->lease_id = (uint64_t)box->generation << GENERATION_SHIFT | (uint64_t)index << INDEX_SHIFT |
+                            word >> WIRE_SEQ_SHIFT;
+    reservation->word = word;
+    reservation->index = index;
+}
+
+/* ---- leasing ---- */
+/* Pages for a chunk nobody has leased yet: before the claim, so that there is no claim to undo. */
+static bool touch_chunk(struct dropbox_image *image, uint32_t index)
+{
+    uint32_t pause = __atomic_load_n(&image->populate_pause, __ATOMIC_RELAXED);
+    if (pause) {
+        __atomic_store_n(&image->populate_pause, pause - 1, __ATOMIC_RELAXED);
+        return false;
+    }
+    if (dropbox_map_populate(image, image->box.chunks + (size_t)index * WIRE_CHUNK_BYTES, WIRE_CHUNK_BYTES))
+        return true;
+    __atomic_store_n(&image->populate_pause, POPULATE_PAUSE, __ATOMIC_RELAXED);
+    return false;
+}
+
+/* Leases the lowest free chunk of [from, to) with these owner bits. */
+static enum lease_result lease(const struct dropbox *box, uint32_t from, uint32_t to, uint64_t owner_bits,
+                               uint32_t *ret_index, uint64_t *ret_word)
+{
+    bool is_short = false;
+    for (uint32_t i = from; i < to; i++) {
+        uint64_t word = __atomic_load_n(word_of(box, i), __ATOMIC_RELAXED);
+        /* Acquire: the exporter has read the bytes that we are about to overwrite. */
+        if (!(word & WIRE_CLOSED) || __atomic_load_n(&box->acknowledged[i], __ATOMIC_ACQUIRE) != word)
+            continue;
+        if (!(word >> WIRE_SEQ_SHIFT) && (is_short || !touch_chunk(dropbox_image(box), i))) {
+            is_short = true;
+            continue;
+        }
+        uint64_t leased = next_lease(word) | owner_bits;
+        if (swap(word_of(box, i), word, leased)) {
+            *ret_index = i;
+            *ret_word = leased;
+            return LEASE_FOUND;
+        }
+    }
+    return is_short ? LEASE_NO_MEMORY : LEASE_FULL;
+}
+
+/* Closes every chunk whose owner's tid is gone: what it committed stays, and once acknowledged it is free. */
+static bool reclaim_chunks(const struct dropbox *box)
+{
+    struct dropbox_image *image = dropbox_image(box);
+    uint64_t now_ns = clock_mono_ns();
+    uint64_t last_ns = __atomic_load_n(&image->reclaimed_ns, __ATOMIC_RELAXED);
+    if (now_ns - last_ns < RECLAIM_GAP_NS || !swap(&image->reclaimed_ns, last_ns, now_ns))
+        return false;
+    bool has_closed = false;
+    for (uint32_t i = 0; i < box->n_chunks; i++) {
+        uint64_t word = __atomic_load_n(word_of(box, i), __ATOMIC_ACQUIRE);
+        uint32_t tid = (uint32_t)(word >> WIRE_TID_SHIFT & WIRE_TID_MASK);
+        if (tid && sys_tgkill(image->pid, tid, 0) == -ESRCH)
+            has_closed |= swap(word_of(box, i), word, (word & WIRE_STATE_MASK) | WIRE_CLOSED);
+    }
+    return has_closed;
+}
+
+/* ---- shared records ---- */
+/* Takes an open shared chunk with room, or leases one. The bits of the owner leave the word with the commit. */
+static enum lease_result take_shared(const struct dropbox *box, const struct thread *thread,
+                                     uint32_t max_bytes, struct buffer_reservation *reservation)
+{
+    struct dropbox_image *image = dropbox_image(box);
+    uint32_t from = box->n_chunks / 2, n = box->n_chunks - from;
+    uint32_t hint = __atomic_load_n(&image->shared_hint, __ATOMIC_RELAXED);
+    uint64_t owner_bits = WIRE_BUSY | tid_bits(thread);
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t i = from + (hint + k) % n;
+        uint64_t word = __atomic_load_n(word_of(box, i), __ATOMIC_RELAXED);
+        if (word & (WIRE_CLOSED | WIRE_BUSY | WIRE_OWNED))
+            continue;
+        if (bytes_of(word) + max_bytes > WIRE_CHUNK_BYTES) {
+            (void)swap(word_of(box, i), word, word | WIRE_CLOSED);
+        } else if (swap(word_of(box, i), word, word | owner_bits)) {
+            __atomic_store_n(&image->shared_hint, i - from, __ATOMIC_RELAXED);
+            fill_reservation(reservation, box, i, word);
+            return LEASE_FOUND;
+        }
+    }
+    uint32_t index;
+    uint64_t word;
+    enum lease_result result = lease(box, from, box->n_chunks, owner_bits, &index, &word);
+    if (result == LEASE_FOUND) {
+        __atomic_store_n(&image->shared_hint, index - from, __ATOMIC_RELAXED);
+        fill_reservation(reservation, box, index, word & WIRE_STATE_MASK);
+    }
+    return result;
+}
+
+static bool reserve_shared(const struct dropbox *box, struct thread *thread, uint32_t max_bytes, uint32_t how,
+                           struct buffer_reservation *reservation)
+{
+    reservation->is_shared = how;
+    enum lease_result result = take_shared(box, thread, max_bytes, reservation);
+    if (result != LEASE_FOUND && reclaim_chunks(box))
+        result = take_shared(box, thread, max_bytes, reservation);
+    if (result == LEASE_FOUND)
+        return true;
+    dropbox_count(result == LEASE_NO_MEMORY ? DROP_NO_MEMORY : DROP_NO_CHUNK);
+    if (how == PLAIN_SHARED)
+        thread->in_record = 0;
+    return false;
+}
+
+/* ---- owned chunks ---- */
+/* No tid any more: the chunk is nobody's until the exporter has acknowledged it. */
+static void close_lease(const struct dropbox *box, struct thread *thread)
+{
+    uint64_t word = (thread->lease.word & WIRE_STATE_MASK) | WIRE_CLOSED;
+    __atomic_store_n(word_of(box, thread->lease.index), word, __ATOMIC_RELEASE);
+    thread->lease.is_leased = 0;
+    thread->lease.index = 0;
+}
+
+static bool lease_owned(const struct dropbox *box, struct thread *thread)
+{
+    uint32_t index;
+    uint64_t word;
+    if (lease(box, 0, box->n_chunks / 2, WIRE_OWNED | tid_bits(thread), &index, &word) != LEASE_FOUND)
+        return false;
+    thread->lease.word = word;
+    thread->lease.index = index;
+    thread->lease.is_leased = 1;
+    return true;
+}
+
+/* About every 70 spans. `lease.index` counts down, while nothing is leased, to the next attempt to own a chunk. */
+static bool __attribute__((noinline))
+reserve_slowly(const struct dropbox *box, struct thread *thread, uint32_t max_bytes,
+               struct buffer_reservation *reservation)
+{
+    if (thread->lease.is_leased)
+        close_lease(box, thread);
+    if (thread->lease.index) {
+        thread->lease.index--;
+        return reserve_shared(box, thread, max_bytes, PLAIN_SHARED, reservation);
+    }
+    /* A file made for another uid is for the next span: this one's slot lies in this file. */
+    (void)dropbox_reopen_if_moved();
+    dropbox_probe_exporter(clock_mono_ns());
+    if (!lease_owned(box, thread) && !(reclaim_chunks(box) && lease_owned(box, thread))) {
+        thread->lease.index = SHARED_RUN - 1;
+        return reserve_shared(box, thread, max_bytes, PLAIN_SHARED, reservation);
+    }
+    fill_reservation(reservation, box, thread->lease.index, thread->lease.word);
+    reservation->is_shared = 0;
+    return true;
+}
+
+/* Of the file the thread's state belongs to. NULL: this is a fork child in the middle of its parent's record. */
+static const struct dropbox *box_of(uint32_t generation)
+{
+    const struct dropbox *box = dropbox_file();
+    if (__builtin_expect(box && box->generation == generation, 1))
+        return box;
+    return dropbox_of_generation(generation);
+}
+
+bool buffer_reserve(struct thread *thread, uint32_t max_bytes, struct buffer_reservation *ret_reservation)
+{
+    const struct dropbox *box = box_of(thread->generation);
+    if (!box || max_bytes > WIRE_CHUNK_BYTES)
+        return false;
+    if (__builtin_expect(thread->in_record, 0))
+        return reserve_shared(box, thread, max_bytes, NESTED_SHARED, ret_reservation);
+    thread->in_record = 1;
+    fence();
+    const struct thread_lease *mine = &thread->lease;
+    if (__builtin_expect(!mine->is_leased || bytes_of(mine->word) + max_bytes > WIRE_CHUNK_BYTES, 0))
+        return reserve_slowly(box, thread, max_bytes, ret_reservation);
+    fill_reservation(ret_reservation, box, mine->index, mine->word);
+    ret_reservation->is_shared = 0;
+    return true;
+}
+
+void buffer_commit(struct thread *thread, struct buffer_reservation *reservation, uint32_t bytes)
+{
+    uint32_t generation = (uint32_t)(reservation->lease_id >> GENERATION_SHIFT);
+    const struct dropbox *box = box_of(generation);
+    if (!box)
+        return;
+    uint64_t word = reservation->word + bytes / 8;
+    __atomic_store_n(word_of(box, reservation->index), word, __ATOMIC_RELEASE);
+    if (reservation->is_shared == NESTED_SHARED || thread->generation != generation)
+        return;
+    if (!reservation->is_shared)
+        thread->lease.word = word;
+    fence();
+    thread->in_record = 0;
+}

@@ -1,0 +1,271 @@
+/* dropbox: this process's file, from its first span to its exit; see dropbox.h. Making it is dropbox_map.c. */
+#include "clock.h"
+#include "dropbox_priv.h"
+#include "start.h"
+#include "sys.h"
+
+#include <sys/mman.h>
+
+#define MAX_IMAGES 8u
+/* A program that changes its effective uid to and fro keeps the file it has then. */
+#define MAX_MOVES 4u
+#define FLUSH_STEP_NS 100000000u
+#define GENERATION_MASK 0x3ffffffu /* it is the upper part of a lease id (buffer.c) */
+
+/*
+ * What must not survive fork(), in a page the kernel wipes in the child: there it says "no file, none refused, nobody
+ * is making one", whatever other threads of the parent were doing. A vfork child shares the page and sees it intact.
+ */
+struct process_words {
+    const struct dropbox *box;
+    uint32_t pid; /* of the maker, for kernels that do not wipe */
+    uint32_t is_refused;
+    uint32_t is_making;
+    uint32_t n_moves;
+};
+
+static struct {
+    struct process_words *words; /* set once */
+    uint32_t must_compare_pid;   /* before Linux 4.14; set with `words` */
+    uint32_t generation;         /* of the last file made; raised by the thread that makes one */
+    void (*fill)(uint8_t *area); /* set by the constructor */
+    struct dropbox_image images[MAX_IMAGES];
+} state;
+
+const struct dropbox *dropbox_file(void)
+{
+    const struct process_words *words = __atomic_load_n(&state.words, __ATOMIC_ACQUIRE);
+    if (!words)
+        return NULL;
+    const struct dropbox *box = __atomic_load_n(&words->box, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(state.must_compare_pid, 0) && box && words->pid != sys_getpid())
+        return NULL;
+    return box;
+}
+
+const struct dropbox *dropbox_of_generation(uint32_t generation)
+{
+    const struct dropbox *box = dropbox_file();
+    if (!box || box->generation == generation)
+        return box;
+    const struct dropbox_image *image = &state.images[generation % MAX_IMAGES];
+    bool is_ours = image->box.generation == generation && image->pid == dropbox_image(box)->pid;
+    return is_ours ? &image->box : NULL;
+}
+
+/* The page of words, made at the first need. NULL: no memory. */
+static struct process_words *get_words(void)
+{
+    struct process_words *words = __atomic_load_n(&state.words, __ATOMIC_ACQUIRE);
+    if (words)
+        return words;
+    size_t bytes = dropbox_page_bytes();
+    struct process_words *page =
+        sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (!page)
+        return NULL;
+    if (sys_is_error(sys_madvise(page, bytes, MADV_WIPEONFORK)))
+        __atomic_store_n(&state.must_compare_pid, 1, __ATOMIC_RELAXED);
+    if (__atomic_compare_exchange_n(&state.words, &words, page, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return page;
+    sys_munmap(page, bytes);
+    return words;
+}
+
+/* The words of this process: where the kernel does not wipe them, a fork child does it here. */
+static struct process_words *own_words(void)
+{
+    struct process_words *words = get_words();
+    if (words && state.must_compare_pid && words->pid != sys_getpid())
+        *words = (struct process_words){.pid = sys_getpid()};
+    return words;
+}
+
+/* Makes a file and publishes it. The caller holds `is_making` and has blocked UNIX signals. */
+static bool make_image(struct process_words *words)
+{
+    uint32_t generation = (state.generation + 1) & GENERATION_MASK;
+    generation += !generation;
+    state.generation = generation;
+    struct dropbox_image *image = &state.images[generation % MAX_IMAGES];
+    if (!dropbox_map_make(image, generation, state.fill)) {
+        image->box.generation = 0;
+        return false;
+    }
+    words->pid = image->pid;
+    __atomic_store_n(&words->box, &image->box, __ATOMIC_RELEASE);
+    return true;
+}
+
+static bool take_making(struct process_words *words, uint64_t *ret_signals)
+{
+    sys_block_signals(ret_signals); /* a handler that leaves by longjmp would leave it locked */
+    uint32_t nobody = 0;
+    if (__atomic_compare_exchange_n(&words->is_making, &nobody, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return true;
+    sys_restore_signals(ret_signals);
+    return false;
+}
+
+static void give_making(struct process_words *words, const uint64_t *signals)
+{
+    __atomic_store_n(&words->is_making, 0, __ATOMIC_RELEASE);
+    sys_restore_signals(signals);
+}
+
+/* First the file, then the look for an exporter: one that was leaving sees the file and stays. */
+static void ensure_exporter(const struct dropbox *box)
+{
+    if (!dropbox_exporter_lives(dropbox_image(box)))
+        start_exporter();
+}
+
+const struct dropbox *dropbox_open(void)
+{
+    const struct dropbox *box = dropbox_file();
+    if (box)
+        return box;
+    struct process_words *words = own_words();
+    uint64_t signals;
+    if (!words || words->is_refused || !take_making(words, &signals))
+        return NULL;
+    bool is_made = !words->box && !words->is_refused && make_image(words);
+    if (!words->box)
+        words->is_refused = 1;
+    box = words->box;
+    give_making(words, &signals);
+    if (is_made)
+        ensure_exporter(box);
+    return box;
+}
+
+const struct dropbox *dropbox_reopen_if_moved(void)
+{
+    const struct dropbox *box = dropbox_file();
+    if (!box || dropbox_image(box)->uid == sys_geteuid())
+        return box;
+    struct process_words *words = own_words();
+    uint64_t signals;
+    if (!words || words->n_moves >= MAX_MOVES || !take_making(words, &signals))
+        return box;
+    bool is_made = false;
+    if (words->box == box) {
+        words->n_moves++;
+        (void)__atomic_fetch_or(&box->header->state, WIRE_STATE_MOVED, __ATOMIC_RELEASE);
+        is_made = make_image(words);
+        if (!is_made) {
+            __atomic_store_n(&words->box, NULL, __ATOMIC_RELEASE);
+            words->is_refused = 1;
+        }
+    }
+    box = words->box;
+    give_making(words, &signals);
+    if (is_made)
+        ensure_exporter(box);
+    return box;
+}
+
+void dropbox_count(enum wire_drop reason)
+{
+    const struct dropbox *box = dropbox_file();
+    if (box)
+        (void)__atomic_fetch_add(&box->counters->dropped[reason], 1, __ATOMIC_RELAXED);
+}
+
+bool dropbox_populate(const void *address, size_t bytes)
+{
+    for (uint32_t i = 0; i < MAX_IMAGES; i++) {
+        const struct dropbox_image *image = &state.images[i];
+        uintptr_t base = (uintptr_t)image->box.base;
+        if (base && (uintptr_t)address - base < image->box.bytes)
+            return dropbox_map_populate(image, address, bytes);
+    }
+    return false;
+}
+
+void dropbox_on_make(void (*fill)(uint8_t *area))
+{
+    state.fill = fill;
+}
+
+/* ---- the end ---- */
+static bool is_all_acknowledged(const struct dropbox *box)
+{
+    for (uint32_t i = 0; i < box->n_chunks; i++) {
+        uint64_t word = __atomic_load_n(&box->chunk_lines[i].word, __ATOMIC_ACQUIRE) & WIRE_STATE_MASK;
+        if (__atomic_load_n(&box->acknowledged[i], __ATOMIC_RELAXED) != word)
+            return false;
+    }
+    return true;
+}
+
+static void wait_for_delivery(const struct dropbox *box, uint64_t timeout_ns)
+{
+    uint64_t end_ns = clock_mono_ns() + timeout_ns;
+    __atomic_store_n(&box->header->waiting, 1, __ATOMIC_SEQ_CST);
+    for (;;) {
+        uint64_t now_ns = clock_mono_ns();
+        uint32_t progress = __atomic_load_n(&box->exporter->progress, __ATOMIC_ACQUIRE);
+        if (is_all_acknowledged(box) || now_ns >= end_ns || !dropbox_exporter_lives(dropbox_image(box)))
+            break;
+        dropbox_ring(true, now_ns);
+        uint64_t left_ns = end_ns - now_ns;
+        (void)sys_futex_wait(&box->exporter->progress, progress,
+                             left_ns < FLUSH_STEP_NS ? left_ns : FLUSH_STEP_NS);
+    }
+    __atomic_store_n(&box->header->waiting, 0, __ATOMIC_RELAXED);
+}
+
+/* Nothing in it that anybody could miss: no record, no open span, no count. */
+static bool is_empty(const struct dropbox *box)
+{
+    for (uint32_t i = 0; i < box->n_chunks; i++)
+        if (__atomic_load_n(&box->chunk_lines[i].word, __ATOMIC_RELAXED) != WIRE_CLOSED)
+            return false;
+    for (uint32_t i = 0; i < WIRE_MAX_DROPS; i++)
+        if (__atomic_load_n(&box->counters->dropped[i], __ATOMIC_RELAXED))
+            return false;
+    uint32_t n_slots = __atomic_load_n(&dropbox_image(box)->n_touched_slots, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < n_slots; i++)
+        if (__atomic_load_n(&box->thread_slots[i].depth, __ATOMIC_RELAXED))
+            return false;
+    return true;
+}
+
+static void remove_file(const struct dropbox_image *image)
+{
+    int directory = sys_open(image->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (directory < 0)
+        return;
+    (void)sys_unlinkat(directory, image->name);
+    sys_close(directory);
+}
+
+void dropbox_close(uint32_t timeout_ms)
+{
+    const struct dropbox *box = dropbox_file();
+    if (!box || dropbox_image(box)->pid != sys_getpid()) /* a vfork child must not close its parent's */
+        return;
+    if (timeout_ms)
+        wait_for_delivery(box, timeout_ms * 1000000ull);
+    struct process_words *words = state.words;
+    words->is_refused = 1;
+    __atomic_store_n(&words->box, NULL, __ATOMIC_RELEASE);
+    (void)__atomic_fetch_or(&box->header->state, WIRE_STATE_EXITED, __ATOMIC_RELEASE);
+    if (is_empty(box))
+        remove_file(dropbox_image(box));
+}
+
+void dropbox_before_exec(void)
+{
+    const struct dropbox *box = dropbox_file();
+    if (box && dropbox_image(box)->pid == sys_getpid())
+        (void)__atomic_fetch_or(&box->header->state, WIRE_STATE_EXECED, __ATOMIC_RELEASE);
+}
+
+void dropbox_exec_failed(void)
+{
+    const struct dropbox *box = dropbox_file();
+    if (box && dropbox_image(box)->pid == sys_getpid())
+        (void)__atomic_fetch_and(&box->header->state, ~WIRE_STATE_EXECED, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,148 @@
+/*
+ * dropbox_bell: waking the exporter, and seeing whether one lives (shim/wire/README.md, "Bells").
+ */
+#include "dropbox_priv.h"
+#include "start.h"
+#include "sys.h"
+#include "text.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#define MEMBARRIER_REGISTER_GLOBAL_EXPEDITED 4
+
+/* While the exporter wakes up, every commit still sees it asleep: one ring is enough. It stays awake for longer
+ * than this before it can fall asleep again. */
+#define RING_GAP_NS 1000000u
+#define URGENT_GAP_NS 10000000u
+#define PROBE_GAP_NS 1000000000u
+#define MAX_PROBE_GAP_NS (64ull * PROBE_GAP_NS)
+
+/* Relaxed atomics, any thread. A fork child begins with its parent's: the gaps are only limits. */
+static struct {
+    uint64_t rung_ns;
+    uint32_t rung_asleep; /* value of the asleep word that was last answered */
+    uint64_t probe_ns;    /* not before this */
+    uint64_t probe_gap_ns;
+    uint64_t acknowledged_sum; /* of the E words at the last probe */
+} bell;
+
+static bool join(char *to, const struct dropbox_image *image, const char *name)
+{
+    size_t at = text_append(to, 0, DROPBOX_PATH_BYTES, image->directory);
+    at = text_append(to, at, DROPBOX_PATH_BYTES, name);
+    return at + 1 < DROPBOX_PATH_BYTES;
+}
+
+/* pwrite() past RLIMIT_FSIZE would kill the host with SIGXFSZ, and the host may lower it at any time. */
+static bool may_write_word(void)
+{
+    uint64_t limit[2];
+    return sys_is_error(sys_prlimit(RLIMIT_FSIZE, NULL, limit)) || limit[0] >= sizeof(uint32_t);
+}
+
+/* A value the exporter is unlikely to be waiting on: another host may ring at the same time. */
+static uint32_t changing_value(uint64_t now_ns, uint32_t pid)
+{
+    return ((uint32_t)(now_ns >> 32) ^ (uint32_t)now_ns) * 2654435761u + pid;
+}
+
+void dropbox_bell_prepare(struct dropbox_image *image, int directory)
+{
+    (void)sys_membarrier(
+        MEMBARRIER_REGISTER_GLOBAL_EXPEDITED); /* refused: a missed ring costs a second at most */
+    int fd = sys_openat(directory, "doorbell", O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) {
+        fd = sys_openat(directory, "doorbell", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+        uint32_t word = 1;
+        if (fd >= 0)
+            (void)sys_pwrite(fd, &word, sizeof word, 0);
+    }
+    if (fd < 0)
+        return;
+    image->doorbell = sys_mmap(NULL, image->page_bytes, PROT_READ, MAP_SHARED, fd);
+    sys_close(fd);
+}
+
+static void __attribute__((noinline)) ring(const struct dropbox *box, uint64_t now_ns)
+{
+    const struct dropbox_image *image = dropbox_image(box);
+    char path[DROPBOX_PATH_BYTES];
+    int fd = join(path, image, "/doorbell") ? sys_open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK) : -1;
+    if (fd >= 0) {
+        uint32_t word = changing_value(now_ns, image->pid);
+        if (may_write_word())
+            (void)sys_pwrite(fd, &word, sizeof word, 0);
+        sys_close(fd);
+    }
+    if (image->doorbell)
+        sys_futex_wake(image->doorbell);
+    (void)__atomic_fetch_add(&box->header->rung, 1, __ATOMIC_RELAXED);
+}
+
+static bool may_ring(uint32_t asleep, uint64_t now_ns)
+{
+    uint64_t last_ns = __atomic_load_n(&bell.rung_ns, __ATOMIC_RELAXED);
+    bool is_new = asleep && asleep != __atomic_load_n(&bell.rung_asleep, __ATOMIC_RELAXED);
+    int64_t since_ns = (int64_t)(now_ns - last_ns);
+    if (!is_new && since_ns < (asleep ? (int64_t)RING_GAP_NS : (int64_t)URGENT_GAP_NS) && last_ns)
+        return false;
+    if (!__atomic_compare_exchange_n(&bell.rung_ns, &last_ns, now_ns, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED))
+        return false; /* another thread is ringing */
+    __atomic_store_n(&bell.rung_asleep, asleep, __ATOMIC_RELAXED);
+    return true;
+}
+
+void dropbox_ring(bool urgent, uint64_t now_mono_ns)
+{
+    const struct dropbox *box = dropbox_file();
+    if (!box)
+        return;
+    /* The commit, then this load. Only the compiler is held here: the exporter's membarrier, between its store to
+     * `asleep` and its second look, stands in for the fence that would cost 15 ns in every call. */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    uint32_t asleep = __atomic_load_n(&box->exporter->asleep, __ATOMIC_RELAXED);
+    if (__builtin_expect(!asleep && !urgent, 1))
+        return;
+    if (may_ring(asleep, now_mono_ns))
+        ring(box, now_mono_ns);
+}
+
+bool dropbox_exporter_lives(const struct dropbox_image *image)
+{
+    char path[DROPBOX_PATH_BYTES];
+    if (!join(path, image, "/lock"))
+        return false;
+    int fd = sys_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    long result = sys_fcntl(fd, F_OFD_GETLK, &lock);
+    sys_close(fd);
+    return result == 0 && lock.l_type != F_UNLCK;
+}
+
+void dropbox_probe_exporter(uint64_t now_mono_ns)
+{
+    const struct dropbox *box = dropbox_file();
+    uint64_t due_ns = __atomic_load_n(&bell.probe_ns, __ATOMIC_RELAXED);
+    if (!box || (int64_t)(now_mono_ns - due_ns) < 0)
+        return;
+    if (!__atomic_compare_exchange_n(&bell.probe_ns, &due_ns, now_mono_ns + PROBE_GAP_NS, false,
+                                     __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        return;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < box->n_chunks; i++)
+        sum += __atomic_load_n(&box->acknowledged[i], __ATOMIC_RELAXED);
+    bool has_moved = sum != bell.acknowledged_sum;
+    bell.acknowledged_sum = sum;
+    if (has_moved || !due_ns || dropbox_exporter_lives(dropbox_image(box))) {
+        bell.probe_gap_ns = PROBE_GAP_NS;
+        return;
+    }
+    start_exporter();
+    /* One that cannot live (a full disk, a broken installation) is not started every second for ever. */
+    bell.probe_gap_ns = bell.probe_gap_ns * 2 < MAX_PROBE_GAP_NS ? bell.probe_gap_ns * 2 : MAX_PROBE_GAP_NS;
+    __atomic_store_n(&bell.probe_ns, now_mono_ns + bell.probe_gap_ns, __ATOMIC_RELAXED);
+}

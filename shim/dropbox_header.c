@@ -1,0 +1,121 @@
+/*
+ * dropbox_header: the header area: who this process is, in its own words (shim/wire/README.md, "Header area").
+ *
+ * What cannot be known (no /proc) stays 0 or empty: the file is useful without it.
+ */
+#include "clock.h"
+#include "dropbox_priv.h"
+#include "sys.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#define ARGUMENTS_MAX_BYTES 4096u
+#define EXE_MAX_BYTES 4096u
+
+/* 0 when it cannot be read. */
+static size_t read_file(const char *path, char *to, size_t max_bytes)
+{
+    int fd = sys_open(path, O_RDONLY);
+    if (fd < 0)
+        return 0;
+    size_t at = 0;
+    while (at < max_bytes) {
+        long n = sys_read(fd, to + at, max_bytes - at);
+        if (n <= 0)
+            break;
+        at += (size_t)n;
+    }
+    sys_close(fd);
+    return at;
+}
+
+/* Field 22 of /proc/self/stat. The name in field 2 may hold anything, blanks and ")" too: count after the last ")". */
+static uint64_t read_start_ticks(void)
+{
+    char line[1024];
+    size_t bytes = read_file("/proc/self/stat", line, sizeof line - 1);
+    line[bytes] = 0;
+    const char *at = strrchr(line, ')');
+    if (!at)
+        return 0;
+    for (int field = 2; field < 22; field++) {
+        at = strchr(at, ' ');
+        if (!at)
+            return 0;
+        at++;
+    }
+    uint64_t ticks = 0;
+    for (; *at >= '0' && *at <= '9'; at++)
+        ticks = ticks * 10 + (uint64_t)(*at - '0');
+    return ticks;
+}
+
+void dropbox_identify(struct dropbox_identity *ret_identity)
+{
+    struct stat stat;
+    *ret_identity = (struct dropbox_identity){
+        .pid = sys_getpid(),
+        .uid = sys_geteuid(),
+        .start_ticks = read_start_ticks(),
+    };
+    if (!sys_is_error(sys_stat("/proc/self/ns/pid", &stat)))
+        ret_identity->pid_namespace = stat.st_ino;
+}
+
+static void fill_texts(uint8_t *area, struct wire_header *header, const struct shim_settings *settings)
+{
+    uint32_t at = WIRE_TEXT_OFFSET;
+    long n = sys_readlink("/proc/self/exe", (char *)area + at, EXE_MAX_BYTES);
+    header->exe_offset = at;
+    header->exe_bytes = n > 0 ? (uint32_t)n : 0;
+    at = (at + header->exe_bytes + 8) & ~7u;
+
+    header->arguments_offset = at;
+    header->arguments_bytes =
+        (uint32_t)read_file("/proc/self/cmdline", (char *)area + at, ARGUMENTS_MAX_BYTES);
+    at = (at + header->arguments_bytes + 8) & ~7u;
+
+    uint32_t bytes = settings->text_bytes;
+    if (!settings->text || bytes > WIRE_HEADER_BYTES - 16 - at)
+        bytes = 0;
+    header->settings_offset = at;
+    header->settings_bytes = bytes;
+    if (bytes)
+        memcpy(area + at, settings->text, bytes);
+    header->entry_points_offset = (at + bytes + 8) & ~7u; /* filled by dropbox_on_make()'s function */
+}
+
+static uint32_t find_flags(uint32_t pid, const struct shim_settings *settings)
+{
+    uint32_t flags = 0;
+    if (pid == 1)
+        flags |= WIRE_IS_INIT | WIRE_WATCHED;
+    if (settings->main_pid == pid || settings->systemd_pid == pid)
+        flags |= WIRE_WATCHED;
+    return flags;
+}
+
+void dropbox_header_fill(struct dropbox_image *image, const struct dropbox_identity *identity,
+                         const struct shim_settings *settings)
+{
+    struct wire_header *header = image->box.header;
+    header->version = WIRE_VERSION;
+    header->header_bytes = WIRE_HEADER_BYTES;
+    header->pid_namespace = identity->pid_namespace;
+    header->start_ticks = identity->start_ticks;
+    header->pid = identity->pid;
+    header->uid = identity->uid;
+    header->created_mono_ns = clock_mono_ns();
+    header->created_unix_ns = clock_unix_ns();
+    header->trace_gap_ns = settings->trace_gap_ns;
+    header->page_bytes = image->page_bytes;
+    header->flags = find_flags(identity->pid, settings);
+    if (settings->has_parent) {
+        memcpy(header->trace_parent, settings->parent.trace_id, 16);
+        memcpy(header->trace_parent + 16, settings->parent.span_id, 8);
+        header->trace_parent[24] = settings->parent.flags;
+        header->trace_parent[25] = 1;
+    }
+    fill_texts(image->box.base, header, settings);
+}
