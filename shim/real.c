@@ -125,11 +125,11 @@ static const struct library *library_of(const struct elf_object *object)
     const struct library *library = known_library(object);
     if (library)
         return library;
-    uint32_t place = __atomic_fetch_add(&libraries.n_places, 1, __ATOMIC_RELAXED);
-    if (place >= MAX_LIBRARIES) {
-        __atomic_store_n(&libraries.n_places, MAX_LIBRARIES, __ATOMIC_RELAXED);
+    if (__atomic_load_n(&libraries.n_places, __ATOMIC_RELAXED) >= MAX_LIBRARIES)
         return NULL;
-    }
+    uint32_t place = __atomic_fetch_add(&libraries.n_places, 1, __ATOMIC_RELAXED);
+    if (place >= MAX_LIBRARIES)
+        return NULL;
     struct library *mine = &libraries.places[place];
     mine->object = *object;
     mine->is_startup = scope_is_startup(object);

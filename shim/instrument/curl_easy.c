@@ -1,0 +1,47 @@
+/*
+ * curl_easy: requests that block, all flavours of libcurl.
+ *
+ *   begins   curl_easy_perform
+ *   ends     when that call returns
+ *   copied   curl_request.c
+ *   traps    CURLOPT_CONNECT_ONLY: nothing is requested (websockets, protocols of the program's own): no span.
+ *            A callback may longjmp out: the next event on the handle gives libcurl the program's header list back.
+ */
+#include "curl_priv.h"
+
+static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, const void *call_site,
+                                                  CURL *handle)
+{
+    __typeof__(&curl_easy_perform) real = real_find(entry, call_site, handle);
+    struct connection *connection = connection_find(handle);
+    struct curl_state *state = curl_state_of(connection);
+    struct curl_calls calls;
+    struct span span;
+    curl_load_calls(&calls, entry);
+    curl_request_restore(handle, state, &calls);
+    if ((state && state->is_connect_only) ||
+        !span_begin(&span, INSTRUMENT_libcurl, WIRE_CALL, handle, state ? connection : NULL))
+        return real(handle);
+
+    curl_request_begin(&span.facts, state, &calls);
+    struct span_context context = span_context(&span);
+    if (curl_request_inject(handle, state, &calls, &context))
+        span_mark_injected(&span);
+
+    CURLcode code = real(handle);
+    int kept = errno;
+    curl_request_restore(handle, state, &calls);
+    curl_request_end(&span.facts, handle, state, &calls, code);
+    span_end(&span, code == CURLE_OK ? WIRE_OK : WIRE_FAILED);
+    errno = kept;
+    return code;
+}
+
+#define PERFORM(node, at, ...)                                                  \
+    CURL_INSTANCE(curl_easy_perform, node, at)                                  \
+    CURLcode curl_easy_perform__##node(CURL *handle)                            \
+    {                                                                           \
+        CALL_SITE;                                                              \
+        return perform(CURL_ENTRY(curl_easy_perform, node), call_site, handle); \
+    }
+CURL_FLAVOURS(PERFORM, )

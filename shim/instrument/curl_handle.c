@@ -1,0 +1,276 @@
+/*
+ * curl_handle: what a program tells a libcurl handle before a request; all flavours of libcurl.
+ *
+ *   remembers  curl_easy_setopt: URL, CURLU, method, header list, CONNECT_ONLY; everything else passes by
+ *   opens      curl_easy_init, curl_easy_duphandle (the copy gets the program's header list, never our nodes)
+ *   forgets    curl_easy_reset, curl_easy_cleanup
+ *   not read   anything behind a pointer but the URL and the method, which libcurl copies as well
+ *   traps      curl_multi_init and curl_easy_perform call curl_easy_init through the PLT, for handles of their own
+ *              that nobody cleans up: these are not opened. The other calls are judged by the handle alone: libcurl's
+ *              own (DoH) are on handles we do not know; one on a handle we know is the program's, even where a
+ *              callback's tail call makes it look like libcurl's (facts "interpose" 1.6).
+ */
+#include "curl_priv.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define ENTRY_ROW(node, at, wanted, function, stand_in) \
+    [CURL_FLAVOUR_##node] = {.name = #function, .version = wanted, .missing = (void *)stand_in},
+#define ENTRY_ROWS(function, stand_in) \
+    [CURL_FUNCTION_##function] = {CURL_FLAVOURS(ENTRY_ROW, function, stand_in)},
+
+struct real_entry curl_entries[N_CURL_FUNCTIONS][N_CURL_FLAVOURS] = {CURL_FUNCTIONS(ENTRY_ROWS)};
+
+const struct instrumentation instrument_libcurl = {
+    .name = "libcurl",
+    .family = WIRE_HTTP,
+    .entry_points = &curl_entries[0][0],
+    .n_entry_points = N_CURL_FUNCTIONS * N_CURL_FLAVOURS,
+};
+
+CURLcode curl_return_failure(void)
+{
+    return CURLE_FAILED_INIT;
+}
+
+struct curl_state *curl_state_of(struct connection *connection)
+{
+    if (!connection || connection->instrumentation != INSTRUMENT_libcurl)
+        return NULL;
+    return (struct curl_state *)(void *)connection->state;
+}
+
+/* ---- init, duphandle, reset, cleanup ---- */
+
+static struct curl_state *open_handle(CURL *handle, const struct real_entry *entry)
+{
+    struct connection *connection =
+        handle && lifecycle_is_active() ? connection_open(handle, INSTRUMENT_libcurl) : NULL;
+    if (connection)
+        connection->library = entry->library;
+    return curl_state_of(connection);
+}
+
+static __attribute__((noinline)) CURL *init_handle(struct real_entry *entry, const void *call_site)
+{
+    __typeof__(&curl_easy_init) real = real_find(entry, call_site, NULL);
+    CURL *handle = real();
+    if (!real_is_internal(entry, call_site))
+        (void)open_handle(handle, entry);
+    return handle;
+}
+
+static __attribute__((noinline)) CURL *copy_handle(struct real_entry *entry, const void *call_site,
+                                                   CURL *handle)
+{
+    __typeof__(&curl_easy_duphandle) real = real_find(entry, call_site, handle);
+    CURL *copy = real(handle);
+    int kept = errno;
+    const struct curl_state *state = curl_state_of(connection_find(handle));
+    if (copy && state) {
+        struct curl_state *to = open_handle(copy, entry);
+        struct curl_calls calls;
+        curl_load_calls(&calls, entry);
+        if (state->is_injected && calls.setopt) /* the copy has our nodes, too */
+            (void)calls.setopt(copy, CURLOPT_HTTPHEADER, state->headers);
+        if (to) {
+            *to = *state;
+            to->is_injected = false;
+        }
+    }
+    errno = kept;
+    return copy;
+}
+
+static __attribute__((noinline)) void reset_handle(struct real_entry *entry, const void *call_site,
+                                                   CURL *handle)
+{
+    __typeof__(&curl_easy_reset) real = real_find(entry, call_site, handle);
+    struct curl_state *state = curl_state_of(connection_find(handle));
+    real(handle);
+    if (state)
+        memset(state, 0, sizeof(*state));
+}
+
+/* Closed before the real call: behind it, another thread may get the same address for a new handle. */
+static __attribute__((noinline)) void close_handle(struct real_entry *entry, const void *call_site,
+                                                   CURL *handle)
+{
+    __typeof__(&curl_easy_cleanup) real = real_find(entry, call_site, handle);
+    struct curl_state *state = curl_state_of(connection_find(handle));
+    if (state && state->is_injected) {
+        struct curl_calls calls;
+        curl_load_calls(&calls, entry);
+        curl_request_restore(handle, state, &calls);
+    }
+    if (state)
+        connection_close(handle);
+    real(handle);
+}
+
+/* ---- setopt ---- */
+
+static void remember_url(struct curl_state *state, const char *url)
+{
+    size_t bytes = url ? strnlen(url, WIRE_STRING_MAX + 1) : 0;
+    if (bytes)
+        memcpy(state->url, url, bytes);
+    state->url[bytes] = 0;
+    state->url_bytes = (uint32_t)bytes;
+}
+
+static void remember_method(struct curl_state *state, const char *method)
+{
+    size_t bytes = method ? strnlen(method, CURL_METHOD_BYTES - 1) : 0;
+    if (bytes)
+        memcpy(state->method, method, bytes);
+    state->method[bytes] = 0;
+    state->method_bytes = (uint8_t)bytes;
+}
+
+/* What libcurl's own setopt does to its request method (lib/setopt.c). */
+static void remember_verb(struct curl_state *state, enum curl_verb verb, bool has_body_again)
+{
+    state->verb = (uint8_t)verb;
+    if (has_body_again)
+        state->has_no_body = false;
+}
+
+static void remember_option(struct curl_state *state, CURLoption option, void *value)
+{
+    bool is_on = (long)(uintptr_t)value != 0;
+    switch (option) {
+    case CURLOPT_URL:
+        remember_url(state, value);
+        break;
+    case CURLOPT_CURLU:
+        state->url_handle = value;
+        break;
+    case CURLOPT_DEFAULT_PROTOCOL:
+        state->has_default_protocol = is_on;
+        break;
+    case CURLOPT_CUSTOMREQUEST:
+        remember_method(state, value);
+        break;
+    case CURLOPT_HTTPHEADER:
+        state->headers = value;
+        state->is_injected = false;
+        break;
+    case CURLOPT_CONNECT_ONLY:
+        state->is_connect_only = is_on;
+        break;
+    case CURLOPT_NOBODY:
+        state->has_no_body = is_on;
+        break;
+    case CURLOPT_HTTPGET:
+        if (is_on)
+            remember_verb(state, CURL_VERB_GET, true);
+        break;
+    case CURLOPT_POST:
+        remember_verb(state, is_on ? CURL_VERB_POST : CURL_VERB_GET, is_on);
+        break;
+    case CURLOPT_UPLOAD:
+    case CURLOPT_PUT:
+        remember_verb(state, is_on ? CURL_VERB_PUT : CURL_VERB_GET, is_on);
+        break;
+    case CURLOPT_POSTFIELDS:
+    case CURLOPT_COPYPOSTFIELDS:
+        remember_verb(state, CURL_VERB_POST, false);
+        break;
+    default: /* CURLOPT_HTTPPOST, CURLOPT_MIMEPOST */
+        remember_verb(state, CURL_VERB_POST, true);
+        break;
+    }
+}
+
+static bool is_remembered(CURLoption option)
+{
+    switch (option) {
+    case CURLOPT_URL:
+    case CURLOPT_CURLU:
+    case CURLOPT_DEFAULT_PROTOCOL:
+    case CURLOPT_CUSTOMREQUEST:
+    case CURLOPT_HTTPHEADER:
+    case CURLOPT_CONNECT_ONLY:
+    case CURLOPT_NOBODY:
+    case CURLOPT_HTTPGET:
+    case CURLOPT_POST:
+    case CURLOPT_UPLOAD:
+    case CURLOPT_PUT:
+    case CURLOPT_POSTFIELDS:
+    case CURLOPT_COPYPOSTFIELDS:
+    case CURLOPT_HTTPPOST:
+    case CURLOPT_MIMEPOST:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* gdal makes 269 of these calls per transfer: no handle is looked up for what is not remembered (trap 34). */
+static __attribute__((noinline)) CURLcode set_option(struct real_entry *entry, const void *call_site,
+                                                     CURL *handle, CURLoption option, void *value)
+{
+    __typeof__(&curl_easy_setopt) real = real_find(entry, call_site, handle);
+    if (!is_remembered(option))
+        return real(handle, option, value);
+    CURLcode code = real(handle, option, value);
+    struct curl_state *state = code == CURLE_OK ? curl_state_of(connection_find(handle)) : NULL;
+    if (state)
+        remember_option(state, option, value);
+    return code;
+}
+
+/* ---- the instances ---- */
+
+#define INIT(node, at, ...)                                              \
+    CURL_INSTANCE(curl_easy_init, node, at)                              \
+    CURL *curl_easy_init__##node(void)                                   \
+    {                                                                    \
+        CALL_SITE;                                                       \
+        return init_handle(CURL_ENTRY(curl_easy_init, node), call_site); \
+    }
+CURL_FLAVOURS(INIT, )
+
+#define DUPHANDLE(node, at, ...)                                                      \
+    CURL_INSTANCE(curl_easy_duphandle, node, at)                                      \
+    CURL *curl_easy_duphandle__##node(CURL *handle)                                   \
+    {                                                                                 \
+        CALL_SITE;                                                                    \
+        return copy_handle(CURL_ENTRY(curl_easy_duphandle, node), call_site, handle); \
+    }
+CURL_FLAVOURS(DUPHANDLE, )
+
+#define RESET(node, at, ...)                                                \
+    CURL_INSTANCE(curl_easy_reset, node, at)                                \
+    void curl_easy_reset__##node(CURL *handle)                              \
+    {                                                                       \
+        CALL_SITE;                                                          \
+        reset_handle(CURL_ENTRY(curl_easy_reset, node), call_site, handle); \
+    }
+CURL_FLAVOURS(RESET, )
+
+#define CLEANUP(node, at, ...)                                                \
+    CURL_INSTANCE(curl_easy_cleanup, node, at)                                \
+    void curl_easy_cleanup__##node(CURL *handle)                              \
+    {                                                                         \
+        CALL_SITE;                                                            \
+        close_handle(CURL_ENTRY(curl_easy_cleanup, node), call_site, handle); \
+    }
+CURL_FLAVOURS(CLEANUP, )
+
+/* Always exactly one argument, as wide as a pointer on the machines we know: long, pointer or curl_off_t. */
+#define SETOPT(node, at, ...)                                                                    \
+    CURL_INSTANCE(curl_easy_setopt, node, at)                                                    \
+    CURLcode curl_easy_setopt__##node(CURL *handle, CURLoption option, ...)                      \
+    {                                                                                            \
+        CALL_SITE;                                                                               \
+        va_list arguments;                                                                       \
+        va_start(arguments, option);                                                             \
+        void *value = va_arg(arguments, void *);                                                 \
+        va_end(arguments);                                                                       \
+        return set_option(CURL_ENTRY(curl_easy_setopt, node), call_site, handle, option, value); \
+    }
+CURL_FLAVOURS(SETOPT, )
+static_assert(sizeof(void *) == sizeof(curl_off_t), "one argument of pointer size carries every option");

@@ -1,0 +1,282 @@
+/*
+ * curl_request: one HTTP request as libcurl's handle tells it, for curl_easy_perform and later the multi interface.
+ *
+ *   copied    URL, method; afterwards status, version, peer, sizes, phase times, redirects, error
+ *   changed   CURLOPT_HTTPHEADER for the length of the request: nodes of ours in front of the program's list, which
+ *             itself is not touched (libcurl keeps the pointer, it does not copy)
+ *   not read  headers, bodies, CURLOPT_ERRORBUFFER (it is the program's memory)
+ *   traps     an old library answers an unknown CURLINFO with an error: then there is no such fact
+ */
+#include "curl_priv.h"
+
+#include "text.h"
+#include <string.h>
+
+/* ---- functions of the library ---- */
+
+#define MAX_LIBRARIES 8u
+
+/* One per library; filled once and published by its number going up. */
+static struct {
+    struct {
+        const struct real_library *library;
+        struct curl_calls calls;
+        uint32_t is_ready;
+    } places[MAX_LIBRARIES];
+    uint32_t n_places;
+} loaded;
+
+static void look_up_calls(struct curl_calls *ret_calls, const struct real_entry *entry)
+{
+    ret_calls->setopt = (__typeof__(ret_calls->setopt))real_sibling(entry, "curl_easy_setopt");
+    ret_calls->getinfo = (__typeof__(ret_calls->getinfo))real_sibling(entry, "curl_easy_getinfo");
+    ret_calls->strerror = (__typeof__(ret_calls->strerror))real_sibling(entry, "curl_easy_strerror");
+    ret_calls->url_get = (__typeof__(ret_calls->url_get))real_sibling(entry, "curl_url_get");
+    ret_calls->free = (__typeof__(ret_calls->free))real_sibling(entry, "curl_free");
+}
+
+void curl_load_calls(struct curl_calls *ret_calls, const struct real_entry *entry)
+{
+    const struct real_library *library = entry->library;
+    for (uint32_t i = 0; i < MAX_LIBRARIES; i++) {
+        if (__atomic_load_n(&loaded.places[i].is_ready, __ATOMIC_ACQUIRE) &&
+            loaded.places[i].library == library) {
+            *ret_calls = loaded.places[i].calls;
+            return;
+        }
+    }
+    look_up_calls(ret_calls, entry);
+    /* Two threads that come first fill two places with the same: harmless. */
+    if (!library || __atomic_load_n(&loaded.n_places, __ATOMIC_RELAXED) >= MAX_LIBRARIES)
+        return;
+    uint32_t place = __atomic_fetch_add(&loaded.n_places, 1, __ATOMIC_RELAXED);
+    if (place >= MAX_LIBRARIES)
+        return;
+    loaded.places[place].library = library;
+    loaded.places[place].calls = *ret_calls;
+    __atomic_store_n(&loaded.places[place].is_ready, 1, __ATOMIC_RELEASE);
+}
+
+/* ---- URL and method ---- */
+
+static bool is_scheme_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+           c == '-' || c == '.';
+}
+
+/* As Curl_is_absolute_url(): "host:80/" has none. */
+static bool has_scheme(const char *url)
+{
+    size_t n = 0;
+    while (is_scheme_character(url[n]))
+        n++;
+    return n && url[n] == ':' && url[n + 1] == '/';
+}
+
+/* Headers go out with HTTP, but into the mail with SMTP and IMAP: only certainty counts. Without a scheme libcurl
+ * looks at how the host begins. */
+static bool is_http(const char *url, bool has_default_protocol)
+{
+    static const char *const others[] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};
+    if (has_scheme(url))
+        return text_begins_ignoring_case(url, "http:/") || text_begins_ignoring_case(url, "https:/");
+    if (!*url || has_default_protocol)
+        return false;
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (text_begins_ignoring_case(url, others[i]))
+            return false;
+    return true;
+}
+
+/* CURLOPT_CURLU overrides the URL, and libcurl itself then overwrites its copy of CURLOPT_URL. */
+static void read_url_handle(struct curl_state *state, const struct curl_calls *calls)
+{
+    char *url = NULL;
+    if (!calls->url_get || !calls->free ||
+        calls->url_get(state->url_handle, CURLUPART_URL, &url, 0) != CURLUE_OK)
+        return;
+    size_t bytes = strnlen(url, WIRE_STRING_MAX + 1);
+    memcpy(state->url, url, bytes);
+    state->url[bytes] = 0;
+    state->url_bytes = (uint32_t)bytes;
+    calls->free(url);
+}
+
+static const char *method_of(const struct curl_state *state)
+{
+    if (state->method_bytes)
+        return state->method;
+    if (state->has_no_body)
+        return "HEAD";
+    return state->verb == CURL_VERB_POST ? "POST" : state->verb == CURL_VERB_PUT ? "PUT" : "GET";
+}
+
+void curl_request_begin(struct facts *facts, struct curl_state *state, const struct curl_calls *calls)
+{
+    if (!state)
+        return;
+    if (state->url_handle)
+        read_url_handle(state, calls);
+    if (state->url_bytes)
+        facts_string(facts, WIRE_URL_FULL, state->url, state->url_bytes);
+    if (is_http(state->url, state->has_default_protocol))
+        facts_text(facts, WIRE_HTTP_REQUEST_METHOD, method_of(state));
+}
+
+/* ---- context ---- */
+
+static bool propagates_itself(const struct curl_slist *list)
+{
+    for (; list; list = list->next)
+        if (list->data && propagate_is_own_header(list->data))
+            return true;
+    return false;
+}
+
+/* The lines that were printed on our stack move into the state; the others live for ever. False: no room. */
+static bool keep_line(struct curl_state *state, const struct propagate_header *header, size_t *used,
+                      uint32_t i)
+{
+    const char *line = header->line;
+    if (line == header->own) {
+        size_t bytes = strnlen(line, sizeof(header->own) - 1);
+        if (*used + bytes + 1 > sizeof(state->lines))
+            return false;
+        memcpy(state->lines + *used, line, bytes);
+        state->lines[*used + bytes] = 0;
+        line = state->lines + *used;
+        *used += bytes + 1;
+    }
+    state->nodes[i].data = (char *)(uintptr_t)line; /* libcurl reads it only */
+    return true;
+}
+
+bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
+                         const struct span_context *context)
+{
+    struct propagate_header headers[PROPAGATE_MAX_HEADERS];
+    if (!state || !calls->setopt || !is_http(state->url, state->has_default_protocol) ||
+        propagates_itself(state->headers))
+        return false;
+    uint32_t n = propagate_headers(context, headers);
+    size_t used = 0;
+    if (!n)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!keep_line(state, &headers[i], &used, i))
+            return false;
+        state->nodes[i].next = i + 1 < n ? &state->nodes[i + 1] : state->headers;
+    }
+    state->is_injected = calls->setopt(handle, CURLOPT_HTTPHEADER, &state->nodes[0]) == CURLE_OK;
+    return state->is_injected;
+}
+
+void curl_request_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls)
+{
+    if (!state || !state->is_injected || !calls->setopt)
+        return;
+    (void)calls->setopt(handle, CURLOPT_HTTPHEADER, state->headers);
+    state->is_injected = false;
+}
+
+/* ---- afterwards ---- */
+
+/* Of a long or curl_off_t; -1: the library does not know. */
+static int64_t read_number(CURL *handle, const struct curl_calls *calls, CURLINFO info)
+{
+    curl_off_t wide = -1;
+    long narrow = -1;
+    if (((unsigned)info & CURLINFO_TYPEMASK) == CURLINFO_OFF_T)
+        return calls->getinfo(handle, info, &wide) == CURLE_OK ? wide : -1;
+    return calls->getinfo(handle, info, &narrow) == CURLE_OK ? narrow : -1;
+}
+
+/* NULL or not empty. It stays libcurl's. */
+static const char *read_text(CURL *handle, const struct curl_calls *calls, CURLINFO info)
+{
+    const char *text = NULL;
+    return calls->getinfo(handle, info, &text) == CURLE_OK && text && *text ? text : NULL;
+}
+
+static void add_positive(struct facts *facts, enum wire_attribute key, int64_t value)
+{
+    if (value > 0)
+        facts_int(facts, key, value);
+}
+
+static void add_response(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+{
+    int64_t status = read_number(handle, calls, CURLINFO_RESPONSE_CODE);
+    add_positive(facts, WIRE_HTTP_RESPONSE_STATUS_CODE, status);
+    add_positive(facts, WIRE_HTTP_VERSION, read_number(handle, calls, CURLINFO_HTTP_VERSION));
+    if (facts->always_only)
+        return;
+    int64_t received = read_number(handle, calls, CURLINFO_SIZE_DOWNLOAD_T);
+    int64_t connections = read_number(handle, calls, CURLINFO_NUM_CONNECTS);
+    add_positive(facts, WIRE_HTTP_REQUEST_BODY_BYTES, read_number(handle, calls, CURLINFO_SIZE_UPLOAD_T));
+    if (received > 0 || (received == 0 && status > 0))
+        facts_int(facts, WIRE_HTTP_RESPONSE_BODY_BYTES, received);
+    if (connections > 0 || (connections == 0 && status > 0)) /* without an answer 0 says nothing */
+        facts_int(facts, WIRE_HTTP_NEW_CONNECTIONS, connections);
+}
+
+static void add_phases(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+{
+    static const struct {
+        CURLINFO info;
+        enum wire_attribute key;
+    } phases[] = {
+        {CURLINFO_NAMELOOKUP_TIME_T, WIRE_HTTP_NAMELOOKUP_US},
+        {CURLINFO_CONNECT_TIME_T, WIRE_HTTP_CONNECT_US},
+        {CURLINFO_APPCONNECT_TIME_T, WIRE_HTTP_APPCONNECT_US},
+        {CURLINFO_PRETRANSFER_TIME_T, WIRE_HTTP_PRETRANSFER_US},
+        {CURLINFO_STARTTRANSFER_TIME_T, WIRE_HTTP_STARTTRANSFER_US},
+        {CURLINFO_TOTAL_TIME_T, WIRE_HTTP_TOTAL_US},
+    };
+    for (size_t i = 0; i < sizeof(phases) / sizeof(*phases); i++)
+        add_positive(facts, phases[i].key, read_number(handle, calls, phases[i].info));
+}
+
+/* Where the request went in the end. A handle whose creation was not seen tells only now what it was about. */
+static bool add_target(struct facts *facts, CURL *handle, const struct curl_state *state,
+                       const struct curl_calls *calls)
+{
+    const char *effective = read_text(handle, calls, CURLINFO_EFFECTIVE_URL);
+    bool is_known = state && state->url_bytes;
+    const char *url = is_known ? state->url : effective ? effective : "";
+    bool is_about_http = is_http(url, state && state->has_default_protocol);
+    if (!is_known) {
+        facts_text(facts, WIRE_URL_FULL, effective);
+        if (is_about_http)
+            facts_text(facts, WIRE_HTTP_REQUEST_METHOD,
+                       state ? method_of(state) : read_text(handle, calls, CURLINFO_EFFECTIVE_METHOD));
+    }
+    if (!has_scheme(url))
+        facts_text(facts, WIRE_URL_SCHEME, read_text(handle, calls, CURLINFO_SCHEME));
+    int64_t redirects = read_number(handle, calls, CURLINFO_REDIRECT_COUNT);
+    add_positive(facts, WIRE_HTTP_REDIRECT_COUNT, redirects);
+    if (redirects > 0 && is_known)
+        facts_text(facts, WIRE_EFFECTIVE_URL, effective);
+    facts_text(facts, WIRE_NETWORK_PEER_ADDRESS, read_text(handle, calls, CURLINFO_PRIMARY_IP));
+    add_positive(facts, WIRE_NETWORK_PEER_PORT, read_number(handle, calls, CURLINFO_PRIMARY_PORT));
+    return is_about_http;
+}
+
+void curl_request_end(struct facts *facts, CURL *handle, const struct curl_state *state,
+                      const struct curl_calls *calls, CURLcode code)
+{
+    if (code != CURLE_OK) {
+        facts_int(facts, WIRE_ERROR_CODE, code);
+        if (calls->strerror)
+            facts_text(facts, WIRE_ERROR_MESSAGE, calls->strerror(code));
+    }
+    if (!calls->getinfo)
+        return;
+    if (code != CURLE_OK)
+        add_positive(facts, WIRE_ERROR_ERRNO, read_number(handle, calls, CURLINFO_OS_ERRNO));
+    if (add_target(facts, handle, state, calls))
+        add_response(facts, handle, calls);
+    if (!facts->always_only)
+        add_phases(facts, handle, calls);
+}
