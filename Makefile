@@ -16,7 +16,8 @@ WARNINGS   = -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prot
 COMPILE    = @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -MMD -MP $(WARNINGS) -DOTELSHIM_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo test check check-loop soak bench format lint fuzz install uninstall clean help test-aarch64
+.PHONY: all unit fuzzers traced deps demo test check check-loop soak bench format lint fuzz install uninstall clean \
+        help test-aarch64
 all: $(BUILD)/libotelshim.so $(BUILD)/otelshim        ## build the library and the exporter
 
 # ---- the library: code in somebody else's process -------------------------------------------------
@@ -56,20 +57,62 @@ $(BUILD)/otelshim: $(EXPORTER_OBJECTS) $(PROTO_OBJECTS)
 
 # ---- unit tests: one program per file, linked with the objects of the side it tests --------------------
 EXPORTER_TESTED := $(filter-out $(BUILD)/exporter/main.o,$(EXPORTER_OBJECTS)) $(PROTO_OBJECTS)
-UNIT_EXPORTER   := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-UNIT_SHIM       := $(patsubst tests/unit/shim/%.c,$(BUILD)/tests/unit/shim/%,$(wildcard tests/unit/shim/test_*.c))
-SHIM_TESTED     := $(filter-out $(BUILD)/shim/instrument/% $(BUILD)/shim/lifecycle.o $(BUILD)/shim/process.o,$(SHIM_OBJECTS))
+SHIM_TESTED     := $(filter-out $(BUILD)/shim/instrument/% $(BUILD)/shim/lifecycle.o $(BUILD)/shim/process.o,$(SHIM_OBJECTS)) \
+                   $(patsubst shim/%.c,$(BUILD)/shim/%.o,$(wildcard shim/instrument/*_format.c))
+UNIT_TESTS      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/unit/shim/test_*.c))
+FUZZERS         := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_MAIN       ?= tests/fuzz/replay.c
 $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(EXPORTER_TESTED)
-	$(COMPILE) $(EXPORTER_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(EXPORTER_TESTED) $(EXPORTER_LDLIBS) -lcmocka
-$(BUILD)/tests/unit/shim/test_%: tests/unit/shim/test_%.c $(SHIM_TESTED)
-	$(COMPILE) -iquote shim -Ishim/wire -Itests/unit $(LDFLAGS) -o $@ $< $(SHIM_TESTED) -lcmocka -lpthread
-unit: $(UNIT_EXPORTER) $(UNIT_SHIM)
+	$(COMPILE) $(EXPORTER_CFLAGS) $(LDFLAGS) -o $@ $< $(EXPORTER_TESTED) $(EXPORTER_LDLIBS) -lcmocka
+$(BUILD)/tests/unit/shim/test_%: tests/unit/shim/test_%.c tests/unit/shim/stubs.c $(SHIM_TESTED)
+	$(COMPILE) -iquote shim -Ishim/wire $(LDFLAGS) -o $@ $< tests/unit/shim/stubs.c $(SHIM_TESTED) -lcmocka -lpthread
+$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(EXPORTER_TESTED)
+	$(COMPILE) $(EXPORTER_CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(EXPORTER_TESTED) $(EXPORTER_LDLIBS)
+unit: $(UNIT_TESTS)
+fuzzers: $(FUZZERS)
 
-# ---- the example -----------------------------------------------------------------------------------------
+# ---- programs that are traced: the example, and tests/integration/<library>/<case>.c ---------------------
+CLIENT_FLAGS = -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(shell pkg-config --cflags libcurl libpq hiredis)
+CLIENT_LIBS  = $(shell pkg-config --libs libcurl libpq hiredis) -lpthread -ldl -lm
+TRACED      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*/*.c))
 $(BUILD)/examples/trader: $(wildcard examples/trader/*.c examples/trader/*.h)
-	@mkdir -p $(@D) && $(CC) -std=gnu17 $(WARNINGS) $(CFLAGS) $(shell pkg-config --cflags libcurl libpq hiredis) -o $@ \
-	    $(filter %.c,$^) $(shell pkg-config --libs libcurl libpq hiredis) -lpthread -lm
+	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $(filter %.c,$^) $(CLIENT_LIBS)
+$(BUILD)/tests/integration/%: tests/integration/%.c
+	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $< $(CLIENT_LIBS)
+traced: $(TRACED) $(BUILD)/examples/trader
 
+# ---- what people call -----------------------------------------------------------------------------------
+deps:                                                 ## install the Debian packages that are missing
+	@tests/deps
+demo: deps                                            ## set up and show an unchanged program's traces
+	@$(MAKE) -s all traced && BUILD=$(BUILD) tests/demo
+test: deps                                            ## build and run every test; one test or group: T=hiredis/
+	@$(MAKE) -s BUILD=$(BUILD) all unit fuzzers traced && BUILD=$(BUILD) tests/run $(T)
+check: deps                                           ## format, lint, static analysis, sanitizers, gates
+	@BUILD=$(BUILD) tests/check $(T)
+check-loop: deps                                      ## one test until it fails: T=… N=100
+	@$(MAKE) -s all unit traced && for i in $$(seq $(N)); do BUILD=$(BUILD) tests/run $(T) >$(BUILD)/loop.log 2>&1 || \
+	    { cat $(BUILD)/loop.log; echo "failed in round $$i"; exit 1; }; done; echo "$(N) rounds passed"
+soak: deps                                            ## the hand-over's proof in full: kills, threads, orderings
+	@$(MAKE) -s all && BUILD=$(BUILD) tests/soak/run
+test-aarch64:                                         ## cross-build and run under qemu-user
+	@BUILD=$(BUILD) tests/aarch64
+bench: deps                                           ## what it costs, beside the targets
+	@$(MAKE) -s all traced && BUILD=$(BUILD) tests/bench/run
+fuzz: deps                                            ## run every fuzzer for N seconds (default 100)
+	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang-14 FUZZ_MAIN= CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined' \
+	    LDFLAGS='-fsanitize=fuzzer,address,undefined' fuzzers && N=$(N) BUILD=$(BUILD) tests/fuzz/run
+format:                                               ## clang-format every source
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+lint: all                                             ## include rules, exports, undefined symbols
+	@BUILD=$(BUILD) tests/check lint
+install: all                                          ## PREFIX=/usr/local DESTDIR=
+	install -D -m 755 $(BUILD)/otelshim $(DESTDIR)$(PREFIX)/bin/otelshim
+	install -D -m 755 $(BUILD)/libotelshim.so $(DESTDIR)$(PREFIX)/lib/libotelshim.so
+	$(if $(DESTDIR),,ldconfig)
+uninstall:                                            ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/otelshim $(DESTDIR)$(PREFIX)/lib/libotelshim.so
+	$(if $(DESTDIR),,ldconfig)
 clean:                                                ## remove build/
 	rm -rf $(BUILD)
 help:                                                 ## this list

@@ -154,7 +154,7 @@ void connection_close(const void *handle)
 struct facts connection_facts(struct connection *connection)
 {
     connection->fact_bytes = 0;
-    connection->interned.lease_id = 0;
+    connection->interned = (struct interned){.number = connection_new_number()};
     return (struct facts){
         .base = connection->facts,
         .bytes = &connection->fact_bytes,

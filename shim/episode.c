@@ -22,6 +22,15 @@ static bool is_none(const struct wire_episode *episode)
     return !memcmp(episode->root.trace_id, none, sizeof(none));
 }
 
+/* UINT32_MAX for a private slot, which has no episodes. */
+static uint32_t index_of(const struct wire_thread_slot *slot)
+{
+    const struct dropbox *box = dropbox_file();
+    uintptr_t offset = box ? (uintptr_t)slot - (uintptr_t)box->thread_slots : UINTPTR_MAX;
+    return box && offset < box->n_thread_slots * sizeof(*slot) ? (uint32_t)(offset / sizeof(*slot))
+                                                               : UINT32_MAX;
+}
+
 /* The root span of the episode that is over, as a record. The exporter drops it where it made it itself. */
 static void commit_root(struct thread *thread, const struct wire_thread_slot *slot)
 {
@@ -34,7 +43,7 @@ static void commit_root(struct thread *thread, const struct wire_thread_slot *sl
         .end_mono_ns = slot->episode.end_mono_ns,
         .calls = slot->episode.calls,
         .errors = slot->episode.errors,
-        .slot = thread->slot_index,
+        .slot = index_of(slot),
     };
     memcpy(root.thread_name, slot->thread_name, sizeof(root.thread_name));
     memcpy(reservation.at, &root, sizeof(root));
@@ -133,4 +142,10 @@ void episode_leave(struct wire_thread_slot *slot, const struct wire_span_facts *
     episode->errors += failed ? 1 : 0;
     atomic_signal_fence(memory_order_seq_cst);
     slot->sequence++;
+}
+
+void episode_take_over(struct thread *thread, const struct wire_thread_slot *slot)
+{
+    if (!is_none(&slot->episode))
+        commit_root(thread, slot);
 }

@@ -22,4 +22,7 @@ void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t
 void episode_leave(struct wire_thread_slot *slot, const struct wire_span_facts *facts, uint64_t now_ns,
                    bool failed);
 
+/* The thread of the slot is gone: the root of its episode, if it has one, becomes a record. */
+void episode_take_over(struct thread *thread, const struct wire_thread_slot *slot);
+
 #endif

@@ -56,6 +56,7 @@ static bool decide(void)
 {
     unsigned undecided = UNDECIDED;
     dropbox_on_make(describe_instrumentations);
+    thread_on_reclaim(span_take_over);
     unsigned decision = admission_is_granted() ? ACTIVE : INERT;
     atomic_compare_exchange_strong(&state, &undecided, decision);
     return atomic_load(&state) == ACTIVE;

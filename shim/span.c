@@ -243,3 +243,10 @@ void span_end(struct span *span, enum wire_outcome outcome)
     thread->busy[span->level]--;
     dropbox_ring(outcome == WIRE_FAILED, now_ns);
 }
+
+void span_take_over(struct thread *thread, struct wire_thread_slot *slot)
+{
+    if (slot->depth <= WIRE_OPEN_SPANS)
+        end_entries_above(thread, slot, 0, clock_mono_ns());
+    episode_take_over(thread, slot);
+}

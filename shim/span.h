@@ -55,4 +55,7 @@ void span_mark_injected(struct span *span);
 /* Ends the span now: one record, then the stack entry goes. Rings the bell, urgently when WIRE_FAILED. */
 void span_end(struct span *span, enum wire_outcome outcome);
 
+/* A dead thread's slot changes hands (thread_on_reclaim): its open spans end as abandoned, its episode is closed. */
+void span_take_over(struct thread *thread, struct wire_thread_slot *slot);
+
 #endif

@@ -1,0 +1,97 @@
+"""An OTLP/HTTP receiver that decodes with the official schema (PyPI opentelemetry-proto), for the runner."""
+import gzip
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+
+KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
+STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
+
+
+def value_of(any_value):
+    which = any_value.WhichOneof("value")
+    if which == "array_value":
+        return [value_of(item) for item in any_value.array_value.values]
+    return getattr(any_value, which) if which else None
+
+
+def attributes_of(pairs):
+    return {pair.key: value_of(pair.value) for pair in pairs}
+
+
+class Receiver:
+    """Listens on a free loopback port; `spans` grows. Every span is a plain dict, with its resource and scope."""
+
+    def __init__(self, port=0):
+        self.spans = []
+        self.requests = 0
+        self.headers = []
+        self.lock = threading.Lock()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.take(self.path, dict(self.headers), body)
+                self.send_response(200)
+                self.send_header("Content-Type", "application/x-protobuf")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+            request_queue_size = 128
+
+        self.server = Server(("127.0.0.1", port), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def take(self, path, headers, body):
+        assert path == "/v1/traces", path
+        assert headers["Content-Type"] == "application/x-protobuf", headers
+        if headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        request = trace_service_pb2.ExportTraceServiceRequest.FromString(body)
+        with self.lock:
+            self.requests += 1
+            self.headers.append(headers)
+            for group in request.resource_spans:
+                resource = attributes_of(group.resource.attributes)
+                for scope_spans in group.scope_spans:
+                    for span in scope_spans.spans:
+                        self.spans.append(self.plain(span, resource, scope_spans, group.schema_url))
+
+    @staticmethod
+    def plain(span, resource, scope_spans, resource_schema):
+        assert len(span.trace_id) == 16 and any(span.trace_id), "trace id"
+        assert len(span.span_id) == 8 and any(span.span_id), "span id"
+        assert len(span.parent_span_id) in (0, 8), "parent span id"
+        assert span.start_time_unix_nano <= span.end_time_unix_nano, "times"
+        return {
+            "trace": span.trace_id.hex(), "id": span.span_id.hex(), "parent": span.parent_span_id.hex(),
+            "name": span.name, "kind": KINDS[span.kind], "status": STATUS[span.status.code],
+            "message": span.status.message, "start": span.start_time_unix_nano, "end": span.end_time_unix_nano,
+            "attributes": attributes_of(span.attributes), "flags": span.flags, "trace_state": span.trace_state,
+            "events": [(e.name, e.time_unix_nano) for e in span.events],
+            "resource": resource, "scope": scope_spans.scope.name, "scope_version": scope_spans.scope.version,
+            "schema": scope_spans.schema_url or resource_schema,
+        }
+
+    def of_service(self, service):
+        with self.lock:
+            return [s for s in self.spans if s["resource"].get("service.name") == service]

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Runs the programs of tests/integration/list twice, without and with the shim.
+
+Standard output, standard error and exit status must be equal; the spans that arrived (decoded by the official
+schema) must be those of NAME.expect, compared line by line.
+
+  run.py [NAME…]      the tests named, else all
+  run.py --names      their names
+  run.py --update …   writes the expectations anew; read the diff before committing it
+"""
+import difflib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+here = Path(__file__).resolve().parent
+root = here.parents[1]
+build = Path(os.environ.get("BUILD", root / "build")).resolve()
+
+# Attributes whose value differs from run to run: only their presence is compared.
+VOLATILE = {"thread.id", "http.response.body.size", "otelshim.library.version"}
+RESOURCE_KEYS = ["service.name", "telemetry.sdk.name", "telemetry.sdk.language", "process.executable.name"]
+
+
+def read_list():
+    """NAME SERVER,SERVER NAME=VALUE… [-- COMMAND LINE]"""
+    tests = []
+    for line in (here / "list").read_text().splitlines():
+        line = line.split("#")[0].strip()
+        if not line:
+            continue
+        settings, _, command = line.partition(" -- ")
+        name, servers, *environment = settings.split()
+        tests.append({
+            "name": name,
+            "servers": [s for s in servers.split(",") if s != "none"],
+            "environment": dict(pair.split("=", 1) for pair in environment),
+            "command": command.strip() or f"$BUILD/tests/integration/{name}",
+        })
+    return tests
+
+
+class Bench:
+    """Servers, receiver and exporter shared by all tests of one run."""
+
+    def __init__(self, tests, receiver, directory):
+        self.directory = directory
+        self.box = directory / "box"
+        self.box.mkdir(mode=0o700)
+        self.receiver = receiver
+        servers = sorted({server for test in tests for server in test["servers"]})
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "BUILD": str(build), "LANG": "C.UTF-8",
+                            "ROOT": str(root), "TMPDIR": str(directory)}
+        self.servers = directory / "servers"
+        if servers:
+            subprocess.run([root / "tests/servers/start", self.servers, *servers], check=True, stdout=subprocess.DEVNULL)
+            for line in (self.servers / "env").read_text().splitlines():
+                name, _, value = line.partition("=")
+                self.environment[name] = value.strip("'\"")
+        self.exporter = subprocess.Popen(
+            [build / "otelshim", "export", "--dir", self.box],
+            env={**self.environment, "XDG_STATE_HOME": str(directory / "state"), "OTELSHIM_LOG": "debug"},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(directory / "exporter.log", "w"))
+
+    def close(self):
+        self.exporter.terminate()
+        self.exporter.wait(10)
+        if self.servers.exists():
+            subprocess.run([root / "tests/servers/stop", self.servers], check=False, stdout=subprocess.DEVNULL)
+
+    def run(self, test, shim):
+        environment = {**self.environment, **test["environment"]}
+        if shim:
+            environment |= {
+                "LD_PRELOAD": str(build / "libotelshim.so"), "OTELSHIM_DIR": str(self.box), "OTELSHIM_EXPORTER": "none",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": self.receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "50",
+                "OTEL_SERVICE_NAME": test["name"],
+            }
+            environment |= test["environment"]
+        return subprocess.run(["sh", "-c", "exec " + test["command"]], env=environment, cwd=self.directory, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True)
+
+    def wait_until_drained(self, seconds=15):
+        """The exporter removes the file of a dead process once everything in it was delivered."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not [f for f in self.box.iterdir() if re.match(r"\d+-\d+-\d+$", f.name)]:
+                return True
+            if self.exporter.poll() is not None:
+                raise RuntimeError(f"the exporter ended with status {self.exporter.returncode}")
+            time.sleep(0.01)
+        return False
+
+
+class Canon:
+    """Spans as text: ids and times as structure, what the servers' environment explains as $NAME."""
+
+    def __init__(self, environment):
+        known = [(value, name) for name, value in environment.items()
+                 if re.search(r"PORT|SOCKET|DIR|URL|TMPDIR|ROOT|PGUSER|PGHOST", name) and len(value) > 3]
+        self.known = sorted(known, key=lambda pair: -len(pair[0]))
+
+    def text(self, value):
+        text = str(value) if not isinstance(value, str) else value
+        for known, name in self.known:
+            text = text.replace(known, "$" + name)
+        return text
+
+    def line(self, span):
+        shown = [f"{key}=<any>" if key in VOLATILE else f"{key}={self.text(value)!r}"
+                 for key, value in sorted(span["attributes"].items())]
+        events = " events=" + ",".join(name for name, _ in span["events"]) if span["events"] else ""
+        message = f" ({self.text(span['message'])})" if span["message"] else ""
+        return f"{span['kind']} {self.text(span['name'])!r} {span['status']}{message} {' '.join(shown)}{events}"
+
+    def tree(self, spans):
+        by_id = {span["id"]: span for span in spans}
+        if len(by_id) != len(spans):
+            yield f"REPEATED: {len(spans) - len(by_id)} span ids came twice"
+        children = {}
+        for span in spans:
+            children.setdefault(span["parent"] if span["parent"] in by_id else "", []).append(span)
+
+        def walk(parent, depth):
+            for span in sorted(children.get(parent, []), key=lambda s: (s["start"], s["end"])):
+                outside = " parent=outside" if span["parent"] and not parent else ""
+                yield "  " * depth + self.line(span) + outside
+                yield from walk(span["id"], depth + 1)
+
+        yield from walk("", 0)
+
+    def document(self, spans):
+        resources = {tuple((key, span["resource"].get(key)) for key in RESOURCE_KEYS) for span in spans}
+        for resource in sorted(resources, key=str):
+            yield "resource " + " ".join(f"{key}={self.text(value)!r}" for key, value in resource)
+        yield from self.tree(spans)
+
+
+def differences(test, plain, shimmed):
+    for stream in ("stdout", "stderr"):
+        before = getattr(plain, stream).decode(errors="replace").splitlines()
+        after = getattr(shimmed, stream).decode(errors="replace").splitlines()
+        yield from difflib.unified_diff(before, after, f"{stream} without", f"{stream} with the shim", lineterm="")
+    if plain.returncode != shimmed.returncode:
+        yield f"exit status {plain.returncode} without, {shimmed.returncode} with the shim"
+
+
+def check(test, bench, update):
+    plain = bench.run(test, shim=False)
+    shimmed = bench.run(test, shim=True)
+    problems = list(differences(test, plain, shimmed))
+    if not bench.wait_until_drained():
+        problems.append("not everything was delivered in time")
+    spans = bench.receiver.of_service(test["environment"].get("OTEL_SERVICE_NAME", test["name"]))
+    seen = list(Canon({**bench.environment}).document(spans))
+    expectation = here / (test["name"] + ".expect")
+    if update:
+        expectation.parent.mkdir(exist_ok=True)
+        expectation.write_text("\n".join(seen) + "\n")
+    wanted = expectation.read_text().splitlines() if expectation.exists() else []
+    problems += difflib.unified_diff(wanted, seen, "expected spans", "spans that arrived", lineterm="")
+    if not wanted:
+        problems.append("no expectation, or it is empty")
+    return problems
+
+
+def main():
+    arguments = sys.argv[1:]
+    tests = read_list()
+    if arguments == ["--names"]:
+        print("\n".join(test["name"] for test in tests))
+        return 0
+    update = "--update" in arguments
+    names = [a for a in arguments if a != "--update"]
+    tests = [test for test in tests if not names or test["name"] in names]
+    from receiver import Receiver  # needs the venv
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="otelshim-test-", ignore_cleanup_errors=True) as directory:
+        os.chmod(directory, 0o755)
+        bench = Bench(tests, Receiver(), Path(directory))
+        try:
+            for test in tests:
+                problems = check(test, bench, update)
+                failed += bool(problems)
+                print(("not ok " if problems else "ok ") + test["name"], flush=True)
+                for problem in problems:
+                    print("    " + problem)
+        finally:
+            bench.close()
+            if failed:
+                print("    exporter's log:\n    " + "    ".join((Path(directory) / "exporter.log").open().readlines()[-20:]))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
