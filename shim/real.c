@@ -37,10 +37,6 @@ struct loader {
     __typeof__(&dlerror) dlerror;
 };
 
-/* The linker's own words for where the shim's text is. */
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-extern const char etext[] __attribute__((visibility("hidden")));
-
 static long return_nothing(void)
 {
     return 0;
@@ -283,15 +279,10 @@ void *real_libc(const char *name, const char *version)
     return found.n ? found.at[0].function : NULL;
 }
 
-static bool is_in_shim(const void *address)
-{
-    return (const char *)address >= __ehdr_start && (const char *)address < etext;
-}
-
 bool real_is_internal(const struct real_entry *entry, const void *address)
 {
     uintptr_t at = (uintptr_t)address;
-    if (is_in_shim(address))
+    if (scope_is_shim(address))
         return true;
     for (uint32_t i = 0; i < MAX_LIBRARIES; i++) {
         const struct library *library = __atomic_load_n(&libraries.published[i], __ATOMIC_ACQUIRE);

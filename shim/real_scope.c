@@ -21,6 +21,11 @@ struct search {
     struct scope_definers *definers;
 };
 
+/* Where we are ourselves: the same values at every search. */
+static struct {
+    uintptr_t from, to;
+} shim_text;
+
 /* In glibc link-map order: the program, preloads, dependencies breadth first, then what dlopen() brought. */
 static bool is_shim(const struct elf_object *object)
 {
@@ -37,6 +42,8 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *of)
         return 0;
     if (is_shim(&object)) {
         search->is_behind_us = true;
+        __atomic_store_n(&shim_text.from, object.text_from, __ATOMIC_RELAXED);
+        __atomic_store_n(&shim_text.to, object.text_to, __ATOMIC_RELAXED);
         return 0;
     }
     void *function =
@@ -53,6 +60,12 @@ void scope_find_definers(const char *name, enum elf_match match, const char *ver
     ret_definers->n = 0;
     ret_definers->loads = 0;
     (void)dl_iterate_phdr(search_object, &search);
+}
+
+bool scope_is_shim(const void *address)
+{
+    return (uintptr_t)address >= __atomic_load_n(&shim_text.from, __ATOMIC_RELAXED) &&
+           (uintptr_t)address < __atomic_load_n(&shim_text.to, __ATOMIC_RELAXED);
 }
 
 static int read_loads(struct dl_phdr_info *info, size_t size, void *of)

@@ -34,6 +34,9 @@ bool scope_is_startup(const struct elf_object *object);
 /* Is `object` among the dependencies of the object whose text contains `address`? */
 bool scope_is_dependency(const struct elf_object *object, const void *address);
 
+/* Does the address lie in the shim's own text? Hot: two compares; false before the first search. */
+bool scope_is_shim(const void *address);
+
 /* How many objects were ever loaded: unchanged means that no new definer can have come. */
 uint64_t scope_count_loads(void);
 
