@@ -4,7 +4,6 @@
 #include "settings.h"
 #include "sys.h"
 #include <elf.h>
-#include <limits.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -95,7 +94,7 @@ static int find_first_copy(struct dl_phdr_info *object, size_t bytes, void *cont
 
 static bool is_listed(const struct shim_settings *settings)
 {
-    char path[PATH_MAX];
+    char path[1024];
     if (!settings->allow && !settings->deny)
         return true;
     long bytes = sys_readlink("/proc/self/exe", path, sizeof(path) - 1);

@@ -38,6 +38,9 @@ static void describe_instrumentations(uint8_t *area)
         for (uint32_t entry = 0; entry < from->n_entry_points; entry++) {
             const char *name = from->entry_points[entry].name;
             size_t bytes = strlen(name) + 1;
+            bool is_flavour = entry && !strcmp(name, from->entry_points[entry - 1].name);
+            if (is_flavour)
+                continue;
             if (!at || at + used + 2 + bytes > WIRE_HEADER_BYTES)
                 break;
             area[at + used] = (uint8_t)('0' + i);

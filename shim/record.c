@@ -4,23 +4,28 @@
 #include "buffer.h"
 #include <string.h>
 
-bool record_stage_shared(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
-                         struct interned *mark, const uint8_t *facts, uint32_t fact_bytes)
+void record_seal_shared(struct wire_open_span *open, uint8_t *staged, struct interned *mark,
+                        uint32_t fact_bytes)
 {
     struct wire_facts block = {
         .record = {.bytes = (uint32_t)sizeof(block) + fact_bytes, .kind = WIRE_RECORD_FACTS},
         .fact_bytes = fact_bytes,
     };
-    if (!fact_bytes || open->n_shared == 2 || open->bytes + block.record.bytes > max_bytes)
-        return false;
     if (!mark->number)
         mark->number = connection_new_number();
     block.number = mark->number;
     memcpy(staged + open->bytes, &block, sizeof(block));
-    memcpy(staged + open->bytes + sizeof(block), facts, fact_bytes);
     open->bytes += block.record.bytes;
     open->n_shared++;
-    return true;
+}
+
+void record_stage_shared(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
+                         struct interned *mark, const uint8_t *facts, uint32_t fact_bytes)
+{
+    if (!fact_bytes || open->bytes + sizeof(struct wire_facts) + fact_bytes > max_bytes)
+        return;
+    memcpy(staged + open->bytes + sizeof(struct wire_facts), facts, fact_bytes);
+    record_seal_shared(open, staged, mark, fact_bytes);
 }
 
 /* The mark of a block: by number, so that facts that changed since (another number) do not pass for the new ones. */

@@ -10,10 +10,14 @@
 #include "thread.h"
 
 /*
- * A block of shared facts (of a connection, a statement) at the end of what is staged, before any plain fact. `mark`
- * gets a number if it has none. False: no room, the span goes without.
+ * Puts `fact_bytes` facts, which lie at staged + open->bytes + sizeof(struct wire_facts) already, into a block of shared
+ * facts (of a connection, a statement). Only before any plain fact. `mark` gets a number if it has none.
  */
-bool record_stage_shared(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
+void record_seal_shared(struct wire_open_span *open, uint8_t *staged, struct interned *mark,
+                        uint32_t fact_bytes);
+
+/* The same, with the facts copied there first. No room: the span goes without. */
+void record_stage_shared(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
                          struct interned *mark, const uint8_t *facts, uint32_t fact_bytes);
 
 /*

@@ -181,17 +181,19 @@ void span_connection(struct span *span, const struct connection *connection)
 
 void span_statement(struct span *span, struct interned *mark, const char *text, size_t bytes)
 {
-    uint8_t encoded[WIRE_STRING_MAX + 64];
-    uint32_t encoded_bytes = 0;
-    struct facts facts = {.base = encoded, .bytes = &encoded_bytes, .max_bytes = sizeof(encoded)};
-    if (span->facts.always_only)
+    struct wire_open_span *open = span->open;
+    uint32_t at = open->bytes + (uint32_t)sizeof(struct wire_facts), fact_bytes = 0;
+    if (span->facts.always_only || open->n_shared > 1 || at + 64 > span->facts.max_bytes)
         return;
-    facts_string(&facts, WIRE_DB_QUERY_TEXT, text, bytes);
+    struct facts facts = {
+        .base = span->facts.base + at, .bytes = &fact_bytes, .max_bytes = span->facts.max_bytes - at};
     span->thread->busy[span->level]++;
     fence();
-    if (record_stage_shared(span->open, span->facts.base, span->facts.max_bytes, mark, encoded,
-                            encoded_bytes))
+    facts_string(&facts, WIRE_DB_QUERY_TEXT, text, bytes);
+    if (fact_bytes) {
+        record_seal_shared(open, span->facts.base, mark, fact_bytes);
         span->statement = mark;
+    }
     fence();
     span->thread->busy[span->level]--;
 }
