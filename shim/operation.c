@@ -211,6 +211,16 @@ struct facts operation_facts(struct operation *operation)
     };
 }
 
+struct span_context operation_context(const struct operation *operation)
+{
+    return span_context_of(&operation->slot.span.facts);
+}
+
+void operation_mark_injected(struct operation *operation)
+{
+    operation->slot.span.facts.flags |= WIRE_SPAN_INJECTED;
+}
+
 struct operation *operation_oldest(struct connection *connection)
 {
     return connection && connection->n_operations ? find(dropbox_file(), connection->first_operation) : NULL;

@@ -25,6 +25,10 @@ struct operation *operation_oldest(struct connection *connection);
 /* Facts can be added to it again. */
 struct facts operation_facts(struct operation *operation);
 
+/* Identity, for the headers that go out with it. */
+struct span_context operation_context(const struct operation *operation);
+void operation_mark_injected(struct operation *operation);
+
 /* Ends it now and takes it out of its connection's queue. NULL is fine. */
 void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome);
 

@@ -66,10 +66,7 @@ static bool print_parent(char line[80])
     if (!box || thread->generation != box->generation || !thread->slots[0] || !thread->slots[0]->depth ||
         !(settings_get()->propagators & PROPAGATE_TRACECONTEXT))
         return false;
-    const struct wire_span_facts *facts = &thread->slots[0]->open[thread->slots[0]->depth - 1].facts;
-    struct span_context context = {.flags = facts->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)};
-    memcpy(context.trace_id, facts->trace_id, sizeof(context.trace_id));
-    memcpy(context.span_id, facts->span_id, sizeof(context.span_id));
+    struct span_context context = span_context_of(&thread->slots[0]->open[thread->slots[0]->depth - 1].facts);
     memcpy(line, "TRACEPARENT=", 12);
     propagate_print_traceparent(&context, line + 12);
     return true;

@@ -198,9 +198,8 @@ void span_statement(struct span *span, struct interned *mark, const char *text, 
     span->thread->busy[span->level]--;
 }
 
-struct span_context span_context(const struct span *span)
+struct span_context span_context_of(const struct wire_span_facts *facts)
 {
-    const struct wire_span_facts *facts = &span->open->facts;
     struct span_context context = {
         .flags = facts->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM),
         .in_process_trace = (facts->flags & WIRE_SPAN_REMOTE_PARENT) != 0,
@@ -208,6 +207,11 @@ struct span_context span_context(const struct span *span)
     memcpy(context.trace_id, facts->trace_id, sizeof(context.trace_id));
     memcpy(context.span_id, facts->span_id, sizeof(context.span_id));
     return context;
+}
+
+struct span_context span_context(const struct span *span)
+{
+    return span_context_of(&span->open->facts);
 }
 
 void span_mark_injected(struct span *span)

@@ -48,6 +48,8 @@ void span_connection(struct span *span, const struct connection *connection);
 void span_statement(struct span *span, struct interned *mark, const char *text, size_t bytes);
 
 struct span_context span_context(const struct span *span);
+/* The same of any span's fixed facts. */
+struct span_context span_context_of(const struct wire_span_facts *facts);
 
 /* The context went out with the call. */
 void span_mark_injected(struct span *span);
