@@ -1,0 +1,15 @@
+/*
+ * limits: OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT, …_COUNT_LIMIT and OTEL_SPAN_EVENT_COUNT_LIMIT.
+ *
+ * Context: loop. What goes is counted in the span's n_dropped fields (OTel spec, "Attribute Limits"). Values are cut at
+ * characters, not bytes; the arena is the span's.
+ */
+#ifndef OTELSHIM_LIMITS_H
+#define OTELSHIM_LIMITS_H
+
+#include "settings/settings.h"
+#include "telemetry/span.h"
+
+void limits_apply(struct span *span, struct arena *arena, const struct settings *settings);
+
+#endif

@@ -1,0 +1,125 @@
+/* resource: see resource.h. */
+#include "signals/spans/resource.h"
+
+#include "signals/spans/machine.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
+#define DELETED " (deleted)" /* what the kernel appends to the name of a replaced executable */
+#define ARGUMENTS_MAX_BYTES 4096u
+
+struct making {
+    struct resource *resource;
+    const struct process *process;
+    const char *exe_path, *exe_name; /* "" unknown */
+};
+
+static void set(struct making *making, const char *key, const char *value)
+{
+    if (value && *value)
+        attribute_set_string(&making->resource->attributes, &making->resource->arena, key, value);
+}
+
+static void find_executable(struct making *making)
+{
+    const char *exe = making->process->exe ? making->process->exe : "";
+    size_t bytes = strlen(exe), mark = strlen(DELETED);
+    if (bytes > mark && strcmp(exe + bytes - mark, DELETED) == 0)
+        bytes -= mark;
+    making->exe_path = arena_copy(&making->resource->arena, exe, bytes);
+    const char *slash = strrchr(making->exe_path, '/');
+    making->exe_name = slash ? slash + 1 : making->exe_path;
+}
+
+/* Random UUID, version 4; getrandom() of 16 bytes does not fail once the machine is up. */
+static void set_instance(struct making *making)
+{
+    uint8_t id[16];
+    char text[37];
+    if (getrandom(id, sizeof(id), 0) != sizeof(id))
+        return;
+    id[6] = (uint8_t)((id[6] & 0x0f) | 0x40);
+    id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof(id); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            text[at++] = '-';
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "%02x", id[i]);
+    }
+    set(making, "service.instance.id", text);
+}
+
+/* Arguments may hold secrets: only the first, and how many there are. */
+static void set_arguments(struct making *making)
+{
+    const struct process *process = making->process;
+    int64_t n_arguments = 0;
+    for (size_t i = 0; i < process->arguments_bytes; i++)
+        n_arguments += process->arguments[i] == 0;
+    if (n_arguments > 0)
+        set(making, "process.command", process->arguments);
+    if (n_arguments > 0 && process->arguments_bytes < ARGUMENTS_MAX_BYTES)
+        attribute_set_int(&making->resource->attributes, &making->resource->arena, "process.args_count",
+                          n_arguments);
+}
+
+static void detect_process(struct making *making)
+{
+    const struct process *process = making->process;
+    struct resource *resource = making->resource;
+    attribute_set_int(&resource->attributes, &resource->arena,
+                      process->is_foreign ? "process.vpid" : "process.pid", process->pid);
+    set(making, "process.executable.name", making->exe_name);
+    set(making, "process.executable.path", making->exe_path);
+    set_arguments(making);
+    if (process->start_ticks)
+        set(making, "process.creation.time", machine_print_start(&resource->arena, process->start_ticks));
+    set(making, "process.owner", machine_find_user(&resource->arena, process->uid));
+}
+
+static void detect(struct making *making)
+{
+    struct resource *resource = making->resource;
+    set(making, "telemetry.sdk.name", "otelshim");
+    set(making, "telemetry.sdk.language", "c");
+    set(making, "telemetry.sdk.version", OTELSHIM_VERSION);
+    set(making, "telemetry.distro.name", "otelshim");
+    set(making, "telemetry.distro.version", OTELSHIM_VERSION);
+    set_instance(making);
+    detect_process(making);
+    /* /proc/<pid> of another namespace is somebody else */
+    const char *container =
+        making->process->is_foreign ? "" : machine_find_container(&resource->arena, making->process->pid);
+    machine_describe(&resource->attributes, &resource->arena, *container != 0);
+    set(making, "container.id", container);
+}
+
+struct resource *resource_create(const struct process *process, const struct settings *settings)
+{
+    struct resource *resource = calloc(1, sizeof(*resource));
+    if (!resource)
+        abort();
+    struct making making = {.resource = resource, .process = process};
+    resource->n_references = 1;
+    resource->schema_url = SCHEMA_URL;
+    find_executable(&making);
+    /* service.name stands first; the last resort of the conventions until something better is found */
+    set(&making, "service.name",
+        *making.exe_name ? arena_printf(&resource->arena, "unknown_service:%s", making.exe_name)
+                         : "unknown_service");
+    detect(&making);
+    for (uint32_t i = 0; i < settings->n_resource_attributes; i++) {
+        const char *const *pair = settings->resource_attributes[i];
+        bool is_empty_name = strcmp(pair[0], "service.name") == 0 && !*pair[1];
+        if (is_empty_name)
+            continue;
+        const char *key = arena_copy(&resource->arena, pair[0], strlen(pair[0]));
+        attribute_set_string(&resource->attributes, &resource->arena, key, pair[1]);
+    }
+    set(&making, "service.name", settings->service_name);
+    resource->service_name = attribute_find(&resource->attributes, "service.name")->value.string.bytes;
+    return resource;
+}

@@ -1,0 +1,161 @@
+/* resource: what is detected of a process, and who wins: detected < OTEL_RESOURCE_ATTRIBUTES < OTEL_SERVICE_NAME. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../conformance/conformance.h"
+#include "signals/spans/machine.h"
+#include "signals/spans/resource.h"
+
+static const char *lookup(void *context, const char *name)
+{
+    const char *const *pairs = context;
+    for (; *pairs; pairs += 2)
+        if (strcmp(pairs[0], name) == 0)
+            return pairs[1];
+    return NULL;
+}
+
+static struct process self(void)
+{
+    static const char arguments[] = "./trader\0--token\0secret";
+    return (struct process){.pid = (uint32_t)getpid(),
+                            .uid = 0,
+                            .start_ticks = 12345,
+                            .exe = "/opt/bot/trader",
+                            .arguments = arguments,
+                            .arguments_bytes = sizeof(arguments)};
+}
+
+static struct resource *create(const struct process *process, const char **pairs)
+{
+    struct settings *settings = settings_create(lookup, pairs);
+    struct resource *resource = resource_create(process, settings);
+    settings_destroy(settings); /* nothing of it may be left in the resource */
+    return resource;
+}
+
+static const char *text_of(const struct resource *resource, const char *key)
+{
+    const struct attribute *item = attribute_find(&resource->attributes, key);
+    return item ? item->value.string.bytes : NULL;
+}
+
+static void test_resource_create_detects(void **state)
+{
+    (void)state;
+    struct process process = self();
+    struct resource *r = create(&process, (const char *[]){NULL});
+    const char *broken = conformance_check_resource(r);
+    if (broken)
+        fail_msg("%s", broken);
+    assert_string_equal(r->service_name, "unknown_service:trader");
+    assert_string_equal(text_of(r, "service.name"), "unknown_service:trader");
+    assert_string_equal(text_of(r, "process.executable.path"), "/opt/bot/trader");
+    assert_string_equal(text_of(r, "process.executable.name"), "trader");
+    assert_string_equal(text_of(r, "process.command"), "./trader");
+    assert_int_equal(attribute_find(&r->attributes, "process.args_count")->value.integer, 3);
+    assert_int_equal(attribute_find(&r->attributes, "process.pid")->value.integer, getpid());
+    assert_string_equal(text_of(r, "process.owner"), "root");
+    assert_string_equal(text_of(r, "os.type"), "linux");
+    assert_non_null(text_of(r, "host.name"));
+    assert_string_equal(text_of(r, "telemetry.sdk.language"), "c");
+    assert_string_equal(r->schema_url, "https://opentelemetry.io/schemas/1.44.0");
+    const char *start = text_of(r, "process.creation.time");
+    assert_int_equal(strlen(start), strlen("2026-01-01T00:00:00.000Z"));
+    const char *id = text_of(r, "service.instance.id");
+    assert_int_equal(strlen(id), 36);
+    assert_int_equal(id[14], '4');
+    assert_non_null(strchr("89ab", id[19]));
+    for (uint32_t i = 0; i < r->attributes.n; i++)
+        if (r->attributes.items[i].type == ATTRIBUTE_STRING)
+            assert_null(strstr(r->attributes.items[i].value.string.bytes, "secret"));
+    struct resource *second = create(&process, (const char *[]){NULL});
+    assert_string_not_equal(id, text_of(second, "service.instance.id"));
+    resource_release(second);
+    resource_release(r);
+}
+
+static void test_resource_create_precedence(void **state)
+{
+    (void)state;
+    struct process process = self();
+    struct resource *r =
+        create(&process, (const char *[]){"OTEL_RESOURCE_ATTRIBUTES",
+                                          "service.name=from-list,host.name=mine,x=%C3%A9", NULL});
+    assert_string_equal(r->service_name, "from-list");
+    assert_string_equal(text_of(r, "host.name"), "mine");
+    assert_string_equal(text_of(r, "x"), "\xc3\xa9");
+    resource_release(r);
+    r = create(&process,
+               (const char *[]){"OTEL_RESOURCE_ATTRIBUTES", "service.name=a", "OTEL_SERVICE_NAME", "b",
+                                "ENVIRONMENT", "production", "OTEL_SERVICE_VERSION", "1.2", NULL});
+    assert_string_equal(r->service_name, "b");
+    assert_string_equal(text_of(r, "deployment.environment.name"), "production");
+    assert_string_equal(text_of(r, "service.version"), "1.2");
+    resource_release(r);
+}
+
+static void test_resource_create_odd_processes(void **state)
+{
+    (void)state;
+    struct process process = {.pid = 7, .exe = "", .arguments = "", .is_foreign = true};
+    struct resource *r = create(&process, (const char *[]){NULL});
+    assert_string_equal(r->service_name, "unknown_service");
+    assert_null(attribute_find(&r->attributes, "process.pid"));
+    assert_int_equal(attribute_find(&r->attributes, "process.vpid")->value.integer, 7);
+    assert_null(attribute_find(&r->attributes, "process.command"));
+    resource_release(r);
+    process.exe = "/usr/bin/b\xffot (deleted)";
+    r = create(&process, (const char *[]){NULL});
+    assert_string_equal(r->service_name, "unknown_service:b\xef\xbf\xbdot");
+    assert_null(conformance_check_resource(r));
+    resource_release(r);
+}
+
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+static void test_machine_parse_container(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_mountinfo, is_found;
+    } cases[] = {
+        {"0::/\n", false, false},
+        {"0::/user.slice/user-1000.slice/session-1.scope\n", false, false},
+        {"12:pids:/docker/" ID "\n11:x:/\n", false, true},
+        {"1:name=systemd:/system.slice/docker-" ID ".scope\n", false, true},
+        {"1:cpu:/kubepods/burstable/pod1b2/" ID "\n", false, true},
+        {"0::/kubepods.slice/cri-containerd-" ID ".scope\n", false, true},
+        {"0::/a/b:cri-containerd:" ID "\n", false, true},
+        {"1:cpu:/docker/" ID "0\n", false, false},
+        {"1 2 8:1 /var/lib/docker/containers/" ID "/hostname /etc/hostname rw\n", true, true},
+        {"1 2 0:5 / / rw\n3 4 8:1 /x/overlay-containers/" ID "/userdata/resolv.conf /etc/resolv.conf rw\n",
+         true, true},
+        {"1 2 8:1 / /var/lib/docker/containers/" ID "/mounts/shm rw\n", true,
+         false}, /* the host's own view */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char id[65] = "";
+        assert_int_equal(machine_parse_container(cases[i].text, cases[i].is_mountinfo, id),
+                         cases[i].is_found);
+        assert_string_equal(id, cases[i].is_found ? ID : "");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_resource_create_detects),
+        cmocka_unit_test(test_resource_create_precedence),
+        cmocka_unit_test(test_resource_create_odd_processes),
+        cmocka_unit_test(test_machine_parse_container),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
