@@ -121,8 +121,7 @@ static const char *version_name(const struct elf_object *object, unsigned index)
     return NULL;
 }
 
-/* The rule of check_match() in glibc's dl-lookup.c. A symbol that must not be hidden may still be the only version of
- * its name: glibc then takes it, and so do we, because it is the one that is not hidden. */
+/* The rule of check_match() in glibc's dl-lookup.c. `version` is not NULL for ELF_AS_BOUND. */
 static bool version_fits(const struct elf_object *object, uint32_t symbol, enum elf_match match,
                          const char *version)
 {
@@ -131,10 +130,10 @@ static bool version_fits(const struct elf_object *object, uint32_t symbol, enum 
     unsigned entry = object->versions[symbol];
     unsigned index = entry & VERSION_INDEX;
     bool is_hidden = entry & VERSION_HIDDEN;
+    if (match == ELF_OLDEST)
+        return index <= VERSION_FIRST;
     if (match == ELF_DEFAULT)
         return !is_hidden;
-    if (!version)
-        return index <= VERSION_FIRST || !is_hidden;
     const char *own = version_name(object, index);
     return own ? is_same(own, version) : !is_hidden;
 }
@@ -193,14 +192,24 @@ static uint32_t find_by_sysv_hash(const struct elf_object *object, const struct 
     return 0;
 }
 
+static uint32_t find_symbol(const struct elf_object *object, const struct elf_name *name,
+                            enum elf_match match, const char *version)
+{
+    if (object->gnu_hash)
+        return find_by_gnu_hash(object, name, match, version);
+    return object->sysv_hash ? find_by_sysv_hash(object, name, match, version) : 0;
+}
+
 void *elf_find(const struct elf_object *object, const struct elf_name *name, enum elf_match match,
                const char *version)
 {
     uint32_t symbol = 0;
-    if (object->gnu_hash)
-        symbol = find_by_gnu_hash(object, name, match, version);
-    else if (object->sysv_hash)
-        symbol = find_by_sysv_hash(object, name, match, version);
+    if (match == ELF_AS_BOUND && !version) {
+        symbol = find_symbol(object, name, ELF_OLDEST, NULL);
+        match = ELF_DEFAULT;
+    }
+    if (!symbol)
+        symbol = find_symbol(object, name, match, version);
     return symbol ? (void *)(object->base + object->symbols[symbol].st_value) : NULL;
 }
 

@@ -35,8 +35,9 @@ struct elf_name {
 
 /* How the version decides. */
 enum elf_match {
-    ELF_AS_BOUND, /* as a reference in a program: with the version, or unversioned when `version` is NULL */
+    ELF_AS_BOUND, /* as a reference in a program: to the version, or to none (NULL) */
     ELF_DEFAULT,  /* the newest, as dlsym() does; `version` is ignored */
+    ELF_OLDEST, /* the base or the first version, as an unversioned reference prefers; `version` is ignored */
 };
 
 /* False: the vDSO or something without a dynamic section. */
