@@ -2,7 +2,7 @@
  * encode_trace: what is encoded decodes to the same spans.
  *
  * Decoded here with protobuf-c; tests/integration/otlp decodes the same with the official schema.
- * `test_encode bench` prints what a span costs; `test_encode write FILE` writes a request for other decoders.
+ * `test_encode bench [REQUESTS]` prints what a span costs; `test_encode write FILE` writes a request for other decoders.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -228,7 +228,7 @@ static int write_request(const char *path)
     return 0;
 }
 
-static int bench(void)
+static int bench(int n_requests)
 {
     struct resource *resource = sample_resource("trader");
     struct arena arena = {0}, scratch = {0};
@@ -239,13 +239,14 @@ static int bench(void)
     for (int round = 0; round < 5; round++) {
         struct timespec begin, end;
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
-        for (int i = 0; i < 1000; i++) {
+        for (int i = 0; i < n_requests; i++) {
             encode_trace(spans, 512, NO_LIMIT, &scratch, &body);
             arena_reset(&scratch);
         }
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
         double ns = (double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec);
-        printf("encode: %.0f ns a span, %.1f bytes a span\n", ns / 512000, (double)body.n_bytes / 512);
+        printf("encode: %.0f ns a span, %.1f bytes a span\n", ns / (512.0 * n_requests),
+               (double)body.n_bytes / 512);
     }
     body_fini(&body);
     arena_fini(&arena);
@@ -256,8 +257,8 @@ static int bench(void)
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "bench") == 0)
-        return bench();
+    if (argc >= 2 && strcmp(argv[1], "bench") == 0)
+        return bench(argc == 3 ? atoi(argv[2]) : 1000);
     if (argc == 3 && strcmp(argv[1], "write") == 0)
         return write_request(argv[2]);
     const struct CMUnitTest tests[] = {

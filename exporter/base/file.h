@@ -1,0 +1,27 @@
+/*
+ * file: whole files and directories.
+ *
+ * Context: loop (short, on local disks). Errors: negative errno.
+ */
+#ifndef OTELSHIM_FILE_H
+#define OTELSHIM_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct file_part {
+    const void *bytes;
+    size_t n_bytes;
+};
+
+/* Makes `path` and what is missing above it, 0700. Fine when it is there already, as a directory. */
+int file_make_directories(const char *path);
+/*
+ * Writes the parts one after the other into `name` below the directory, 0600, under another name first: a reader or a
+ * restart sees all of it or nothing. Not synced to the medium.
+ */
+int file_write_atomic(int directory_fd, const char *name, const struct file_part *parts, uint32_t n_parts);
+/* The whole file, NUL-terminated as well; the caller frees it. -EFBIG above `max_bytes`. */
+int file_read(int directory_fd, const char *name, size_t max_bytes, uint8_t **ret_bytes, size_t *ret_n_bytes);
+
+#endif

@@ -1,0 +1,229 @@
+/* otlp: see otlp.h; the drawing is in otlp_priv.h. */
+#include "outputs/otlp/otlp_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NOTE_EVERY_MS 10000u
+
+void otlp_note(struct otlp *otlp, enum fact fact, const char *format, ...)
+{
+    char line[700];
+    uint64_t now_mono_ms = loop_now_ms(otlp->loop);
+    int n = snprintf(line, sizeof(line), "traces to %s: ", otlp->url);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line + n, sizeof(line) - (size_t)n, format, arguments);
+    va_end(arguments);
+    if (fact != FACT_UP) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        snprintf(otlp->counts.last_error, sizeof(otlp->counts.last_error), "%s", line + n);
+        otlp->counts.last_error_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    }
+    if (otlp->notes[fact].was_said && now_mono_ms - otlp->notes[fact].last_mono_ms < NOTE_EVERY_MS)
+        return;
+    otlp->notes[fact].was_said = true;
+    otlp->notes[fact].last_mono_ms = now_mono_ms;
+    if (otlp->events.on_note)
+        otlp->events.on_note(otlp->events.context, line);
+}
+
+static bool has_spooled(const struct otlp *otlp)
+{
+    return otlp->spool && spool_get_counts(otlp->spool).n_batches;
+}
+
+static void on_pump(void *context)
+{
+    struct otlp *otlp = context;
+    otlp->is_pump_due = false;
+    flight_pump(otlp);
+}
+
+static void pump_soon(struct otlp *otlp)
+{
+    if (!otlp->is_pump_due)
+        loop_timer_start(otlp->pump_timer, 0);
+    otlp->is_pump_due = true;
+}
+
+static void on_schedule(void *context)
+{
+    struct otlp *otlp = context;
+    otlp->is_due = batcher_n_filling(&otlp->batcher) > 0;
+    flight_pump(otlp);
+}
+
+static void on_retry(void *context)
+{
+    flight_retry(context);
+}
+
+struct otlp *otlp_create(struct loop *loop, const struct settings *settings, const char *spool_dir,
+                         const struct otlp_events *events)
+{
+    struct otlp *otlp = calloc(1, sizeof(*otlp));
+    struct problem problem;
+    struct timespec now;
+    if (!otlp)
+        abort();
+    clock_gettime(CLOCK_REALTIME, &now);
+    otlp->loop = loop;
+    otlp->settings = settings;
+    otlp->events = *events;
+    if (http_print_url(settings->traces_url, otlp->url, sizeof(otlp->url)) != 0)
+        snprintf(otlp->url, sizeof(otlp->url), "(not a URL)");
+    otlp->sender = sender_create(loop, settings);
+    otlp->gzip = settings->gzip ? gzip_create() : NULL;
+    batcher_init(&otlp->batcher, settings->max_batch, settings->max_queue);
+    retry_init(&otlp->retry, (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)otlp);
+    otlp->schedule_timer = loop_timer_create(loop, on_schedule, otlp);
+    otlp->retry_timer = loop_timer_create(loop, on_retry, otlp);
+    otlp->pump_timer = loop_timer_create(loop, on_pump, otlp);
+    if (settings->spool_bytes) {
+        otlp->spool = spool_open(spool_dir, settings, &problem);
+        if (!otlp->spool)
+            otlp_note(otlp, FACT_SPOOL, "no spool: %s", problem.text);
+    }
+    if (has_spooled(otlp))
+        pump_soon(otlp);
+    return otlp;
+}
+
+void otlp_destroy(struct otlp *otlp)
+{
+    if (!otlp)
+        return;
+    sender_destroy(otlp->sender);
+    loop_timer_destroy(otlp->schedule_timer);
+    loop_timer_destroy(otlp->retry_timer);
+    loop_timer_destroy(otlp->pump_timer);
+    batch_release(otlp->flight.batch);
+    batcher_fini(&otlp->batcher);
+    spool_close(otlp->spool);
+    gzip_destroy(otlp->gzip);
+    body_fini(&otlp->body);
+    body_fini(&otlp->packed);
+    body_fini(&otlp->plain);
+    arena_fini(&otlp->scratch);
+    free(otlp);
+}
+
+static bool is_equal_text(const char *left, const char *right)
+{
+    return left == right || (left && right && strcmp(left, right) == 0);
+}
+
+bool otlp_serves(const struct otlp *otlp, const struct settings *settings)
+{
+    const struct settings *ours = otlp->settings;
+    if (!is_equal_text(ours->traces_url, settings->traces_url) ||
+        !is_equal_text(ours->certificate, settings->certificate) ||
+        !is_equal_text(ours->client_key, settings->client_key) ||
+        !is_equal_text(ours->client_certificate, settings->client_certificate) ||
+        ours->timeout_ms != settings->timeout_ms || ours->gzip != settings->gzip ||
+        ours->schedule_delay_ms != settings->schedule_delay_ms ||
+        ours->export_timeout_ms != settings->export_timeout_ms || ours->max_queue != settings->max_queue ||
+        ours->max_batch != settings->max_batch || ours->spool_bytes != settings->spool_bytes ||
+        ours->n_headers != settings->n_headers)
+        return false;
+    for (uint32_t i = 0; i < ours->n_headers; i++)
+        if (!is_equal_text(ours->headers[i].name, settings->headers[i].name) ||
+            !is_equal_text(ours->headers[i].value, settings->headers[i].value))
+            return false;
+    return true;
+}
+
+bool otlp_has_room(const struct otlp *otlp)
+{
+    return batcher_has_room(&otlp->batcher);
+}
+
+struct arena *otlp_arena(struct otlp *otlp)
+{
+    return batcher_arena(&otlp->batcher);
+}
+
+/* The work waits for the loop's next turn: receipts are not handed back from within. */
+void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receipt)
+{
+    bool is_first = batcher_n_filling(&otlp->batcher) == 0;
+    bool is_full = batcher_add(&otlp->batcher, span, receipt);
+    if (is_full) {
+        loop_timer_stop(otlp->schedule_timer);
+        pump_soon(otlp);
+    } else if (span && is_first) {
+        loop_timer_start(otlp->schedule_timer, otlp->settings->schedule_delay_ms);
+    } else if (!span && is_first && !batcher_has_queued(&otlp->batcher)) {
+        pump_soon(otlp);
+    }
+}
+
+/* Where nothing can be written, the oldest in memory make room: without them the host's pool would fill for good. */
+void otlp_relieve(struct otlp *otlp)
+{
+    batcher_close(&otlp->batcher);
+    loop_timer_stop(otlp->schedule_timer);
+    otlp->is_due = false;
+    if (flight_spool_queued(otlp))
+        return;
+    while (!batcher_has_room(&otlp->batcher)) {
+        struct batch *batch = batcher_take(&otlp->batcher);
+        if (!batch)
+            return;
+        otlp->n_lost_in_memory += batch->n_spans;
+        otlp_note(otlp, FACT_LOST, "the queue is full and the spool cannot be written: %u spans dropped",
+                  batch->n_spans);
+        flight_finish_batch(otlp, batch);
+    }
+}
+
+void otlp_flush(struct otlp *otlp)
+{
+    loop_timer_stop(otlp->schedule_timer);
+    on_schedule(otlp);
+}
+
+bool otlp_is_idle(const struct otlp *otlp)
+{
+    return otlp->flight.state == FLIGHT_NONE && !batcher_has_queued(&otlp->batcher) &&
+           (!otlp->batcher.filling ||
+            (!otlp->batcher.filling->n_spans && !otlp->batcher.filling->n_receipts)) &&
+           !has_spooled(otlp);
+}
+
+void otlp_spool_all(struct otlp *otlp)
+{
+    loop_timer_stop(otlp->schedule_timer);
+    loop_timer_stop(otlp->retry_timer);
+    loop_timer_stop(otlp->pump_timer);
+    otlp->is_pump_due = false;
+    batcher_close(&otlp->batcher);
+    flight_spool_queued(otlp); /* what could not be spooled stays unacknowledged in the mapped files */
+    sender_cancel(otlp->sender);
+    if (!otlp->flight.batch)
+        otlp->flight = (struct flight){0};
+}
+
+void otlp_get_counts(const struct otlp *otlp, struct otlp_counts *ret_counts)
+{
+    *ret_counts = otlp->counts;
+    ret_counts->queued = otlp->batcher.n_spans;
+    ret_counts->is_down = otlp->is_down;
+    ret_counts->dropped_spool = otlp->n_lost_in_memory;
+    if (otlp->spool) {
+        struct spool_counts counts = spool_get_counts(otlp->spool);
+        ret_counts->dropped_spool += counts.n_lost_spans;
+        ret_counts->spooled_batches = counts.n_batches;
+        ret_counts->spooled_bytes = counts.n_bytes;
+    }
+}
+
+const char *otlp_url(const struct otlp *otlp)
+{
+    return otlp->url;
+}
