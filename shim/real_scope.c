@@ -115,7 +115,7 @@ static void add_needed(struct closure *closure, const struct elf_object *object)
     }
 }
 
-static bool is_reached(struct closure *closure, const struct elf_object *object, uint32_t index)
+static bool is_reached(struct closure *closure, const struct elf_object *object)
 {
     if ((object->soname && has_name(closure, elf_hash_library(object->soname))) ||
         (*object->name && has_name(closure, elf_hash_library(object->name)))) {
@@ -124,7 +124,7 @@ static bool is_reached(struct closure *closure, const struct elf_object *object,
     }
     if (closure->from)
         return elf_has_text(object, closure->from);
-    return index == 0 || !closure->has_dependency;
+    return !closure->has_dependency; /* the program and the preloads */
 }
 
 static int reach_object(struct dl_phdr_info *info, size_t size, void *of)
@@ -136,7 +136,7 @@ static int reach_object(struct dl_phdr_info *info, size_t size, void *of)
     if (index >= MAX_OBJECTS || (closure->reached[index / 64] >> (index % 64)) & 1 ||
         !elf_read(&object, info))
         return 0;
-    if (!is_reached(closure, &object, index))
+    if (!is_reached(closure, &object))
         return 0;
     closure->is_changed = true;
     closure->reached[index / 64] |= 1ull << (index % 64);

@@ -59,7 +59,7 @@ static void test_library_of_the_program_is_found_once_for_ever(void **state)
 
 static void test_second_copy_changes_the_answer(void **state)
 {
-    struct real_entry entry = {.name = "copied"};
+    struct real_entry entry = {.name = "copied"}, fresh = {.name = "copied"};
     struct connection *connection;
     int first_handle, second_handle;
     void *users[2];
@@ -83,6 +83,7 @@ static void test_second_copy_changes_the_answer(void **state)
     connection = connection_open(&second_handle, 0);
     connection->library = entry.library;
     assert_int_equal(call(&entry, inside(users[0], "user"), &second_handle), 2);
+    assert_int_equal(call(&fresh, inside(users[0], "user"), &second_handle), 2); /* at its first call, too */
     connection_close(&first_handle);
     connection_close(&second_handle);
 }
@@ -136,7 +137,9 @@ static void test_error_state_of_the_loader_is_kept(void **state)
 
     small_library_open("double1", "int doubled(void){return 1;}", "");
     small_library_open("double2", "int doubled(void){return 2;}", "");
-    (void)real_find(&ambiguous, NULL, NULL); /* had to ask for RTLD_NEXT, in vain */
+    (void)real_find(&ambiguous, NULL, NULL);
+    small_library_open("unrelated", "int unrelated(void){return 3;}", "");
+    (void)real_find(&ambiguous, NULL, NULL); /* has to ask for RTLD_NEXT, in vain, and has nothing to pin */
     assert_null(dlerror());
 }
 
