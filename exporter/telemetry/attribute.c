@@ -34,6 +34,8 @@ static struct attribute *find_or_append(struct attributes *list, struct arena *a
 
 struct text text_repaired(struct arena *arena, const char *text, size_t bytes)
 {
+    const char *nul = bytes ? memchr(text, 0, bytes) : NULL;
+    bytes = nul ? (size_t)(nul - text) : bytes;
     if (utf8_valid_bytes(text, bytes) == bytes)
         return (struct text){.bytes = arena_copy(arena, text, bytes), .n_bytes = (uint32_t)bytes};
     size_t n_out = utf8_repaired_bytes(text, bytes);

@@ -48,7 +48,7 @@ struct attributes {
     uint32_t n_dropped; /* by a limit */
 };
 
-/* A copy in the arena, valid UTF-8 and NUL-terminated. */
+/* A copy in the arena, valid UTF-8 and NUL-terminated: it ends where a NUL stands in `text`. */
 struct text text_repaired(struct arena *arena, const char *text, size_t bytes);
 
 /* Append, or replace the value where the key is there already. `key` must outlive the list. */

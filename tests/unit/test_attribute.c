@@ -53,6 +53,8 @@ static void test_attribute_set_text_repairs(void **state)
     struct text items[] = {{"a", 1}, {"\x80", 1}};
     attribute_set_strings(&list, &arena, "l", items, 2);
     assert_string_equal(attribute_find(&list, "l")->value.strings.items[1].bytes, "\xef\xbf\xbd");
+    attribute_set_text(&list, &arena, "nul", "a\0b", 3);
+    assert_int_equal(attribute_find(&list, "nul")->value.string.n_bytes, 1);
     attribute_set_text(&list, &arena, "empty", "", 0);
     assert_string_equal(attribute_find(&list, "empty")->value.string.bytes, "");
     arena_fini(&arena);
