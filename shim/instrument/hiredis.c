@@ -35,7 +35,7 @@ redisContext *redisConnectWithOptions(const redisOptions *options);
                 X(redisAppendFormattedCommand) X(redisGetReply) X(redisGetReplyFromReader)
 DEFINE_ENTRY_POINTS(ENTRY_POINTS);
 
-/* ---- connecting ------------------------------------------------------------------------------------- */
+/* Connecting. */
 
 static bool begin_connect(struct span *span)
 {
@@ -175,7 +175,7 @@ EXPORTED int redisFreeKeepFd(redisContext *c)
     return real(c);
 }
 
-/* ---- commands --------------------------------------------------------------------------------------- */
+/* Commands that are answered in the call. */
 
 /* One call of the redisCommand family: a span of its own, or the newest command of a pipeline. */
 struct command {
@@ -287,7 +287,7 @@ EXPORTED void *redisCommandArgv(redisContext *c, int argc, const char **argv, co
     return reply;
 }
 
-/* ---- pipelines -------------------------------------------------------------------------------------- */
+/* Pipelines. */
 
 static struct connection *pipeline_of(const redisContext *c, const struct real_entry *entry)
 {

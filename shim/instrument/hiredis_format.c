@@ -22,9 +22,25 @@ struct conversion {
     const char *end; /* past its last character */
 };
 
-static bool is_one_of(char c, const char *set)
+static inline bool is_flag(char c)
 {
-    return c && strchr(set, c);
+    return c == '#' || c == '0' || c == '-' || c == '+' || c == ' ';
+}
+
+static inline bool is_unsigned_letter(char c)
+{
+    return c == 'o' || c == 'u' || c == 'x' || c == 'X';
+}
+
+static inline bool is_integer_letter(char c)
+{
+    return c == 'd' || c == 'i' || is_unsigned_letter(c);
+}
+
+static inline bool is_number_letter(char c)
+{
+    char lower = (char)(c | 0x20);
+    return lower == 'e' || lower == 'f' || lower == 'g' || lower == 'a';
 }
 
 static const char *skip_digits(const char *at)
@@ -48,25 +64,12 @@ static const char *skip_width(const char *at, enum width *ret_width)
     return at;
 }
 
-/* `percent` stands on a % that is not the format's last character. */
-static struct conversion read_conversion(const char *percent)
+/* %[flags][width][.precision][h|hh|l|ll]letter */
+static struct conversion read_number_conversion(const char *percent)
 {
-    struct conversion conversion = {.kind = UNKNOWN, .end = percent + 2};
-    switch (percent[1]) {
-    case 's':
-        conversion.kind = TEXT_STRING;
-        return conversion;
-    case 'b':
-        conversion.kind = TEXT_BYTES;
-        return conversion;
-    case '%':
-        conversion.kind = PERCENT_SIGN;
-        return conversion;
-    default:
-        break;
-    }
+    struct conversion conversion = {.kind = UNKNOWN};
     const char *at = percent + 1;
-    while (is_one_of(*at, "#0-+ "))
+    while (is_flag(*at))
         at++;
     at = skip_digits(at);
     if (*at == '.')
@@ -74,14 +77,29 @@ static struct conversion read_conversion(const char *percent)
     const char *modifier = at;
     at = skip_width(at, &conversion.width);
     if (at - percent < CONVERSION_MAX) {
-        if (is_one_of(*at, "diouxX"))
+        if (is_integer_letter(*at))
             conversion.kind = INTEGER;
-        else if (at == modifier && is_one_of(*at, "eEfFgGaA"))
+        else if (at == modifier && is_number_letter(*at))
             conversion.kind = NUMBER;
     }
-    conversion.is_unsigned = is_one_of(*at, "ouxX");
+    conversion.is_unsigned = is_unsigned_letter(*at);
     conversion.end = at + 1;
     return conversion;
+}
+
+/* `percent` stands on a % that is not the format's last character. */
+static inline struct conversion read_conversion(const char *percent)
+{
+    switch (percent[1]) {
+    case 's':
+        return (struct conversion){.kind = TEXT_STRING, .end = percent + 2};
+    case 'b':
+        return (struct conversion){.kind = TEXT_BYTES, .end = percent + 2};
+    case '%':
+        return (struct conversion){.kind = PERCENT_SIGN, .end = percent + 2};
+    default:
+        return read_number_conversion(percent);
+    }
 }
 
 /* The value that is printed: narrowed as printf does, an unsigned one zero-extended. */
@@ -319,8 +337,9 @@ static const char *read_word(const char **format, va_list *arguments, size_t *re
 int64_t hiredis_select_of_format(const char *format, va_list arguments)
 {
     format = skip_spaces(format);
-    if (*format != '%' && (*format & ~0x20) != 'S')
-        return HIREDIS_NO_SELECT;
+    if (*format != '%' &&
+        ((format[0] & ~0x20) != 'S' || (format[1] & ~0x20) != 'E' || (format[2] & ~0x20) != 'L'))
+        return HIREDIS_NO_SELECT; /* nearly every command: no second look */
     int64_t database = HIREDIS_NO_SELECT;
     size_t bytes;
     va_list walk;
