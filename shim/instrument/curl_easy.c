@@ -19,7 +19,7 @@ static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, cons
     struct span span;
     curl_load_calls(&calls, entry);
     curl_request_restore(handle, state, &calls);
-    if ((state && state->is_connect_only) ||
+    if (!handle || (state && state->is_connect_only) ||
         !span_begin(&span, INSTRUMENT_libcurl, WIRE_CALL, handle, state ? connection : NULL))
         return real(handle);
 
