@@ -22,6 +22,11 @@ struct conversion {
     const char *end; /* past its last character */
 };
 
+/* The arguments not yet taken. A struct: a va_list that is a parameter has no address to hand on. */
+struct walk {
+    va_list arguments;
+};
+
 static inline bool is_flag(char c)
 {
     return c == '#' || c == '0' || c == '-' || c == '+' || c == ' ';
@@ -103,48 +108,48 @@ static inline struct conversion read_conversion(const char *percent)
 }
 
 /* The value that is printed: narrowed as printf does, an unsigned one zero-extended. */
-static int64_t take_integer(const struct conversion *conversion, va_list *arguments)
+static int64_t take_integer(const struct conversion *conversion, struct walk *walk)
 {
     bool is_unsigned = conversion->is_unsigned;
     int value;
     switch (conversion->width) {
     case WIDTH_LONG_LONG:
-        return va_arg(*arguments, long long);
+        return va_arg(walk->arguments, long long);
     case WIDTH_LONG:
-        return va_arg(*arguments, long);
+        return va_arg(walk->arguments, long);
     case WIDTH_CHAR:
-        value = va_arg(*arguments, int);
+        value = va_arg(walk->arguments, int);
         return is_unsigned ? (int64_t)(unsigned char)value : (int64_t)(signed char)value;
     case WIDTH_SHORT:
-        value = va_arg(*arguments, int);
+        value = va_arg(walk->arguments, int);
         return is_unsigned ? (int64_t)(unsigned short)value : (int64_t)(short)value;
     case WIDTH_INT:
     default:
-        value = va_arg(*arguments, int);
+        value = va_arg(walk->arguments, int);
         return is_unsigned ? (int64_t)(unsigned)value : (int64_t)value;
     }
 }
 
 /* Copies the conversion's argument. False: there was no room for it. */
-static bool copy_argument(struct facts *facts, const struct conversion *conversion, va_list *arguments)
+static bool copy_argument(struct facts *facts, const struct conversion *conversion, struct walk *walk)
 {
     uint32_t before = *facts->bytes;
     const char *text;
     size_t bytes;
     switch (conversion->kind) {
     case TEXT_STRING:
-        facts_text(facts, WIRE_DB_COMMAND_ARGUMENT, va_arg(*arguments, const char *));
+        facts_text(facts, WIRE_DB_COMMAND_ARGUMENT, va_arg(walk->arguments, const char *));
         break;
     case TEXT_BYTES:
-        text = va_arg(*arguments, const char *);
-        bytes = va_arg(*arguments, size_t);
+        text = va_arg(walk->arguments, const char *);
+        bytes = va_arg(walk->arguments, size_t);
         facts_bytes(facts, WIRE_DB_COMMAND_ARGUMENT, text ? text : "", text ? bytes : 0);
         break;
     case INTEGER:
-        facts_int(facts, WIRE_DB_COMMAND_ARGUMENT, take_integer(conversion, arguments));
+        facts_int(facts, WIRE_DB_COMMAND_ARGUMENT, take_integer(conversion, walk));
         break;
     case NUMBER:
-        facts_double(facts, WIRE_DB_COMMAND_ARGUMENT, va_arg(*arguments, double));
+        facts_double(facts, WIRE_DB_COMMAND_ARGUMENT, va_arg(walk->arguments, double));
         break;
     case PERCENT_SIGN:
     case UNKNOWN:
@@ -173,8 +178,8 @@ void hiredis_copy_format(struct facts *facts, const char *format, va_list argume
         return;
     struct facts room = with_room_for_count(facts);
     facts_text(&room, WIRE_DB_COMMAND_FORMAT, format);
-    va_list walk;
-    va_copy(walk, arguments);
+    struct walk walk;
+    va_copy(walk.arguments, arguments);
     int n = 0;
     bool is_whole = true, is_known = true;
     for (const char *at = strchr(format, '%'); at && at[1] && is_known; at = strchr(at, '%')) {
@@ -186,7 +191,7 @@ void hiredis_copy_format(struct facts *facts, const char *format, va_list argume
         }
         at = is_known ? conversion.end : "";
     }
-    va_end(walk);
+    va_end(walk.arguments);
     if (!is_known || !is_whole)
         facts_int(facts, WIRE_DB_COMMAND_COUNT, is_known ? n : HIREDIS_UNKNOWN_COUNT);
 }
@@ -319,7 +324,7 @@ static const char *skip_spaces(const char *at)
 }
 
 /* The word at `*format`, which goes past it: written out, or one %s or %b that is a word of its own. */
-static const char *read_word(const char **format, va_list *arguments, size_t *ret_bytes)
+static const char *read_word(const char **format, struct walk *walk, size_t *ret_bytes)
 {
     const char *at = skip_spaces(*format);
     const char *end = at + strcspn(at, " %");
@@ -327,8 +332,8 @@ static const char *read_word(const char **format, va_list *arguments, size_t *re
     if (end == at && at[0] == '%' && (at[1] == 's' || at[1] == 'b')) {
         end = at + 2;
         bool is_binary = at[1] == 'b';
-        at = va_arg(*arguments, const char *);
-        *ret_bytes = is_binary ? va_arg(*arguments, size_t) : at ? strnlen(at, 10) : 0;
+        at = va_arg(walk->arguments, const char *);
+        *ret_bytes = is_binary ? va_arg(walk->arguments, size_t) : at ? strnlen(at, 10) : 0;
     }
     *format = end;
     return *end == ' ' || !*end ? at : NULL;
@@ -342,8 +347,8 @@ int64_t hiredis_select_of_format(const char *format, va_list arguments)
         return HIREDIS_NO_SELECT; /* nearly every command: no second look */
     int64_t database = HIREDIS_NO_SELECT;
     size_t bytes;
-    va_list walk;
-    va_copy(walk, arguments);
+    struct walk walk;
+    va_copy(walk.arguments, arguments);
     const char *word = read_word(&format, &walk, &bytes);
     if (word && is_select(word, bytes)) {
         format = skip_spaces(format);
@@ -360,6 +365,6 @@ int64_t hiredis_select_of_format(const char *format, va_list arguments)
         if (*skip_spaces(format) || database < 0)
             database = HIREDIS_NO_SELECT;
     }
-    va_end(walk);
+    va_end(walk.arguments);
     return database;
 }

@@ -92,7 +92,7 @@ bool hiredis_is_ok(const struct hiredis_library *library, const redisContext *c,
     if (hiredis_reply_type(library, c, reply) != REDIS_REPLY_STATUS)
         return false;
     const char *text = hiredis_reply_text(library, reply);
-    return text && !strncmp(text, "OK", 3);
+    return text && text[0] == 'O' && text[1] == 'K' && !text[2];
 }
 
 static bool last_is_recorded(const struct hiredis_queue *queue)

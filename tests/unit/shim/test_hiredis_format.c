@@ -12,11 +12,12 @@
 
 static uint8_t area[4096];
 static uint32_t used;
+static volatile uint32_t busy;
 
 static struct facts new_facts(uint32_t max_bytes)
 {
     used = 0;
-    return (struct facts){.base = area, .bytes = &used, .max_bytes = max_bytes};
+    return (struct facts){.base = area, .bytes = &used, .max_bytes = max_bytes, .busy = &busy};
 }
 
 static void append(char *out, size_t max, const char *text, size_t bytes)
