@@ -100,14 +100,16 @@ static bool parse_line(char *line, struct setting_file *file)
     return true;
 }
 
-/* The file's text with a NUL behind it, in the arena; -errno otherwise. */
-static int read_all(struct settings *settings, const char *path, uint32_t owner_uid, char **ret_text)
+/* The file's text with a NUL behind it, in the arena; NULL with *ret_error = -errno. */
+static char *read_all(struct settings *settings, const char *path, uint32_t owner_uid, int *ret_error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return -errno;
     struct stat status;
     int error = 0;
+    if (fd < 0) {
+        *ret_error = -errno;
+        return NULL;
+    }
     if (fstat(fd, &status) < 0)
         error = -errno;
     else if (!S_ISREG(status.st_mode))
@@ -118,7 +120,8 @@ static int read_all(struct settings *settings, const char *path, uint32_t owner_
         error = -EFBIG;
     if (error) {
         close(fd);
-        return error;
+        *ret_error = error;
+        return NULL;
     }
     size_t bytes = 0, max = (size_t)status.st_size;
     char *text = arena_alloc(&settings->arena, max + 1);
@@ -126,19 +129,17 @@ static int read_all(struct settings *settings, const char *path, uint32_t owner_
     while (bytes < max && (n = read(fd, text + bytes, max - bytes)) > 0)
         bytes += (size_t)n;
     close(fd);
-    if (n < 0)
-        return -EIO;
+    *ret_error = -EIO;
     text[bytes] = 0;
-    *ret_text = text;
-    return 0;
+    return n < 0 ? NULL : text;
 }
 
 int setting_file_read(struct settings *settings, const char *path, uint32_t owner_uid,
                       struct setting_file *file)
 {
-    char *text = NULL;
-    int error = read_all(settings, path, owner_uid, &text);
-    if (error)
+    int error = 0;
+    char *text = read_all(settings, path, owner_uid, &error);
+    if (!text)
         return error;
     uint32_t n_lines = 1;
     for (const char *c = text; *c; c++)

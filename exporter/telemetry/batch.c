@@ -18,7 +18,11 @@ static void *grow(void *items, uint32_t *max, uint32_t first, size_t item_bytes)
 /* A span shows its resource read-only; the batch is the one that counts references to it. */
 static struct resource *counted(const struct resource *resource)
 {
-    return (struct resource *)(uintptr_t)resource;
+    union {
+        const struct resource *shown;
+        struct resource *counted;
+    } both = {.shown = resource};
+    return both.counted;
 }
 
 struct batch *batch_create(uint32_t max_spans)
@@ -69,6 +73,7 @@ void batch_add_receipt(struct batch *batch, const struct receipt *receipt)
         if (known->index == receipt->index && known->client == receipt->client &&
             known->kind == receipt->kind) {
             known->word = receipt->word;
+            known->n_spans += receipt->n_spans;
             return;
         }
     }

@@ -24,6 +24,7 @@ struct receipt {
     uint64_t word;
     uint32_t index;
     enum receipt_kind kind;
+    uint32_t n_spans; /* that it stands for: counted by whoever gets it back; the source leaves it 0 */
 };
 
 struct batch {
@@ -41,7 +42,7 @@ struct batch *batch_reference(struct batch *batch);
 void batch_release(struct batch *batch);
 /* The span lives in batch->arena and its resource is referenced until the batch goes. */
 void batch_add_span(struct batch *batch, struct span *span);
-/* Receipts of one (client, kind, index) replace each other: the last word counts. */
+/* Receipts of one (client, kind, index) replace each other: the last word counts, n_spans add up. */
 void batch_add_receipt(struct batch *batch, const struct receipt *receipt);
 
 #endif

@@ -36,18 +36,21 @@ static void test_batch_receipts_replace(void **state)
     (void)state;
     struct batch *batch = batch_create(1);
     const struct receipt receipts[] = {
-        {1, 10, 0, RECEIPT_CHUNK}, {1, 11, 1, RECEIPT_CHUNK}, {1, 12, 0, RECEIPT_CHUNK},
-        {2, 13, 0, RECEIPT_CHUNK}, {1, 14, 0, RECEIPT_ROOT},  {1, 15, 1, RECEIPT_CHUNK},
-        {0, 0, 0, RECEIPT_NONE},
+        {1, 10, 0, RECEIPT_CHUNK, 1}, {1, 11, 1, RECEIPT_CHUNK, 1}, {1, 12, 0, RECEIPT_CHUNK, 1},
+        {2, 13, 0, RECEIPT_CHUNK, 1}, {1, 14, 0, RECEIPT_ROOT, 1},  {1, 15, 1, RECEIPT_CHUNK, 1},
+        {0, 0, 0, RECEIPT_NONE, 1},
     };
     for (size_t i = 0; i < sizeof(receipts) / sizeof(receipts[0]); i++)
         batch_add_receipt(batch, &receipts[i]);
     const uint64_t words[] = {12, 15, 13, 14};
+    const uint32_t n_spans[] = {2, 2, 1, 1};
     assert_int_equal(batch->n_receipts, 4);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++) {
         assert_int_equal(batch->receipts[i].word, words[i]);
+        assert_int_equal(batch->receipts[i].n_spans, n_spans[i]);
+    }
     for (uint32_t i = 0; i < 100; i++)
-        batch_add_receipt(batch, &(struct receipt){3, i, i, RECEIPT_CHUNK});
+        batch_add_receipt(batch, &(struct receipt){3, i, i, RECEIPT_CHUNK, 1});
     assert_int_equal(batch->n_receipts, 104);
     assert_int_equal(batch->receipts[103].word, 99);
     batch_release(batch);

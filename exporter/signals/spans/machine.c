@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -38,6 +37,13 @@ static char *read_file(struct arena *arena, const char *path)
     return text;
 }
 
+static void copy(char *out, size_t max, const char *text, size_t bytes)
+{
+    bytes = bytes < max ? bytes : max - 1;
+    memcpy(out, text, bytes);
+    out[bytes] = 0;
+}
+
 /* Value of NAME=value or NAME="value" in an os-release file. */
 static void find_value(const char *text, const char *name, char *out, size_t max)
 {
@@ -47,13 +53,9 @@ static void find_value(const char *text, const char *name, char *out, size_t max
         if (strncmp(line, name, n) != 0 || line[n] != '=')
             continue;
         const char *value = line + n + 1;
-        bool is_quoted = *value == '"' || *value == '\'';
-        char end[] = {is_quoted ? *value : '\n', '\n', 0};
-        value += is_quoted;
-        size_t bytes = strcspn(value, end);
-        bytes = bytes < max ? bytes : max - 1;
-        memcpy(out, value, bytes);
-        out[bytes] = 0;
+        const char *end = *value == '"' ? "\"\n" : *value == '\'' ? "'\n" : "\n";
+        value += end[1] != 0;
+        copy(out, max, value, strcspn(value, end));
         return;
     }
 }
@@ -83,8 +85,9 @@ static void ask_machine(void)
     struct utsname names;
     machine.is_known = true;
     if (uname(&names) == 0) {
-        snprintf(machine.host_name, sizeof(machine.host_name), "%s", names.nodename);
-        snprintf(machine.host_arch, sizeof(machine.host_arch), "%s", conventional_arch(names.machine));
+        copy(machine.host_name, sizeof(machine.host_name), names.nodename, strlen(names.nodename));
+        const char *arch = conventional_arch(names.machine);
+        copy(machine.host_arch, sizeof(machine.host_arch), arch, strlen(arch));
     }
     const char *id = read_file(&arena, "/etc/machine-id");
     id = id && *id ? id : read_file(&arena, "/var/lib/dbus/machine-id");
@@ -175,10 +178,9 @@ const char *machine_find_container(struct arena *arena, uint32_t pid)
 {
     static const char *const files[] = {"cgroup", "mountinfo"};
     struct arena scratch = {0};
-    char path[64], id[65] = "";
+    char id[65] = "";
     for (size_t i = 0; i < 2 && !*id; i++) {
-        snprintf(path, sizeof(path), "/proc/%u/%s", pid, files[i]);
-        const char *text = read_file(&scratch, path);
+        const char *text = read_file(&scratch, arena_printf(&scratch, "/proc/%u/%s", pid, files[i]));
         if (text)
             machine_parse_container(text, i == 1, id);
     }
