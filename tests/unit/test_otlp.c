@@ -2,6 +2,9 @@
  * otlp: batches, retries, the spool and receipts of one destination, against a server with canned answers.
  *
  * The first retry comes after 0.8 to 1.2 s (spec: backoff), so some of these tests take that long.
+ *
+ * `test_otlp drive URL SPOOL_DIRECTORY N_SPANS [gzip]` sends spans to a receiver that runs elsewhere (tests/fakes/otlp,
+ * started by tests/integration/otlp), waits until all are out, prints the counts and the CPU time of a span.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +19,7 @@
 #include "trace_service.pb-c.h"
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <zlib.h>
 
 #define UNAVAILABLE "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
@@ -502,8 +506,103 @@ static void test_serves_equal_settings_only(void **state)
     stop(&fixture);
 }
 
-int main(void)
+/* Sends to a receiver elsewhere. */
+struct drive {
+    struct loop *loop;
+    struct otlp *otlp;
+    struct loop_timer *timer;
+    struct resource *resource;
+    unsigned n_left, n_made, n_receipts;
+    struct settings settings;
+};
+
+static void count_receipts(void *context, const struct receipt *receipts, uint32_t n_receipts)
 {
+    struct drive *drive = context;
+    for (uint32_t i = 0; i < n_receipts; i++)
+        drive->n_receipts = (unsigned)receipts[i].word;
+}
+
+static void print_note(void *context, const char *line)
+{
+    (void)context;
+    printf("note: %s\n", line);
+}
+
+static void drive_some(void *context)
+{
+    struct drive *drive = context;
+    for (; drive->n_left && otlp_has_room(drive->otlp); drive->n_left--) {
+        struct receipt receipt = {.kind = RECEIPT_CHUNK, .word = ++drive->n_made};
+        otlp_add(drive->otlp, sample_span(otlp_arena(drive->otlp), drive->resource, drive->n_made), &receipt);
+    }
+    if (!drive->n_left && drive->n_made) {
+        otlp_flush(drive->otlp);
+        if (otlp_is_idle(drive->otlp)) {
+            loop_stop(drive->loop);
+            return;
+        }
+    }
+    loop_timer_start(drive->timer, otlp_has_room(drive->otlp) && drive->n_left ? 0 : 1);
+}
+
+static double cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* What making the samples alone costs: not the output's. */
+static double assembly_ns(struct drive *drive, unsigned n)
+{
+    struct arena arena = {0};
+    double begin_ns = cpu_ns();
+    for (unsigned i = 0; i < n; i++) {
+        sample_span(&arena, drive->resource, i);
+        if (i % 512 == 511)
+            arena_reset(&arena);
+    }
+    arena_fini(&arena);
+    return (cpu_ns() - begin_ns) / n;
+}
+
+static int drive_receiver(const char *url, const char *spool_path, unsigned n_spans, bool gzip)
+{
+    struct drive drive = {.loop = loop_create(), .n_left = n_spans, .resource = sample_resource("trader")};
+    struct otlp_events events = {count_receipts, print_note, &drive};
+    struct otlp_counts counts;
+    drive.settings = (struct settings){
+        .traces_url = url,
+        .timeout_ms = 500,
+        .schedule_delay_ms = 60000,
+        .max_batch = 512,
+        .max_queue = 2048,
+        .spool_bytes = 64 << 20,
+        .gzip = gzip,
+    };
+    double assembled_ns = assembly_ns(&drive, n_spans);
+    drive.otlp = otlp_create(drive.loop, &drive.settings, spool_path, &events);
+    drive.timer = loop_timer_create(drive.loop, drive_some, &drive);
+    loop_timer_start(drive.timer, 0);
+    double begin_ns = cpu_ns();
+    loop_run(drive.loop);
+    double spent_ns = (cpu_ns() - begin_ns) / n_spans - assembled_ns;
+    otlp_get_counts(drive.otlp, &counts);
+    printf("exported %llu rejected %llu lost %llu repeated %llu acknowledged %u\n",
+           (unsigned long long)counts.exported, (unsigned long long)counts.rejected,
+           (unsigned long long)counts.dropped_spool, (unsigned long long)counts.repeated, drive.n_receipts);
+    printf("cpu %.0f ns a span (without %.0f for making it)\n", spent_ns, assembled_ns);
+    otlp_destroy(drive.otlp);
+    loop_destroy(drive.loop);
+    resource_release(drive.resource);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 5 && strcmp(argv[1], "drive") == 0)
+        return drive_receiver(argv[2], argv[3], (unsigned)atoi(argv[4]), argc > 5);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_full_batches_go_at_once_the_rest_when_due),
         cmocka_unit_test(test_schedule_delay),
