@@ -73,7 +73,9 @@ void hiredis_copy_error(struct facts *facts, const struct hiredis_library *libra
     if (!error)
         return;
     facts_int(facts, WIRE_ERROR_CODE, error);
-    facts_text(facts, WIRE_ERROR_MESSAGE, hiredis_error_text(library, c));
+    const char *text = hiredis_error_text(library, c);
+    if (text && *text)
+        facts_text(facts, WIRE_ERROR_MESSAGE, text);
     if (error == REDIS_ERR_IO && errno)
         facts_int(facts, WIRE_ERROR_ERRNO, errno);
 }

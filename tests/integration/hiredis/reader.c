@@ -30,6 +30,9 @@ int main(void)
     functions.freeObject = of_nothing;
     redisContext *c = redisConnect("127.0.0.1", atoi(getenv("REDIS_PORT")));
     c->reader->fn = &functions;
+#if HIREDIS_MAJOR >= 1
+    redisSetPushCallback(c, NULL); /* it would look into the replies */
+#endif
     printf("%p\n", redisCommand(c, "ECHO %s", "abc"));
     printf("%p\n", redisCommand(c, "GET nothing-here"));
     printf("%p\n", redisCommand(c, "NOSUCHCOMMAND"));
