@@ -18,7 +18,7 @@
 
 #define CONNECTION_MAX 2048u
 #define CONNECTION_FACT_BYTES 1024u
-#define CONNECTION_STATE_BYTES 2944u
+#define CONNECTION_STATE_BYTES 2928u
 
 /* Facts that are written once per chunk: (file, chunk, lease) they were last written under. 0: never. */
 struct interned {
@@ -29,20 +29,56 @@ struct interned {
 struct connection {
     const void *handle;
     uint16_t instrumentation;
-    uint16_t reserved;
-    uint32_t fact_bytes;
+    uint16_t reserved[3];
     uint64_t first_operation,
         last_operation;    /* operation.c: open operations of this handle in order; 0 none */
     uint32_t n_operations; /* how many */
     uint32_t reserved_operations;
     struct interned interned;
-    const void *library; /* real.h: the library this handle came from; NULL unknown */
+    const void *library;      /* real.h: the library this handle came from; NULL unknown */
+    struct wire_facts shared; /* heads the facts that follow; its record.bytes is set when it is staged */
     _Alignas(8) uint8_t facts[CONNECTION_FACT_BYTES];
     _Alignas(8) uint8_t state[CONNECTION_STATE_BYTES]; /* the instrumentation's own; zero at open */
 };
 
+/* ---- the index: set-associative, so that deleting is one store (connection.c) ---- */
+#define CONNECTION_BUCKET_CELLS 16u
+#define CONNECTION_BUCKETS (4 * CONNECTION_MAX / CONNECTION_BUCKET_CELLS)
+
+struct connection_slot {
+    uint32_t is_used;
+    uint8_t reserved[60];
+    struct connection connection;
+};
+
+struct connection_registry {
+    struct connection_slot *slots;                               /* NULL until the first open() */
+    uint64_t cells[CONNECTION_BUCKETS][CONNECTION_BUCKET_CELLS]; /* handle << 16 | slot + 1; 0 empty */
+};
+extern struct connection_registry connection_registry;
+
+static inline uint32_t connection_hash(const void *handle, unsigned which)
+{
+    uint64_t x = ((uint64_t)(uintptr_t)handle >> 4) * 0x9e3779b97f4a7c15ull;
+    return (uint32_t)(x >> (which ? 20 : 44)) % CONNECTION_BUCKETS;
+}
+
 /* NULL: the handle was never seen being created (or the registry was full then). */
-struct connection *connection_find(const void *handle);
+static inline struct connection *connection_find(const void *handle)
+{
+    struct connection_slot *slots = __atomic_load_n(&connection_registry.slots, __ATOMIC_ACQUIRE);
+    if (!slots || !handle)
+        return NULL;
+    for (unsigned which = 0; which < 2; which++) {
+        const uint64_t *cells = connection_registry.cells[connection_hash(handle, which)];
+        for (uint32_t i = 0; i < CONNECTION_BUCKET_CELLS; i++) {
+            uint64_t value = __atomic_load_n(&cells[i], __ATOMIC_ACQUIRE);
+            if (value >> 16 == (uint64_t)(uintptr_t)handle)
+                return &slots[(value & 0xffff) - 1].connection;
+        }
+    }
+    return NULL;
+}
 
 /* The entry of `handle`, new and empty even if one was left over from an earlier life of the address. */
 struct connection *connection_open(const void *handle, uint16_t instrumentation);

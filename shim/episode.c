@@ -18,8 +18,7 @@
 
 static bool is_none(const struct wire_episode *episode)
 {
-    static const uint8_t none[16];
-    return !memcmp(episode->root.trace_id, none, sizeof(none));
+    return !episode->root.start_mono_ns;
 }
 
 /* UINT32_MAX for a private slot, which has no episodes. */

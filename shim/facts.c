@@ -4,6 +4,11 @@
 #include "text.h"
 #include <string.h>
 
+static_assert(offsetof(struct wire_fact, type) == 2 && offsetof(struct wire_fact, flags) == 3 &&
+                  offsetof(struct wire_fact, bytes) == 4 && offsetof(struct wire_fact, original) == 6,
+              "a fact is one little-endian word");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "x86-64 and aarch64 as Linux runs them");
+
 /* The `when` column, by fact number. */
 static const bool is_always[] = {
 #define always true
@@ -15,89 +20,114 @@ static const bool is_always[] = {
 #undef sampled
 };
 
-static void count_cut(struct facts *facts)
-{
-    if (facts->cut)
-        (*facts->cut)++;
-}
+volatile uint32_t facts_not_shared;
+
+/* struct wire_fact as one word, so that it is one store. */
+#define FACT_TYPE_SHIFT 16
+#define FACT_FLAGS_SHIFT 24
+#define FACT_BYTES_SHIFT 32
+#define FACT_ORIGINAL_SHIFT 48
 
 /* Keeps the compiler from moving staging stores across; the CPU sees its own stores in order. */
-static void fence(void)
+static inline void fence(void)
 {
     __asm__ volatile("" ::: "memory");
 }
 
-/* Appends one fact of `bytes` payload bytes; as much of it as fits, where it may be cut. */
-static void append(struct facts *facts, struct wire_fact fact, const void *value)
+static inline uint32_t padded(size_t bytes)
 {
-    uint32_t used = *facts->bytes;
-    uint32_t room = facts->max_bytes - used;
-    uint32_t need = (uint32_t)sizeof(fact) + ((fact.bytes + 7u) & ~7u);
-    if (need > room) {
-        count_cut(facts);
-        if (room < sizeof(fact) + 64 || (fact.type != WIRE_STRING && fact.type != WIRE_BYTES))
-            return;
-        uint32_t fitting = (room & ~7u) - (uint32_t)sizeof(fact);
-        fact.bytes = (uint16_t)(fact.type == WIRE_STRING ? text_cut(value, fitting) : fitting);
-        fact.flags |= WIRE_FACT_CUT;
-        need = (uint32_t)sizeof(fact) + ((fact.bytes + 7u) & ~7u);
-    }
-    uint8_t *at = facts->base + used;
-    memcpy(at, &fact, sizeof(fact));
-    memcpy(at + sizeof(fact), value, fact.bytes);
-    fence();
-    *facts->bytes = used + need;
+    return (uint32_t)(sizeof(struct wire_fact) + ((bytes + 7) & ~(size_t)7));
+}
+
+/* What does not fit whole: the beginning of a text, and nothing of a number. 0: not even that. */
+static __attribute__((noinline)) size_t cut_to_room(struct facts *facts, enum wire_type type,
+                                                    const void *value, uint32_t room)
+{
+    if (facts->cut)
+        (*facts->cut)++;
+    if (room < sizeof(struct wire_fact) + 64 || (type != WIRE_STRING && type != WIRE_BYTES))
+        return 0;
+    size_t fitting = (room & ~7u) - sizeof(struct wire_fact);
+    return type == WIRE_STRING ? text_cut(value, fitting) : fitting;
 }
 
 /* A UNIX-signal handler that comes in between sees `busy` and stages elsewhere. */
-static void append_guarded(struct facts *facts, enum wire_attribute key, enum wire_type type,
-                           const void *value, size_t bytes)
+static void append(struct facts *facts, enum wire_attribute key, enum wire_type type, const void *value,
+                   size_t bytes)
 {
     if (facts->always_only && !is_always[key])
         return;
-    struct wire_fact fact = {
-        .key = (uint16_t)key,
-        .type = (uint8_t)type,
-        .original = (uint16_t)(bytes > UINT16_MAX ? UINT16_MAX : bytes),
-    };
-    if (bytes > WIRE_STRING_MAX) {
-        bytes = type == WIRE_STRING ? text_cut(value, WIRE_STRING_MAX) : WIRE_STRING_MAX;
-        fact.flags = WIRE_FACT_CUT;
+    uint64_t word = (uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT |
+                    (uint64_t)(bytes > UINT16_MAX ? UINT16_MAX : bytes) << FACT_ORIGINAL_SHIFT;
+    size_t kept = bytes;
+    if (bytes > WIRE_STRING_MAX)
+        kept = type == WIRE_STRING ? text_cut(value, WIRE_STRING_MAX) : WIRE_STRING_MAX;
+    *facts->busy = 1;
+    fence();
+    uint32_t used = *facts->bytes, room = facts->max_bytes - used;
+    if (padded(kept) > room)
+        kept = cut_to_room(facts, type, value, room);
+    if (kept || !bytes) {
+        word |= (uint64_t)kept << FACT_BYTES_SHIFT |
+                (kept < bytes ? (uint64_t)WIRE_FACT_CUT << FACT_FLAGS_SHIFT : 0);
+        uint8_t *at = facts->base + used;
+        memcpy(at, &word, sizeof(word));
+        memcpy(at + sizeof(word), value, kept);
+        fence();
+        *facts->bytes = used + padded(kept);
     }
-    fact.bytes = (uint16_t)bytes;
-    if (facts->busy)
-        *facts->busy = *facts->busy + 1;
     fence();
-    append(facts, fact, value);
-    fence();
-    if (facts->busy)
-        *facts->busy = *facts->busy - 1;
+    *facts->busy = 0;
 }
 
 void facts_string(struct facts *facts, enum wire_attribute key, const char *text, size_t bytes)
 {
     if (text)
-        append_guarded(facts, key, WIRE_STRING, text, bytes);
+        append(facts, key, WIRE_STRING, text, bytes);
 }
 
 void facts_text(struct facts *facts, enum wire_attribute key, const char *text)
 {
     if (text)
-        append_guarded(facts, key, WIRE_STRING, text, strlen(text));
+        append(facts, key, WIRE_STRING, text, strlen(text));
 }
 
 void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data, size_t bytes)
 {
     if (data)
-        append_guarded(facts, key, WIRE_BYTES, data, bytes);
+        append(facts, key, WIRE_BYTES, data, bytes);
+}
+
+/* Eight bytes: nothing to measure, nothing to cut. */
+static void append_number(struct facts *facts, enum wire_attribute key, enum wire_type type, uint64_t value)
+{
+    if (facts->always_only && !is_always[key])
+        return;
+    *facts->busy = 1;
+    fence();
+    uint32_t used = *facts->bytes;
+    if (facts->max_bytes - used < 16) {
+        (void)cut_to_room(facts, type, NULL, 0);
+    } else {
+        uint64_t *at = (uint64_t *)(void *)(facts->base + used);
+        at[0] = (uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT | 8ull << FACT_BYTES_SHIFT |
+                8ull << FACT_ORIGINAL_SHIFT;
+        at[1] = value;
+        fence();
+        *facts->bytes = used + 16;
+    }
+    fence();
+    *facts->busy = 0;
 }
 
 void facts_int(struct facts *facts, enum wire_attribute key, int64_t value)
 {
-    append_guarded(facts, key, WIRE_INT, &value, sizeof(value));
+    append_number(facts, key, WIRE_INT, (uint64_t)value);
 }
 
 void facts_double(struct facts *facts, enum wire_attribute key, double value)
 {
-    append_guarded(facts, key, WIRE_DOUBLE, &value, sizeof(value));
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    append_number(facts, key, WIRE_DOUBLE, bits);
 }

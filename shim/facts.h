@@ -21,10 +21,15 @@ struct facts {
     uint8_t *base;
     volatile uint32_t *bytes; /* used so far */
     uint32_t max_bytes;
-    bool always_only;        /* not sampled: keep only the facts that metrics need */
-    volatile uint16_t *cut;  /* counts what did not fit; NULL: nobody counts */
-    volatile uint32_t *busy; /* raised while appending (thread.h); NULL: not shared with a signal handler */
+    bool always_only;       /* not sampled: keep only the facts that metrics need */
+    volatile uint16_t *cut; /* counts what did not fit; NULL: nobody counts */
+    volatile uint32_t *
+        busy; /* 1 while appending (thread.h); never NULL: FACTS_NOT_SHARED where no signal handler appends */
 };
+
+/* A word nobody looks at. */
+extern volatile uint32_t facts_not_shared;
+#define FACTS_NOT_SHARED (&facts_not_shared)
 
 /* At most WIRE_STRING_MAX bytes of `text`, cut on a UTF-8 boundary. NULL text: nothing. */
 void facts_string(struct facts *facts, enum wire_attribute key, const char *text, size_t bytes);

@@ -12,13 +12,9 @@
 #include "process.h"
 #include "settings.h"
 #include "sys.h"
-#include <stdatomic.h>
 #include <string.h>
 
-enum state { UNDECIDED, ACTIVE, INERT };
-
-/* Written at the first question, and by the exit hook. */
-static atomic_uint state;
+uint32_t lifecycle_state;
 
 #define PID_1_FLUSH_TIMEOUT_MS 2000u
 
@@ -55,20 +51,15 @@ static void describe_instrumentations(uint8_t *area)
 }
 static_assert(N_INSTRUMENTS <= WIRE_MAX_INSTRUMENTATIONS, "rows fit the header area");
 
-static bool decide(void)
+bool lifecycle_decide(void)
 {
-    unsigned undecided = UNDECIDED;
+    uint32_t undecided = LIFECYCLE_UNDECIDED;
     dropbox_on_make(describe_instrumentations);
     thread_on_reclaim(span_take_over);
-    unsigned decision = admission_is_granted() ? ACTIVE : INERT;
-    atomic_compare_exchange_strong(&state, &undecided, decision);
-    return atomic_load(&state) == ACTIVE;
-}
-
-bool lifecycle_is_active(void)
-{
-    unsigned now = atomic_load_explicit(&state, memory_order_relaxed);
-    return now == UNDECIDED ? decide() : now == ACTIVE;
+    uint32_t decision = admission_is_granted() ? LIFECYCLE_ACTIVE : LIFECYCLE_INERT;
+    __atomic_compare_exchange_n(&lifecycle_state, &undecided, decision, false, __ATOMIC_RELAXED,
+                                __ATOMIC_RELAXED);
+    return __atomic_load_n(&lifecycle_state, __ATOMIC_RELAXED) == LIFECYCLE_ACTIVE;
 }
 
 /* Somebody deliberately watches this process: its death is to be noticed even if it never makes a call. */
@@ -101,19 +92,19 @@ __attribute__((destructor)) static void stop(void)
 
 void lifecycle_before_exit(void)
 {
-    if (atomic_load(&state) == ACTIVE && dropbox_file())
+    if (dropbox_file())
         dropbox_close(flush_timeout_ms());
-    atomic_store(&state, INERT);
+    __atomic_store_n(&lifecycle_state, LIFECYCLE_INERT, __ATOMIC_RELAXED);
 }
 
 void lifecycle_before_exec(void)
 {
-    if (atomic_load(&state) == ACTIVE && dropbox_file())
+    if (dropbox_file())
         dropbox_before_exec();
 }
 
 void lifecycle_exec_failed(void)
 {
-    if (atomic_load(&state) == ACTIVE && dropbox_file())
+    if (dropbox_file())
         dropbox_exec_failed();
 }

@@ -7,9 +7,20 @@
 #define OTELSHIM_LIFECYCLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
-/* May this process be recorded? Hot: one load. True even before the constructor ran (then it decides now). */
-bool lifecycle_is_active(void);
+enum lifecycle_state { LIFECYCLE_UNDECIDED, LIFECYCLE_ACTIVE, LIFECYCLE_INERT };
+/* Written at the first question, and by the exit hook. */
+extern uint32_t lifecycle_state;
+/* The first question, asked by the constructor or by a wrapper that runs before it. */
+bool lifecycle_decide(void);
+
+/* May this process be recorded? Hot: one load. */
+static inline bool lifecycle_is_active(void)
+{
+    uint32_t now = __atomic_load_n(&lifecycle_state, __ATOMIC_RELAXED);
+    return __builtin_expect(now == LIFECYCLE_ACTIVE, 1) || (now == LIFECYCLE_UNDECIDED && lifecycle_decide());
+}
 
 /* Process is about to end through exit path `_exit` or quick_exit, which runs no destructors. */
 void lifecycle_before_exit(void);

@@ -166,8 +166,7 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     atomic_fetch_add_explicit((_Atomic uint32_t *)&slot->episode.open_operations, 1, memory_order_relaxed);
     if (!memcmp(open->facts.parent_span_id, slot->episode.root.span_id, sizeof(open->facts.parent_span_id)))
         atomic_fetch_add_explicit((_Atomic uint32_t *)&slot->episode.open_calls, 1, memory_order_relaxed);
-    record_stage_shared(open, operation->slot.staged, WIRE_OPERATION_STAGING_BYTES, &connection->interned,
-                        connection->facts, connection->fact_bytes);
+    record_stage_connection(open, operation->slot.staged, WIRE_OPERATION_STAGING_BYTES, connection);
 }
 
 struct operation *operation_open(uint16_t instrumentation, enum wire_operation kind,
@@ -208,6 +207,7 @@ struct facts operation_facts(struct operation *operation)
         .max_bytes = WIRE_OPERATION_STAGING_BYTES,
         .always_only = !(operation->slot.span.facts.flags & WIRE_SPAN_SAMPLED),
         .cut = &operation->slot.span.cut,
+        .busy = FACTS_NOT_SHARED,
     };
 }
 

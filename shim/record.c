@@ -19,13 +19,17 @@ void record_seal_shared(struct wire_open_span *open, uint8_t *staged, struct int
     open->n_shared++;
 }
 
-void record_stage_shared(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
-                         struct interned *mark, const uint8_t *facts, uint32_t fact_bytes)
+void record_stage_connection(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
+                             const struct connection *connection)
 {
-    if (!fact_bytes || open->bytes + sizeof(struct wire_facts) + fact_bytes > max_bytes)
+    uint32_t bytes = (uint32_t)sizeof(struct wire_facts) + connection->shared.fact_bytes;
+    if (!connection->shared.fact_bytes || open->bytes + bytes > max_bytes)
         return;
-    memcpy(staged + open->bytes + sizeof(struct wire_facts), facts, fact_bytes);
-    record_seal_shared(open, staged, mark, fact_bytes);
+    struct wire_facts *block = (struct wire_facts *)(void *)(staged + open->bytes);
+    memcpy(block, &connection->shared, bytes); /* the facts lie behind their head */
+    block->record.bytes = bytes;
+    open->bytes += bytes;
+    open->n_shared++;
 }
 
 /* The mark of a block: by number, so that facts that changed since (another number) do not pass for the new ones. */
@@ -38,44 +42,53 @@ static struct interned *find_mark(struct interned *const marks[2], uint32_t numb
 }
 
 /* Writes the block unless this chunk has it already; returns the bytes written. */
-static uint32_t write_shared(uint8_t *at, const uint8_t *block, uint32_t bytes, struct interned *mark,
+static uint32_t write_shared(uint8_t *at, const struct wire_facts *block, struct interned *mark,
                              uint64_t lease_id)
 {
     if (mark && mark->lease_id == lease_id)
         return 0;
-    memcpy(at, block, bytes);
+    memcpy(at, block, block->record.bytes);
     if (mark)
         mark->lease_id = lease_id;
-    return bytes;
+    return block->record.bytes;
+}
+
+/* The shared blocks that this chunk has not got yet, before the record that refers to them; returns their bytes. */
+static uint32_t write_shared_blocks(const struct buffer_reservation *reservation,
+                                    const struct wire_open_span *open, const uint8_t *staged,
+                                    struct interned *const marks[2], uint32_t ret_numbers[2],
+                                    uint32_t *ret_from)
+{
+    uint32_t used = 0, from = 0;
+    for (uint16_t i = 0; i < open->n_shared; i++) {
+        const struct wire_facts *block = (const struct wire_facts *)(const void *)(staged + from);
+        used += write_shared(reservation->at + used, block, find_mark(marks, block->number),
+                             reservation->lease_id);
+        ret_numbers[i] = block->number;
+        from += block->record.bytes;
+    }
+    *ret_from = from;
+    return used;
 }
 
 void record_commit(struct thread *thread, const struct wire_open_span *open, const uint8_t *staged,
                    struct interned *const marks[2], enum wire_outcome outcome, uint64_t end_ns)
 {
-    struct wire_span span = {
-        .record = {.kind = WIRE_RECORD_SPAN},
-        .facts = open->facts,
-        .end_mono_ns = end_ns,
-        .outcome = (uint8_t)outcome,
-    };
     struct buffer_reservation reservation;
-    if (!buffer_reserve(thread, (uint32_t)sizeof(span) + open->bytes, &reservation))
+    if (!buffer_reserve(thread, (uint32_t)sizeof(struct wire_span) + open->bytes, &reservation))
         return;
-    uint32_t used = 0, from = 0;
-    for (uint16_t i = 0; i < open->n_shared; i++) {
-        struct wire_facts block;
-        memcpy(&block, staged + from, sizeof(block));
-        used += write_shared(reservation.at + used, staged + from, block.record.bytes,
-                             find_mark(marks, block.number), reservation.lease_id);
-        if (i == 0)
-            span.connection = block.number;
-        else
-            span.statement = block.number;
-        from += block.record.bytes;
-    }
+    uint32_t numbers[2] = {0, 0}, from;
+    uint32_t used = write_shared_blocks(&reservation, open, staged, marks, numbers, &from);
     uint32_t own_bytes = open->bytes - from;
-    span.record.bytes = (uint32_t)sizeof(span) + own_bytes;
-    memcpy(reservation.at + used, &span, sizeof(span));
-    memcpy(reservation.at + used + sizeof(span), staged + from, own_bytes);
-    buffer_commit(thread, &reservation, used + span.record.bytes);
+    struct wire_span *span = (struct wire_span *)(void *)(reservation.at + used);
+    span->record =
+        (struct wire_record){.bytes = (uint32_t)sizeof(*span) + own_bytes, .kind = WIRE_RECORD_SPAN};
+    span->facts = open->facts;
+    span->end_mono_ns = end_ns;
+    span->connection = numbers[0];
+    span->statement = numbers[1];
+    span->outcome = (uint8_t)outcome;
+    memset(span->reserved, 0, sizeof(span->reserved));
+    memcpy(span + 1, staged + from, own_bytes);
+    buffer_commit(thread, &reservation, used + span->record.bytes);
 }

@@ -16,9 +16,9 @@
 void record_seal_shared(struct wire_open_span *open, uint8_t *staged, struct interned *mark,
                         uint32_t fact_bytes);
 
-/* The same, with the facts copied there first. No room: the span goes without. */
-void record_stage_shared(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
-                         struct interned *mark, const uint8_t *facts, uint32_t fact_bytes);
+/* The connection's shared facts likewise, with the facts copied there. No room, or nothing known: the span goes without. */
+void record_stage_connection(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
+                             const struct connection *connection);
 
 /*
  * Commits the span as one record. `staged` is where its facts lie; `marks` are the things its shared blocks belong to

@@ -43,10 +43,8 @@ static uint64_t find_stack_top(struct thread *thread)
 
 static void pop(struct wire_thread_slot *slot)
 {
-    const struct wire_open_span *open = &slot->open[slot->depth - 1];
     slot->sequence++;
     fence();
-    slot->staging = open->from;
     atomic_store_explicit((_Atomic uint32_t *)&slot->depth, slot->depth - 1, memory_order_release);
     fence();
     slot->sequence++;
@@ -82,6 +80,13 @@ static void end_abandoned(struct thread *thread, struct wire_thread_slot *slot, 
     }
 }
 
+/* No entry left, or hardly room for facts. */
+static bool is_full(const struct wire_thread_slot *slot)
+{
+    const struct wire_open_span *top = slot->depth ? &slot->open[slot->depth - 1] : NULL;
+    return slot->depth == WIRE_OPEN_SPANS || (top && top->from + top->bytes > WIRE_STAGING_BYTES - 512);
+}
+
 /* A new entry on the slot's stack, whole before depth says so. */
 static struct wire_open_span *push(struct thread *thread, struct wire_thread_slot *slot, uint64_t frame,
                                    const void *handle, struct connection *connection, uint64_t now_ns)
@@ -93,13 +98,12 @@ static struct wire_open_span *push(struct thread *thread, struct wire_thread_slo
     ids_make_span_id(thread->random, open->facts.span_id);
     open->handle = (uint64_t)(uintptr_t)handle;
     open->stack_pointer = frame;
-    open->from = slot->staging;
+    open->from = open == slot->open ? 0 : open[-1].from + open[-1].bytes;
     open->bytes = 0;
     open->n_shared = 0;
     open->cut = 0;
     if (connection)
-        record_stage_shared(open, slot->staged + open->from, WIRE_STAGING_BYTES - open->from,
-                            &connection->interned, connection->facts, connection->fact_bytes);
+        record_stage_connection(open, slot->staged + open->from, WIRE_STAGING_BYTES - open->from, connection);
     fence();
     atomic_store_explicit((_Atomic uint32_t *)&slot->depth, slot->depth + 1, memory_order_release);
     slot->sequence++;
@@ -141,21 +145,21 @@ bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation
         return false;
     struct wire_thread_slot *slot = thread->slots[level];
     uint64_t frame = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-    thread->busy[level]++;
+    thread->busy[level] = 1;
     fence();
     uint64_t now_ns = clock_mono_ns();
     if (slot->depth)
         end_abandoned(thread, slot, frame, handle, now_ns);
-    if (slot->depth == WIRE_OPEN_SPANS || slot->staging > WIRE_STAGING_BYTES - 512) {
+    if (is_full(slot)) {
         dropbox_count(DROP_TOO_DEEP);
-        thread->busy[level]--;
+        thread->busy[level] = 0;
         return false;
     }
     struct wire_open_span *open = push(thread, slot, frame, handle, connection, now_ns);
     open->facts.instrumentation = instrumentation;
     open->facts.operation = (uint8_t)operation;
     fence();
-    thread->busy[level]--;
+    thread->busy[level] = 0;
     span->thread = thread;
     span->open = open;
     span->connection = connection;
@@ -169,14 +173,14 @@ bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation
 void span_connection(struct span *span, const struct connection *connection)
 {
     struct wire_open_span *open = span->open;
-    if (!connection || connection->fact_bytes > span->facts.max_bytes - open->bytes)
+    if (!connection || connection->shared.fact_bytes > span->facts.max_bytes - open->bytes)
         return;
-    span->thread->busy[span->level]++;
+    span->thread->busy[span->level] = 1;
     fence();
-    memcpy(span->facts.base + open->bytes, connection->facts, connection->fact_bytes);
+    memcpy(span->facts.base + open->bytes, connection->facts, connection->shared.fact_bytes);
     fence();
-    open->bytes += connection->fact_bytes;
-    span->thread->busy[span->level]--;
+    open->bytes += connection->shared.fact_bytes;
+    span->thread->busy[span->level] = 0;
 }
 
 void span_statement(struct span *span, struct interned *mark, const char *text, size_t bytes)
@@ -185,9 +189,11 @@ void span_statement(struct span *span, struct interned *mark, const char *text, 
     uint32_t at = open->bytes + (uint32_t)sizeof(struct wire_facts), fact_bytes = 0;
     if (span->facts.always_only || open->n_shared > 1 || at + 64 > span->facts.max_bytes)
         return;
-    struct facts facts = {
-        .base = span->facts.base + at, .bytes = &fact_bytes, .max_bytes = span->facts.max_bytes - at};
-    span->thread->busy[span->level]++;
+    struct facts facts = {.base = span->facts.base + at,
+                          .bytes = &fact_bytes,
+                          .max_bytes = span->facts.max_bytes - at,
+                          .busy = FACTS_NOT_SHARED};
+    span->thread->busy[span->level] = 1;
     fence();
     facts_string(&facts, WIRE_DB_QUERY_TEXT, text, bytes);
     if (fact_bytes) {
@@ -195,7 +201,7 @@ void span_statement(struct span *span, struct interned *mark, const char *text, 
         span->statement = mark;
     }
     fence();
-    span->thread->busy[span->level]--;
+    span->thread->busy[span->level] = 0;
 }
 
 struct span_context span_context_of(const struct wire_span_facts *facts)
@@ -239,14 +245,14 @@ void span_end(struct span *span, enum wire_outcome outcome)
         span->connection ? &span->connection->interned : span->statement,
         span->connection ? span->statement : NULL,
     };
-    thread->busy[span->level]++;
+    thread->busy[span->level] = 1;
     fence();
     end_entries_above(thread, slot, span->depth, now_ns);
     if (span->open->cut)
         dropbox_count(DROP_FACTS_CUT);
     end_entry(thread, slot, marks, outcome, now_ns);
     fence();
-    thread->busy[span->level]--;
+    thread->busy[span->level] = 0;
     dropbox_ring(outcome == WIRE_FAILED, now_ns);
 }
 

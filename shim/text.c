@@ -6,10 +6,9 @@
 /* A UTF-8 sequence is at most 4 bytes: look back at most 3 for its lead byte. */
 size_t text_cut(const char *text, size_t max)
 {
-    size_t n = max;
-    for (unsigned back = 0; back < 4 && n > 0; back++, n--)
-        if (((unsigned char)text[n] & 0xc0) != 0x80)
-            return n;
+    for (size_t back = 0; back < 4 && back <= max; back++)
+        if (((unsigned char)text[max - back] & 0xc0) != 0x80)
+            return max - back;
     return max; /* not UTF-8: cut anywhere */
 }
 

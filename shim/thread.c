@@ -70,7 +70,6 @@ static void enter_slot(struct wire_thread_slot *slot)
     __atomic_store_n(&slot->sequence, odd, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     slot->depth = 0;
-    slot->staging = 0;
     memset(&slot->episode, 0, sizeof slot->episode);
     memcpy(slot->thread_name, name, sizeof name);
     slot->claims++;

@@ -276,7 +276,7 @@ struct wire_thread_slot {
     uint32_t tid;      /* claim word: 0 free; claimed by compare-and-swap; reclaimed when the tid is gone */
     uint32_t sequence; /* odd while the slot changes: a live reader discards torn copies */
     uint32_t depth;    /* open spans; raised by a release store when the entry is whole */
-    uint32_t staging;  /* what of the staging area is in use */
+    uint32_t reserved_depth;
     char thread_name[16];
     uint64_t claims; /* how often the slot changed hands */
     struct wire_episode episode;

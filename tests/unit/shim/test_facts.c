@@ -16,7 +16,8 @@ static void test_string_is_padded_and_readable(void **state)
 {
     _Alignas(8) uint8_t memory[256];
     uint32_t bytes = 0;
-    struct facts facts = {.base = memory, .bytes = &bytes, .max_bytes = sizeof(memory)};
+    struct facts facts = {
+        .base = memory, .bytes = &bytes, .max_bytes = sizeof(memory), .busy = FACTS_NOT_SHARED};
     struct wire_fact fact;
     (void)state;
     facts_text(&facts, WIRE_URL_FULL, "http://h/");
@@ -36,7 +37,8 @@ static void test_what_does_not_fit_is_cut_and_counted(void **state)
     _Alignas(8) uint8_t memory[128];
     uint32_t bytes = 0;
     uint16_t cut = 0;
-    struct facts facts = {.base = memory, .bytes = &bytes, .max_bytes = sizeof(memory), .cut = &cut};
+    struct facts facts = {
+        .base = memory, .bytes = &bytes, .max_bytes = sizeof(memory), .busy = FACTS_NOT_SHARED, .cut = &cut};
     struct wire_fact fact;
     char text[300];
     (void)state;
@@ -57,7 +59,11 @@ static void test_unsampled_keeps_what_metrics_need(void **state)
 {
     _Alignas(8) uint8_t memory[128];
     uint32_t bytes = 0;
-    struct facts facts = {.base = memory, .bytes = &bytes, .max_bytes = sizeof(memory), .always_only = true};
+    struct facts facts = {.base = memory,
+                          .bytes = &bytes,
+                          .max_bytes = sizeof(memory),
+                          .busy = FACTS_NOT_SHARED,
+                          .always_only = true};
     (void)state;
     facts_text(&facts, WIRE_DB_QUERY_TEXT, "SELECT 1");
     assert_int_equal(bytes, 0);
@@ -115,7 +121,7 @@ static void test_registry_survives_reuse_and_is_bounded(void **state)
 
 static void test_reopened_handle_is_empty(void **state)
 {
-    int handle;
+    int handle = 0;
     (void)state;
     struct connection *connection = connection_open(&handle, 1);
     struct facts facts = connection_facts(connection);
@@ -123,7 +129,7 @@ static void test_reopened_handle_is_empty(void **state)
     connection->state[5] = 1;
     uint32_t number = connection->interned.number;
     connection = connection_open(&handle, 1);
-    assert_int_equal(connection->fact_bytes, 0);
+    assert_int_equal(connection->shared.fact_bytes, 0);
     assert_int_equal(connection->state[5], 0);
     assert_int_not_equal(connection->interned.number, number);
     connection_close(&handle);

@@ -1,0 +1,89 @@
+/* stub_libpq: a libpq whose calls return at once, so that what is left of a traced call is the shim's own. */
+#include <libpq-fe.h>
+
+static int connection, result;
+
+#define STUB __attribute__((visibility("default")))
+
+STUB PGconn *PQconnectdb(const char *conninfo)
+{
+    (void)conninfo;
+    return (PGconn *)&connection;
+}
+STUB void PQfinish(PGconn *conn)
+{
+    (void)conn;
+}
+STUB PGresult *PQexec(PGconn *conn, const char *query)
+{
+    (void)conn;
+    (void)query;
+    return (PGresult *)&result;
+}
+STUB ConnStatusType PQstatus(const PGconn *conn)
+{
+    (void)conn;
+    return CONNECTION_OK;
+}
+STUB char *PQhost(const PGconn *conn)
+{
+    (void)conn;
+    static char text[] = "db.example.test";
+    return text;
+}
+STUB char *PQhostaddr(const PGconn *conn)
+{
+    (void)conn;
+    static char text[] = "192.0.2.7";
+    return text;
+}
+STUB char *PQport(const PGconn *conn)
+{
+    (void)conn;
+    static char text[] = "5433";
+    return text;
+}
+STUB char *PQdb(const PGconn *conn)
+{
+    (void)conn;
+    static char text[] = "orders";
+    return text;
+}
+STUB char *PQuser(const PGconn *conn)
+{
+    (void)conn;
+    static char text[] = "trader";
+    return text;
+}
+STUB char *PQerrorMessage(const PGconn *conn)
+{
+    (void)conn;
+    static char text[] = "";
+    return text;
+}
+STUB ExecStatusType PQresultStatus(const PGresult *res)
+{
+    (void)res;
+    return PGRES_TUPLES_OK;
+}
+STUB int PQntuples(const PGresult *res)
+{
+    (void)res;
+    return 3;
+}
+STUB char *PQcmdTuples(PGresult *res)
+{
+    (void)res;
+    static char text[] = "3";
+    return text;
+}
+STUB char *PQresultErrorField(const PGresult *res, int fieldcode)
+{
+    (void)res;
+    (void)fieldcode;
+    return NULL;
+}
+STUB void PQclear(PGresult *res)
+{
+    (void)res;
+}
