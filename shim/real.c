@@ -205,7 +205,7 @@ static void *resolve(struct real_entry *entry, const void *call_site, const void
     struct scope_definers found;
     scope_find_definers(entry->name, ELF_AS_BOUND, entry->version, &found);
     if (!found.n)
-        return entry->missing ? entry->missing : (void *)(uintptr_t)return_nothing;
+        return entry->missing ? entry->missing : (void *)return_nothing;
 
     bool is_final;
     uint32_t chosen = choose(entry, &found, call_site, handle, &is_final);

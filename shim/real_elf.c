@@ -15,9 +15,14 @@
 /* glibc takes a symbol for an unversioned reference up to this index: 0 local, 1 base, 2 the first version. */
 #define VERSION_FIRST 2u
 
-static uintptr_t resolve(const struct elf_object *object, ElfW(Addr) pointer)
+static const void *pointer_to(uintptr_t address)
 {
-    return pointer < object->base ? object->base + pointer : pointer;
+    return (const void *)address; /* NOLINT(performance-no-int-to-ptr): ELF knows addresses only as numbers */
+}
+
+static const void *resolve(const struct elf_object *object, ElfW(Addr) pointer)
+{
+    return pointer_to(pointer < object->base ? object->base + pointer : pointer);
 }
 
 static bool is_same(const char *a, const char *b)
@@ -36,28 +41,28 @@ static bool begins_with(const char *text, const char *prefix)
 
 static void read_entry(struct elf_object *object, const ElfW(Dyn) * entry, ElfW(Addr) * ret_soname)
 {
-    uintptr_t at = resolve(object, entry->d_un.d_ptr);
+    const void *at = resolve(object, entry->d_un.d_ptr);
     switch (entry->d_tag) {
     case DT_SONAME:
         *ret_soname = entry->d_un.d_val;
         break;
     case DT_STRTAB:
-        object->strings = (const char *)at;
+        object->strings = at;
         break;
     case DT_SYMTAB:
-        object->symbols = (const ElfW(Sym) *)at;
+        object->symbols = at;
         break;
     case DT_GNU_HASH:
-        object->gnu_hash = (const uint32_t *)at;
+        object->gnu_hash = at;
         break;
     case DT_HASH:
-        object->sysv_hash = (const uint32_t *)at;
+        object->sysv_hash = at;
         break;
     case DT_VERSYM:
-        object->versions = (const ElfW(Half) *)at;
+        object->versions = at;
         break;
     case DT_VERDEF:
-        object->definitions = (const ElfW(Verdef) *)at;
+        object->definitions = at;
         break;
     default:
         break;
@@ -73,7 +78,7 @@ bool elf_read(struct elf_object *ret_object, const struct dl_phdr_info *info)
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
         uintptr_t from = object.base + segment->p_vaddr;
         if (segment->p_type == PT_DYNAMIC) {
-            object.dynamic = (const ElfW(Dyn) *)from;
+            object.dynamic = pointer_to(from);
         } else if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X)) {
             if (!object.text_from || from < object.text_from)
                 object.text_from = from;
@@ -210,7 +215,7 @@ void *elf_find(const struct elf_object *object, const struct elf_name *name, enu
     }
     if (!symbol)
         symbol = find_symbol(object, name, match, version);
-    return symbol ? (void *)(object->base + object->symbols[symbol].st_value) : NULL;
+    return symbol ? (void *)(object->base + object->symbols[symbol].st_value) : NULL; /* NOLINT: as above */
 }
 
 uint32_t elf_hash_library(const char *name)

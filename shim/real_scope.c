@@ -29,7 +29,7 @@ static struct {
 /* In glibc link-map order: the program, preloads, dependencies breadth first, then what dlopen() brought. */
 static bool is_shim(const struct elf_object *object)
 {
-    return elf_has_text(object, (const void *)(uintptr_t)scope_find_definers);
+    return elf_has_text(object, (const void *)scope_find_definers);
 }
 
 static int search_object(struct dl_phdr_info *info, size_t size, void *of)

@@ -148,7 +148,8 @@ static bool keep_line(struct curl_state *state, const struct propagate_header *h
         line = state->lines + *used;
         *used += bytes + 1;
     }
-    state->nodes[i].data = (char *)(uintptr_t)line; /* libcurl reads it only */
+    memcpy(&state->nodes[i].data, &line,
+           sizeof(line)); /* not a char * that may be written; libcurl reads it only */
     return true;
 }
 
