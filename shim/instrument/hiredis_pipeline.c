@@ -80,13 +80,20 @@ void hiredis_copy_error(struct facts *facts, const struct hiredis_library *libra
         facts_int(facts, WIRE_ERROR_ERRNO, errno);
 }
 
-enum wire_outcome hiredis_copy_reply(struct facts *facts, const struct hiredis_library *library,
-                                     const redisContext *c, const void *reply)
+/* The outcome that a reply of this type means. */
+static enum wire_outcome copy_typed_reply(struct facts *facts, const struct hiredis_library *library,
+                                          int type, const void *reply)
 {
-    if (hiredis_reply_type(library, c, reply) != REDIS_REPLY_ERROR)
+    if (type != REDIS_REPLY_ERROR)
         return WIRE_OK;
     facts_text(facts, WIRE_DB_ERROR_REPLY, hiredis_reply_text(library, reply));
     return WIRE_FAILED;
+}
+
+enum wire_outcome hiredis_copy_reply(struct facts *facts, const struct hiredis_library *library,
+                                     const redisContext *c, const void *reply)
+{
+    return copy_typed_reply(facts, library, hiredis_reply_type(library, c, reply), reply);
 }
 
 bool hiredis_is_ok(const struct hiredis_library *library, const redisContext *c, const void *reply)
@@ -190,7 +197,8 @@ void hiredis_end_oldest(struct connection *connection, const redisContext *c, co
 {
     struct hiredis_state *state = hiredis_state_of(connection);
     bool is_recorded;
-    if (hiredis_reply_type(&state->library, c, reply) == HIREDIS_REPLY_PUSH)
+    int type = hiredis_reply_type(&state->library, c, reply);
+    if (type == HIREDIS_REPLY_PUSH)
         return; /* nobody's reply */
     if (!dequeue(&state->queue, &is_recorded) || !is_recorded)
         return;
@@ -198,7 +206,7 @@ void hiredis_end_oldest(struct connection *connection, const redisContext *c, co
     if (!operation)
         return; /* of the parent process, before the fork */
     struct facts facts = operation_facts(operation);
-    enum wire_outcome outcome = hiredis_copy_reply(&facts, &state->library, c, reply);
+    enum wire_outcome outcome = copy_typed_reply(&facts, &state->library, type, reply);
     operation_close(connection, operation, outcome);
     follow_select(connection, operation, outcome);
 }
