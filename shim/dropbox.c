@@ -12,35 +12,18 @@
 #define FLUSH_STEP_NS 100000000u
 #define GENERATION_MASK 0x3ffffffu /* it is the upper part of a lease id (buffer.c) */
 
-/*
- * What must not survive fork(), in a page the kernel wipes in the child: there it says "no file, none refused, nobody
- * is making one", whatever other threads of the parent were doing. A vfork child shares the page and sees it intact.
- */
-struct process_words {
-    const struct dropbox *box;
-    uint32_t pid; /* of the maker, for kernels that do not wipe */
-    uint32_t is_refused;
-    uint32_t is_making;
-    uint32_t n_moves;
-};
+struct dropbox_process dropbox_process;
 
 static struct {
-    struct process_words *words; /* set once */
-    uint32_t must_compare_pid;   /* before Linux 4.14; set with `words` */
     uint32_t generation;         /* of the last file made; raised by the thread that makes one */
     void (*fill)(uint8_t *area); /* set by the constructor */
     struct dropbox_image images[MAX_IMAGES];
 } state;
 
-const struct dropbox *dropbox_file(void)
+const struct dropbox *dropbox_file_of_this_pid(void)
 {
-    const struct process_words *words = __atomic_load_n(&state.words, __ATOMIC_ACQUIRE);
-    if (!words)
-        return NULL;
-    const struct dropbox *box = __atomic_load_n(&words->box, __ATOMIC_ACQUIRE);
-    if (__builtin_expect(state.must_compare_pid, 0) && box && words->pid != sys_getpid())
-        return NULL;
-    return box;
+    const struct dropbox_words *words = dropbox_process.words;
+    return words->pid == sys_getpid() ? __atomic_load_n(&words->box, __ATOMIC_ACQUIRE) : NULL;
 }
 
 const struct dropbox *dropbox_of_generation(uint32_t generation)
@@ -54,35 +37,36 @@ const struct dropbox *dropbox_of_generation(uint32_t generation)
 }
 
 /* The page of words, made at the first need. NULL: no memory. */
-static struct process_words *get_words(void)
+static struct dropbox_words *get_words(void)
 {
-    struct process_words *words = __atomic_load_n(&state.words, __ATOMIC_ACQUIRE);
+    struct dropbox_words *words = __atomic_load_n(&dropbox_process.words, __ATOMIC_ACQUIRE);
     if (words)
         return words;
     size_t bytes = dropbox_page_bytes();
-    struct process_words *page =
+    struct dropbox_words *page =
         sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     if (!page)
         return NULL;
     if (sys_is_error(sys_madvise(page, bytes, MADV_WIPEONFORK)))
-        __atomic_store_n(&state.must_compare_pid, 1, __ATOMIC_RELAXED);
-    if (__atomic_compare_exchange_n(&state.words, &words, page, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        __atomic_store_n(&dropbox_process.must_compare_pid, 1, __ATOMIC_RELAXED);
+    if (__atomic_compare_exchange_n(&dropbox_process.words, &words, page, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
         return page;
     sys_munmap(page, bytes);
     return words;
 }
 
 /* The words of this process: where the kernel does not wipe them, a fork child does it here. */
-static struct process_words *own_words(void)
+static struct dropbox_words *own_words(void)
 {
-    struct process_words *words = get_words();
-    if (words && state.must_compare_pid && words->pid != sys_getpid())
-        *words = (struct process_words){.pid = sys_getpid()};
+    struct dropbox_words *words = get_words();
+    if (words && dropbox_process.must_compare_pid && words->pid != sys_getpid())
+        *words = (struct dropbox_words){.pid = sys_getpid()};
     return words;
 }
 
 /* Makes a file and publishes it. The caller holds `is_making` and has blocked UNIX signals. */
-static bool make_image(struct process_words *words)
+static bool make_image(struct dropbox_words *words)
 {
     uint32_t generation = (state.generation + 1) & GENERATION_MASK;
     generation += !generation;
@@ -97,7 +81,7 @@ static bool make_image(struct process_words *words)
     return true;
 }
 
-static bool take_making(struct process_words *words, uint64_t *ret_signals)
+static bool take_making(struct dropbox_words *words, uint64_t *ret_signals)
 {
     sys_block_signals(ret_signals); /* a handler that leaves by longjmp would leave it locked */
     uint32_t nobody = 0;
@@ -107,7 +91,7 @@ static bool take_making(struct process_words *words, uint64_t *ret_signals)
     return false;
 }
 
-static void give_making(struct process_words *words, const uint64_t *signals)
+static void give_making(struct dropbox_words *words, const uint64_t *signals)
 {
     __atomic_store_n(&words->is_making, 0, __ATOMIC_RELEASE);
     sys_restore_signals(signals);
@@ -125,7 +109,7 @@ const struct dropbox *dropbox_open(void)
     const struct dropbox *box = dropbox_file();
     if (box)
         return box;
-    struct process_words *words = own_words();
+    struct dropbox_words *words = own_words();
     uint64_t signals;
     if (!words || words->is_refused || !take_making(words, &signals))
         return NULL;
@@ -144,7 +128,7 @@ const struct dropbox *dropbox_reopen_if_moved(void)
     const struct dropbox *box = dropbox_file();
     if (!box || dropbox_image(box)->uid == sys_geteuid())
         return box;
-    struct process_words *words = own_words();
+    struct dropbox_words *words = own_words();
     uint64_t signals;
     if (!words || words->n_moves >= MAX_MOVES || !take_making(words, &signals))
         return box;
@@ -248,7 +232,7 @@ void dropbox_close(uint32_t timeout_ms)
         return;
     if (timeout_ms)
         wait_for_delivery(box, timeout_ms * 1000000ull);
-    struct process_words *words = state.words;
+    struct dropbox_words *words = dropbox_process.words;
     words->is_refused = 1;
     __atomic_store_n(&words->box, NULL, __ATOMIC_RELEASE);
     (void)__atomic_fetch_or(&box->header->state, WIRE_STATE_EXITED, __ATOMIC_RELEASE);

@@ -8,9 +8,9 @@
 #ifndef OTELSHIM_DROPBOX_H
 #define OTELSHIM_DROPBOX_H
 
-#include <wire.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <wire.h>
 
 enum wire_drop {
 #define DROP(number, NAME, name, meaning) DROP_##NAME = (number),
@@ -36,10 +36,38 @@ struct dropbox {
 };
 
 /*
- * The file as it is, or NULL: not made yet, inert, or this is a fork child that has none of its own yet.
- * Hot: two loads and two compares (pointer, MADV_WIPEONFORK word); no system call.
+ * What must not survive fork(), in a page the kernel wipes in the child: there it says "no file, none refused, nobody
+ * is making one", whatever other threads of the parent were doing. A vfork child shares the page and sees it intact.
  */
-const struct dropbox *dropbox_file(void);
+struct dropbox_words {
+    const struct dropbox *box;
+    uint32_t pid; /* of the maker, for kernels that do not wipe */
+    uint32_t is_refused;
+    uint32_t is_making;
+    uint32_t n_moves;
+};
+
+/* dropbox.c alone writes it. */
+struct dropbox_process {
+    struct dropbox_words *words; /* set once */
+    uint32_t must_compare_pid;   /* before Linux 4.14; set with `words` */
+};
+extern struct dropbox_process dropbox_process;
+const struct dropbox *dropbox_file_of_this_pid(void);
+
+/*
+ * The file as it is, or NULL: not made yet, inert, or this is a fork child that has none of its own yet.
+ * Hot: two loads (the pointer lies in the MADV_WIPEONFORK page); no system call.
+ */
+static inline const struct dropbox *dropbox_file(void)
+{
+    const struct dropbox_words *words = __atomic_load_n(&dropbox_process.words, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(!words, 0))
+        return NULL;
+    if (__builtin_expect(dropbox_process.must_compare_pid, 0))
+        return dropbox_file_of_this_pid();
+    return __atomic_load_n(&words->box, __ATOMIC_ACQUIRE);
+}
 
 /*
  * As dropbox_file(), but makes the file when there is none and none was refused, then starts an exporter if none
@@ -52,11 +80,25 @@ const struct dropbox *dropbox_reopen_if_moved(void);
 /* Adds one to a drop counter of the file; nothing without a file. Hot, async-signal-safe. */
 void dropbox_count(enum wire_drop reason);
 
+/* Past the question whether it is asleep. */
+void dropbox_ring_now(const struct dropbox *box, uint32_t asleep, uint64_t now_mono_ns);
+
 /*
  * Rings the exporter's bell if it is asleep (one load otherwise). `urgent` (an error): rings even if it is not known
  * to sleep, at most every 10 ms. errno kept. Async-signal-safe.
  */
-void dropbox_ring(bool urgent, uint64_t now_mono_ns);
+static inline void dropbox_ring(bool urgent, uint64_t now_mono_ns)
+{
+    const struct dropbox *box = dropbox_file();
+    if (!box)
+        return;
+    /* The commit, then this load. Only the compiler is held here: the exporter's membarrier, between its store to
+     * `asleep` and its second look, stands in for the fence that would cost 15 ns in every call. */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    uint32_t asleep = __atomic_load_n(&box->exporter->asleep, __ATOMIC_RELAXED);
+    if (__builtin_expect(asleep || urgent, 0))
+        dropbox_ring_now(box, asleep, now_mono_ns);
+}
 
 /* Lease slow path: once a second when no acknowledgement moved, look whether an exporter lives; start one if not. */
 void dropbox_probe_exporter(uint64_t now_mono_ns);

@@ -94,17 +94,8 @@ static bool may_ring(uint32_t asleep, uint64_t now_ns)
     return true;
 }
 
-void dropbox_ring(bool urgent, uint64_t now_mono_ns)
+void dropbox_ring_now(const struct dropbox *box, uint32_t asleep, uint64_t now_mono_ns)
 {
-    const struct dropbox *box = dropbox_file();
-    if (!box)
-        return;
-    /* The commit, then this load. Only the compiler is held here: the exporter's membarrier, between its store to
-     * `asleep` and its second look, stands in for the fence that would cost 15 ns in every call. */
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    uint32_t asleep = __atomic_load_n(&box->exporter->asleep, __ATOMIC_RELAXED);
-    if (__builtin_expect(!asleep && !urgent, 1))
-        return;
     if (may_ring(asleep, now_mono_ns))
         ring(box, now_mono_ns);
 }
