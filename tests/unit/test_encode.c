@@ -209,6 +209,44 @@ static void test_encode_respects_the_limit(void **state)
     resource_release(resource);
 }
 
+/* The room for the bytes is summed up while the tree grows: every text must be in the sum. */
+static void test_encode_long_texts(void **state)
+{
+    (void)state;
+    char *text = malloc(100001);
+    memset(text, 'x', 100000);
+    text[100000] = 0;
+    const struct text texts[] = {{text, 100000}};
+    for (int which = 0; which < 10; which++) {
+        struct arena arena = {0};
+        struct resource *resource = sample_resource(which == 0 ? text : "trader");
+        if (which == 1)
+            resource->schema_url = text;
+        struct span *span = full_span(&arena, resource);
+        if (which == 2)
+            span->scope = text;
+        if (which == 3)
+            span->name = text;
+        if (which == 4)
+            span->trace_state = text;
+        if (which == 5)
+            span->status_message = text;
+        if (which == 6)
+            span->events[0].name = text;
+        if (which == 7)
+            attribute_set_string(&span->events[0].attributes, &arena, "key", text);
+        if (which == 8)
+            attribute_set_int(&span->attributes, &arena, text, 1);
+        if (which == 9)
+            attribute_set_strings(&span->attributes, &arena, "key", texts, 1);
+        Otlp__ExportTraceServiceRequest *request = encode_and_decode(&span, 1);
+        otlp__export_trace_service_request__free_unpacked(request, NULL);
+        arena_fini(&arena);
+        resource_release(resource);
+    }
+    free(text);
+}
+
 static int write_request(const char *path)
 {
     struct arena arena = {0}, scratch = {0};
@@ -266,6 +304,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_encode_root_has_no_parent_and_unset_no_status),
         cmocka_unit_test(test_encode_groups_by_resource_and_scope),
         cmocka_unit_test(test_encode_respects_the_limit),
+        cmocka_unit_test(test_encode_long_texts),
     };
     return cmocka_run_group_tests_name("encode", tests, NULL, NULL);
 }
