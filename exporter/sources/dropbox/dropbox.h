@@ -49,6 +49,9 @@ int dropbox_create(struct dropbox **ret_dropbox, const char *extra_dir, bool all
 /* Unlocks first. */
 void dropbox_destroy(struct dropbox *dropbox);
 
+/* Becomes readable when a file appeared or a process died: poll then. It stays the drop box's. */
+int dropbox_descriptor(const struct dropbox *dropbox);
+
 /*
  * Looks at all clients once and hands on at most max_spans records. Returns how many, so that the caller polls again
  * at once, after 20 ms while records flow, or slower.

@@ -1,0 +1,122 @@
+/*
+ * liveness: does the process of a file still live? Only what is certain counts: a file is removed on its word.
+ *
+ * A pidfd tells, once it is known to be of the process that made the file (same pid namespace, same start time).
+ * Otherwise the kernel's lease does: F_SETLEASE(F_RDLCK) fails while anybody has the file open for writing or mapped
+ * writable. It also tells that an exec, which keeps pid and start time, has replaced the image.
+ */
+#define _GNU_SOURCE
+#include "sources/dropbox/dropbox_priv.h"
+
+#include "sources/process/proc.h"
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define CHECK_EVERY_NS (250 * MS_NS)
+
+static int open_pidfd(uint32_t pid)
+{
+#ifdef SYS_pidfd_open
+    long fd = syscall(SYS_pidfd_open, pid, 0);
+    return fd < 0 ? -errno : (int)fd;
+#else
+    (void)pid;
+    return -ENOSYS;
+#endif
+}
+
+/* Is /proc/<pid> the process that made the file? Asked after the pidfd was opened: then the pidfd is of it too. */
+static bool is_maker(const struct client *client)
+{
+    int proc = proc_open(client->process.pid);
+    uint64_t ticks;
+    bool is = proc >= 0 && client->process.start_ticks && proc_start_ticks(proc, &ticks) == 0 &&
+              ticks == client->process.start_ticks;
+    if (proc >= 0)
+        close(proc);
+    return is;
+}
+
+void liveness_start(struct client *client)
+{
+    client->how = LIVENESS_LEASE;
+    client->pidfd = -1;
+    client->next_check_ns = client->dropbox->now_ns;
+    if (client->process.is_foreign)
+        return;
+    int fd = open_pidfd(client->process.pid);
+    if (fd == -ESRCH) /* in our own pid namespace nobody has the number */
+        liveness_set_dead(client, "killed");
+    if (fd < 0)
+        return;
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = client->id};
+    if (!is_maker(client) || epoll_ctl(client->dropbox->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+        close(fd);
+        return;
+    }
+    client->pidfd = fd;
+    client->how = LIVENESS_PIDFD;
+    client->was_seen_alive = true;
+}
+
+void liveness_stop(struct client *client)
+{
+    if (client->pidfd >= 0)
+        close(client->pidfd);
+    client->pidfd = -1;
+}
+
+static void read_state(struct client *client)
+{
+    uint32_t state;
+    if (client_read(client, &state, sizeof(state), offsetof(struct wire_header, state)))
+        client->state = state;
+}
+
+void liveness_set_dead(struct client *client, const char *death)
+{
+    if (client->is_dead)
+        return;
+    read_state(client);
+    client->is_dead = true;
+    client->is_drained = false;
+    client->death_mono_ns = client->dropbox->now_ns;
+    if (client->state & WIRE_STATE_EXITED)
+        death = "exit";
+    else if (client->state & WIRE_STATE_EXECED)
+        death = "exec";
+    client->death = death;
+    liveness_stop(client);
+}
+
+void liveness_collect(struct dropbox *dropbox)
+{
+    struct epoll_event events[64];
+    int n;
+    do {
+        n = epoll_wait(dropbox->epoll_fd, events, 64, 0);
+        for (int i = 0; i < n; i++) {
+            struct client *client = client_find(dropbox, events[i].data.u64);
+            if (client)
+                liveness_set_dead(client, "killed");
+        }
+    } while (n == 64);
+}
+
+void liveness_check(struct client *client)
+{
+    if (client->is_dead || client->dropbox->now_ns < client->next_check_ns)
+        return;
+    client->next_check_ns = client->dropbox->now_ns + CHECK_EVERY_NS;
+    read_state(client);
+    if (client->how == LIVENESS_PIDFD && !(client->state & WIRE_STATE_EXECED))
+        return;
+    if (client_is_mapped(client))
+        client->was_seen_alive = true;
+    else
+        liveness_set_dead(client, "killed");
+}

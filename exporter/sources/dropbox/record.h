@@ -1,0 +1,67 @@
+/*
+ * record: decodes and validates records, shared facts and staged facts, always on a copy of the host's bytes.
+ *
+ * Context: loop. Pure but for the memory of a chunk's shared facts. Ownership: what a raw span points to lies in the
+ * copy that was decoded and in that memory.
+ */
+#ifndef OTELSHIM_SOURCE_DROPBOX_RECORD_H
+#define OTELSHIM_SOURCE_DROPBOX_RECORD_H
+
+#include "telemetry/raw_span.h"
+#include <wire.h>
+
+struct record_shared;
+
+#define RECORD_BUCKETS 8u
+
+/* FACTS records of one chunk, by number. A zeroed one is empty and ready for use. */
+struct record_memory {
+    struct record_shared *buckets[RECORD_BUCKETS];
+    uint32_t bytes; /* allocated */
+};
+
+/* What decoding needs to know of the process, and room for one span's facts. */
+struct record_context {
+    const struct process *process;
+    uint32_t max_memory_bytes; /* shared facts of one chunk beyond this are forgotten */
+    struct raw_fact facts[RAW_MAX_FACTS];
+};
+
+enum record_result {
+    RECORD_SPAN,    /* *ret_raw is a span */
+    RECORD_ROOT,    /* *ret_raw is a root; *ret_slot its thread slot */
+    RECORD_NOTHING, /* shared facts, remembered; or a kind from the future, skipped */
+    RECORD_INVALID, /* the record is wrong, the next one may be right */
+    RECORD_BROKEN,  /* its length is wrong: nothing behind it can be found */
+};
+
+void record_memory_fini(struct record_memory *memory);
+
+/*
+ * Decodes the record at `bytes`, of which at most n_bytes belong to it. *ret_bytes is its length (not for
+ * RECORD_BROKEN). Of *ret_raw, process, instrumentation, span, times, outcome and facts are set, the rest is zero.
+ */
+enum record_result record_decode(struct record_context *context, struct record_memory *memory,
+                                 const uint8_t *bytes, uint32_t n_bytes, struct raw_span *ret_raw,
+                                 uint32_t *ret_slot, uint32_t *ret_bytes);
+
+/* Only remembers shared facts: after a restart, for the part of a chunk that was acknowledged before. */
+void record_remember(struct record_context *context, struct record_memory *memory, const uint8_t *bytes,
+                     uint32_t n_bytes);
+
+/*
+ * An open span whose staged facts are a copy at `staged`. False when its fixed part is no span's; facts are taken as
+ * far as they are right.
+ */
+bool record_decode_open(struct record_context *context, const struct wire_open_span *open,
+                        const uint8_t *staged, uint32_t n_staged, struct raw_span *ret_raw);
+
+/* False for ids and an instrumentation that no span has. */
+bool record_is_span(const struct process *process, const struct wire_span_facts *span);
+
+/* Calls `each` with the ids of all spans and roots in the bytes. */
+void record_each_id(const uint8_t *bytes, uint32_t n_bytes,
+                    void (*each)(void *context, const uint8_t span_id[8], uint64_t end_mono_ns),
+                    void *context);
+
+#endif
