@@ -1,7 +1,6 @@
 #include "signals/spans/redact.h"
 
-/* The largest n <= used that does not end inside a UTF-8 sequence; invalid input is left as it is. */
-static size_t cut_to_character(const char *text, size_t used)
+size_t redact_cut(const char *text, size_t used)
 {
     for (size_t back = 1; back <= 3 && back <= used; back++) {
         uint8_t byte = (uint8_t)text[used - back];
@@ -20,7 +19,7 @@ size_t redact_end(struct redact_writer *writer, bool source_is_cut)
     size_t mark_bytes = writer->max >= REDACT_MARK_BYTES ? REDACT_MARK_BYTES : 0;
     if (writer->used > writer->max - mark_bytes)
         writer->used = writer->max - mark_bytes;
-    writer->used = cut_to_character(writer->out, writer->used);
+    writer->used = redact_cut(writer->out, writer->used);
     if (mark_bytes)
         memcpy(writer->out + writer->used, REDACT_MARK, mark_bytes);
     return writer->used += mark_bytes;

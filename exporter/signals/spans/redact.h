@@ -59,6 +59,9 @@ size_t redact_end(struct redact_writer *writer, bool source_is_cut);
 /* Copies `bytes` with control characters, NUL among them, as spaces. */
 void redact_put_printable(struct redact_writer *writer, const char *bytes, size_t n_bytes);
 
+/* The largest n <= used that does not end inside a UTF-8 sequence; invalid input is left as it is. */
+size_t redact_cut(const char *text, size_t used);
+
 /* Bytes of the well-formed UTF-8 sequence at `bytes`, 1 to 4; 0: not well-formed, or cut off. n_bytes > 0. */
 size_t redact_utf8_length(const char *bytes, size_t n_bytes);
 

@@ -1,0 +1,244 @@
+/* The walk over a format follows hiredis' redisvFormatCommand(), its oddities included, in 0.14 and 1.x alike. */
+#include "signals/spans/redis.h"
+#include <stdio.h>
+#include <string.h>
+
+#define NUMBER_MAX_BYTES 512    /* a number with a greater width or precision is cut */
+#define CONVERSION_MAX_BYTES 14 /* hiredis does not print a conversion that is longer */
+
+struct split {
+    const char *at, *end; /* of the format */
+    const struct redis_format_argument *arg, *arg_end;
+    char *scratch;
+    size_t used, max;
+    size_t begin;    /* of the current argument in scratch */
+    bool is_touched; /* there is a current argument, perhaps an empty one */
+    bool is_cut;     /* something of the current argument is missing */
+    bool is_whole;
+    /* A lone %s or %b is not copied: the current argument is this one, when not NULL. */
+    const struct redis_argument *alone;
+};
+
+static void put(struct split *split, const char *bytes, size_t n_bytes)
+{
+    size_t room = split->max - split->used;
+    if (n_bytes > room) {
+        n_bytes = room;
+        split->is_cut = true;
+    }
+    if (n_bytes)
+        memcpy(split->scratch + split->used, bytes, n_bytes);
+    split->used += n_bytes;
+}
+
+/* Something comes behind a lone argument: it has to be copied after all. */
+static void copy_alone(struct split *split)
+{
+    const struct redis_argument *alone = split->alone;
+    split->alone = NULL;
+    if (!alone)
+        return;
+    put(split, alone->bytes, alone->n_bytes);
+    split->is_cut = split->is_cut || alone->cut;
+}
+
+static void put_bytes(struct split *split, const struct redis_argument *bytes)
+{
+    if (!split->is_touched) {
+        split->alone = bytes;
+        return;
+    }
+    copy_alone(split);
+    put(split, bytes->bytes, bytes->n_bytes);
+    split->is_cut = split->is_cut || bytes->cut;
+}
+
+/* A conversion as printf has it, and how hiredis fetches its argument. */
+struct conversion {
+    char flags[6];
+    uint32_t width, precision;
+    bool has_precision, is_double, is_printed;
+    uint8_t bits; /* of the integer */
+    char letter;
+    const char *behind;
+};
+
+static uint32_t parse_number(const char **at, const char *end)
+{
+    uint32_t number = 0;
+    for (; *at < end && **at >= '0' && **at <= '9'; ++*at)
+        if (number < NUMBER_MAX_BYTES * 10)
+            number = number * 10 + (uint32_t)(**at - '0');
+    return number;
+}
+
+/* `at` is on the percent. False: hiredis would refuse the format, or the format is cut here. */
+static bool parse_conversion(const char *at, const char *end, struct conversion *ret_conversion)
+{
+    struct conversion conversion = {.bits = 32};
+    const char *begin = at++;
+    for (; at < end && memchr("#0-+ ", *at, 5); at++)
+        if (!strchr(conversion.flags, *at))
+            conversion.flags[strlen(conversion.flags)] = *at;
+    conversion.width = parse_number(&at, end);
+    if (at < end && *at == '.') {
+        at++;
+        conversion.has_precision = true;
+        conversion.precision = parse_number(&at, end);
+    }
+    bool may_be_double = true;
+    for (unsigned n = 0; n < 2 && at < end && (*at == 'h' || *at == 'l'); n++, at++) {
+        if (n == 1 && at[-1] != *at)
+            return false;
+        conversion.bits = *at == 'l' ? 64 : n == 0 ? 16 : 8;
+        may_be_double = false;
+    }
+    if (at == end)
+        return false;
+    conversion.is_double = may_be_double && memchr("eEfFgGaA", *at, 8);
+    if (!conversion.is_double && !memchr("diouxX", *at, 6))
+        return false;
+    conversion.letter = *at;
+    conversion.is_printed = at + 1 - begin < CONVERSION_MAX_BYTES;
+    conversion.behind = at + 1;
+    *ret_conversion = conversion;
+    return true;
+}
+
+/* What printf makes of an integer of that width. */
+static int64_t narrow(int64_t value, const struct conversion *conversion)
+{
+    bool is_signed = conversion->letter == 'd' || conversion->letter == 'i';
+    switch (conversion->bits) {
+    case 8:
+        return is_signed ? (int64_t)(int8_t)value : (int64_t)(uint8_t)value;
+    case 16:
+        return is_signed ? (int64_t)(int16_t)value : (int64_t)(uint16_t)value;
+    case 32:
+        return is_signed ? (int64_t)(int32_t)value : (int64_t)(uint32_t)value;
+    default:
+        return value;
+    }
+}
+
+/* printf with a width and a precision that cannot run away. The exporter runs in the C locale. */
+static void put_number(struct split *split, const struct conversion *conversion,
+                       const struct redis_format_argument *arg)
+{
+    char text[NUMBER_MAX_BYTES], format[32];
+    uint32_t width = conversion->width, precision = conversion->precision;
+    if (width >= NUMBER_MAX_BYTES || precision >= NUMBER_MAX_BYTES)
+        split->is_cut = true;
+    width = width < NUMBER_MAX_BYTES ? width : NUMBER_MAX_BYTES - 1;
+    precision = precision < NUMBER_MAX_BYTES ? precision : NUMBER_MAX_BYTES - 1;
+    int n = snprintf(format, sizeof format, "%%%s%s%s%s%c", conversion->flags, width ? "*" : "",
+                     conversion->has_precision ? ".*" : "", conversion->is_double ? "" : "ll",
+                     conversion->letter);
+    if (n < 0 || (size_t)n >= sizeof format)
+        return;
+    int stars[2], n_stars = 0;
+    if (width)
+        stars[n_stars++] = (int)width;
+    if (conversion->has_precision)
+        stars[n_stars++] = (int)precision;
+    long long integer = narrow(arg->integer, conversion);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* built above out of letters that were checked */
+    if (conversion->is_double)
+        n = n_stars == 2   ? snprintf(text, sizeof text, format, stars[0], stars[1], arg->number)
+            : n_stars == 1 ? snprintf(text, sizeof text, format, stars[0], arg->number)
+                           : snprintf(text, sizeof text, format, arg->number);
+    else
+        n = n_stars == 2   ? snprintf(text, sizeof text, format, stars[0], stars[1], integer)
+            : n_stars == 1 ? snprintf(text, sizeof text, format, stars[0], integer)
+                           : snprintf(text, sizeof text, format, integer);
+#pragma GCC diagnostic pop
+    if (n < 0)
+        return;
+    split->is_cut = split->is_cut || (size_t)n >= sizeof text;
+    put(split, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+/* `at` is on a percent that is not the last character. False: the walk ends here. */
+static bool take_conversion(struct split *split)
+{
+    struct conversion conversion;
+    char letter = split->at[1];
+    if (letter == '%') {
+        copy_alone(split);
+        put(split, "%", 1);
+        split->at += 2;
+        return split->is_touched = true;
+    }
+    bool is_bytes = letter == 's' || letter == 'b';
+    if (!is_bytes && !parse_conversion(split->at, split->end, &conversion))
+        return false;
+    enum redis_format_type wanted = is_bytes               ? REDIS_FORMAT_BYTES
+                                    : conversion.is_double ? REDIS_FORMAT_DOUBLE
+                                                           : REDIS_FORMAT_INT;
+    if (split->arg == split->arg_end || split->arg->type != wanted)
+        return false;
+    const struct redis_format_argument *arg = split->arg++;
+    if (is_bytes) {
+        put_bytes(split, &arg->bytes);
+        split->at += 2;
+    } else if (conversion.is_printed) {
+        copy_alone(split);
+        put_number(split, &conversion, arg);
+        split->at = conversion.behind;
+    } else { /* hiredis fetches the argument, prints nothing, and goes on with the third character */
+        copy_alone(split);
+        split->at += 2;
+    }
+    return split->is_touched = true;
+}
+
+static struct redis_argument end_argument(struct split *split)
+{
+    struct redis_argument argument = {split->scratch + split->begin, (uint32_t)(split->used - split->begin),
+                                      split->is_cut};
+    if (split->alone)
+        argument = *split->alone;
+    split->begin = split->used;
+    split->alone = NULL;
+    split->is_touched = split->is_cut = false;
+    return argument;
+}
+
+uint32_t redis_format_split(const struct redis_format *format, struct redis_scratch scratch,
+                            struct redis_argument *out, uint32_t max_out, bool *ret_is_whole)
+{
+    struct split split = {
+        .at = format->format.bytes,
+        .end = format->format.bytes + format->format.n_bytes,
+        .arg = format->args,
+        .arg_end = format->args + format->n_args,
+        .scratch = scratch.bytes,
+        .max = scratch.max,
+        .is_whole = !format->format.cut,
+    };
+    uint32_t n_out = 0;
+    bool goes_on = true;
+    while (goes_on && split.at < split.end && n_out < max_out) {
+        if (*split.at == '%' && split.end - split.at >= 2) {
+            goes_on = take_conversion(&split);
+        } else if (*split.at == ' ') {
+            if (split.is_touched)
+                out[n_out++] = end_argument(&split);
+            split.at++;
+        } else {
+            copy_alone(&split);
+            put(&split, split.at++, 1);
+            split.is_touched = true;
+        }
+    }
+    bool is_at_end = goes_on && split.at == split.end;
+    split.is_whole = split.is_whole && is_at_end;
+    if (split.is_touched && n_out < max_out) {
+        out[n_out++] = end_argument(&split);
+        if (!split.is_whole)
+            out[n_out - 1].cut = true;
+    }
+    *ret_is_whole = split.is_whole;
+    return n_out;
+}
