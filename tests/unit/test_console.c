@@ -94,10 +94,10 @@ static void add_iteration(struct screen *screen)
     set_text(screen, get, "url.full",
              "https://user:x@api.example.com:8443/v1/candles/minutes/1?market=KRW-BTC#a");
     set_int(screen, get, "http.response.status_code", 200);
-    add_event(screen, get, "http.dns", 1200);
-    add_event(screen, get, "http.connect", 1530);
-    add_event(screen, get, "http.tls", 13530);
-    add_event(screen, get, "http.first_byte", 41000);
+    add_event(screen, get, "otelshim.http.dns.end", 1200);
+    add_event(screen, get, "otelshim.http.connect.end", 1530);
+    add_event(screen, get, "otelshim.http.tls.end", 13530);
+    add_event(screen, get, "otelshim.http.response.first_byte", 41000);
     console_add(screen->console, get, 0);
 
     struct span *query = span_new(screen, 3, 1, "SELECT candles", 45000, 4070);

@@ -127,10 +127,10 @@ static void describe_phases(struct words *words, const struct span *span, bool i
     static const struct {
         const char *event, *word;
     } known[] = {
-        {"http.dns", "dns"},
-        {"http.connect", "connect"},
-        {"http.tls", "tls"},
-        {"http.first_byte", "first byte"},
+        {"otelshim.http.dns.end", "dns"},
+        {"otelshim.http.connect.end", "connect"},
+        {"otelshim.http.tls.end", "tls"},
+        {"otelshim.http.response.first_byte", "first byte"},
     };
     uint64_t before_ns = span->start_unix_ns;
     size_t used = 0;

@@ -1,0 +1,11 @@
+/*
+ * commands: every command of `otelshim`, in the order of the help. One row each; no include guard: included several times.
+ *
+ * COMMAND(name, "one line") needs `int command_<name>(int argc, char **argv)` and `const char command_<name>_help[]`
+ * in a file of this folder.
+ */
+COMMAND(run, "start a program and trace it")
+COMMAND(export, "serve the traced programs: what the library starts by itself")
+COMMAND(status, "what is traced, where it goes, what went wrong")
+COMMAND(version, "which version this is")
+COMMAND(help, "this list, or help on a command")

@@ -1,0 +1,338 @@
+/* pipeline: see pipeline.h. Built and torn down in the one visible order of pipeline_create() and pipeline_destroy(). */
+#include "base/log.h"
+#include "cli/pipeline_priv.h"
+#include "signals/spans/assemble.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_MAX_SPANS 2048u /* at one look: then the loop has its turn */
+#define MORE_THERE UINT32_MAX
+
+/* ---- events of the drop boxes ---- */
+
+static void on_process(void *context, struct process *process)
+{
+    traced_begin(context, process);
+}
+
+static void on_process_gone(void *context, struct process *process)
+{
+    traced_end(context, process);
+}
+
+static void on_note(void *context, const char *line)
+{
+    (void)context;
+    log_write(LOG_LEVEL_WARN, "%s", line);
+}
+
+/* Not within the look: what is acknowledged may close the client that is being read. */
+static void acknowledge_later(struct pipeline *pipeline, const struct receipt *receipt)
+{
+    struct receipt *last =
+        pipeline->n_acknowledgements ? &pipeline->acknowledgements[pipeline->n_acknowledgements - 1] : NULL;
+    if (last && last->client == receipt->client && last->kind == receipt->kind &&
+        last->index == receipt->index) {
+        last->word = receipt->word;
+        last->n_spans += receipt->n_spans;
+        return;
+    }
+    if (pipeline->n_acknowledgements == pipeline->max_acknowledgements) {
+        pipeline->max_acknowledgements =
+            pipeline->max_acknowledgements ? 2 * pipeline->max_acknowledgements : 64;
+        pipeline->acknowledgements =
+            realloc(pipeline->acknowledgements, pipeline->max_acknowledgements * sizeof(struct receipt));
+        if (!pipeline->acknowledgements)
+            abort();
+    }
+    pipeline->acknowledgements[pipeline->n_acknowledgements++] = *receipt;
+}
+
+static void acknowledge_now(struct pipeline *pipeline)
+{
+    if (pipeline->n_acknowledgements == 0)
+        return;
+    traced_count(pipeline, pipeline->acknowledgements, pipeline->n_acknowledgements);
+    dropbox_acknowledge(pipeline->dropbox, pipeline->acknowledgements, pipeline->n_acknowledgements);
+    pipeline->n_acknowledgements = 0;
+}
+
+static void on_span(void *context, const struct raw_span *raw, const struct receipt *receipt)
+{
+    struct pipeline *pipeline = context;
+    struct traced *traced = traced_find(pipeline, raw->process);
+    struct receipt counted = *receipt;
+    if (!traced->client) {
+        traced->client = receipt->client;
+        HASH_ADD(hh_client, pipeline->by_client, client, sizeof(traced->client), traced);
+    }
+    traced->recorded++;
+    struct otlp *otlp = traced->destination ? traced->destination->otlp : NULL;
+    struct span *span = NULL;
+    if (otlp || traced->is_shown)
+        span = assemble_span(otlp ? otlp_arena(otlp) : &pipeline->scratch, raw, raw->process->settings);
+    if (span && traced->is_shown)
+        console_add(pipeline->console, span, loop_now_ms(pipeline->loop));
+    counted.n_spans = span ? 1 : 0;
+    if (otlp)
+        otlp_add(otlp, span, &counted);
+    else
+        acknowledge_later(pipeline, &counted);
+}
+
+/* Records of a process stay in its file while its destination has no room for them, or may not be told them yet. */
+static bool may_take(void *context, const struct process *process)
+{
+    struct pipeline *pipeline = context;
+    const struct traced *traced = traced_find(pipeline, process);
+    if (!traced)
+        return true;
+    if (traced->missing && !traced->destination)
+        return false;
+    bool has_room = !traced->destination || otlp_has_room(traced->destination->otlp);
+    pipeline->was_gated |= !has_room;
+    return has_room;
+}
+
+/* ---- looking ---- */
+
+static void print_due(void *context)
+{
+    struct pipeline *pipeline = context;
+    uint32_t after_ms = console_print_due(pipeline->console, loop_now_ms(pipeline->loop));
+    if (after_ms != UINT32_MAX)
+        loop_timer_start(pipeline->console_timer, after_ms);
+}
+
+static uint32_t look(void *context)
+{
+    struct pipeline *pipeline = context;
+    uint32_t n = dropbox_poll(pipeline->dropbox, LOOK_MAX_SPANS);
+    acknowledge_now(pipeline);
+    arena_reset(&pipeline->scratch);
+    if (dropbox_pool_pct(pipeline->dropbox) > 50)
+        for (struct destination *each = pipeline->destinations; each; each = each->next)
+            otlp_relieve(each->otlp);
+    if (n > 0 && pipeline->console)
+        print_due(pipeline);
+    return n >= LOOK_MAX_SPANS ? MORE_THERE : n;
+}
+
+/* A process ended, or a file appeared: the loop is told without waiting for the doorbell. */
+static void dropbox_ready(void *context, int events)
+{
+    struct pipeline *pipeline = context;
+    (void)events;
+    dropbox_wake(pipeline->dropbox);
+    look(pipeline);
+    pacer_hurry(pipeline->pacer);
+}
+
+/* ---- life ---- */
+
+static void find_spool(struct pipeline *pipeline)
+{
+    char log[PATH_MAX];
+    if (log_default_path(log, sizeof(log)) != 0) {
+        snprintf(pipeline->spool_directory, sizeof(pipeline->spool_directory), "%s/spool",
+                 dropbox_directory(pipeline->dropbox));
+        return;
+    }
+    *strrchr(log, '/') = 0; /* the log and the spool share the state directory */
+    snprintf(pipeline->spool_directory, sizeof(pipeline->spool_directory), "%.*s/spool", PATH_MAX - 16, log);
+}
+
+int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const struct pipeline_options *options,
+                    char problem[200])
+{
+    struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+    if (!pipeline)
+        abort();
+    pipeline->loop = loop;
+    pipeline->options = *options;
+    struct dropbox_events events = {.on_process = on_process,
+                                    .on_process_gone = on_process_gone,
+                                    .on_span = on_span,
+                                    .on_note = on_note,
+                                    .context = pipeline};
+    int error = dropbox_create(&pipeline->dropbox, options->directory, options->all_users,
+                               options->only_directory, &events, problem);
+    if (error) {
+        free(pipeline);
+        return error;
+    }
+    dropbox_set_gate(pipeline->dropbox, may_take);
+    find_spool(pipeline);
+    if (options->console) {
+        struct console_style style = console_style_of(options->console);
+        pipeline->console = console_create(options->console, &style);
+        pipeline->console_timer = loop_timer_create(loop, print_due, pipeline);
+    }
+    if (!options->only_directory)
+        destination_open_own(pipeline);
+    pipeline->dropbox_watch =
+        loop_watch_create(loop, dropbox_descriptor(pipeline->dropbox), dropbox_ready, pipeline);
+    if (pipeline->dropbox_watch)
+        loop_watch_set(pipeline->dropbox_watch, LOOP_READ);
+    pipeline->pacer = pacer_create(loop, pipeline->dropbox, look, pipeline);
+    *ret_pipeline = pipeline;
+    return 0;
+}
+
+void pipeline_destroy(struct pipeline *pipeline)
+{
+    if (!pipeline)
+        return;
+    pacer_destroy(pipeline->pacer);
+    loop_watch_destroy(pipeline->dropbox_watch);
+    traced_fini(pipeline);
+    destinations_fini(pipeline);
+    dropbox_destroy(pipeline->dropbox);
+    loop_timer_destroy(pipeline->console_timer);
+    console_destroy(pipeline->console);
+    arena_fini(&pipeline->scratch);
+    free(pipeline->acknowledgements);
+    free(pipeline);
+}
+
+void pipeline_look(struct pipeline *pipeline)
+{
+    dropbox_wake(pipeline->dropbox);
+    while (look(pipeline) == MORE_THERE)
+        ;
+}
+
+void pipeline_flush(struct pipeline *pipeline)
+{
+    pacer_hurry(pipeline->pacer);
+    for (struct destination *each = pipeline->destinations; each; each = each->next)
+        otlp_flush(each->otlp);
+}
+
+void pipeline_print(struct pipeline *pipeline)
+{
+    if (pipeline->console)
+        console_flush(pipeline->console);
+}
+
+void pipeline_spool(struct pipeline *pipeline)
+{
+    for (struct destination *each = pipeline->destinations; each; each = each->next)
+        otlp_spool_all(each->otlp);
+}
+
+bool pipeline_has_no_clients(const struct pipeline *pipeline)
+{
+    return dropbox_n_clients(pipeline->dropbox) == 0;
+}
+
+static void note_dead(void *context, const struct process *process, const struct dropbox_counts *counts)
+{
+    (void)process;
+    if (!counts->is_alive)
+        *(bool *)context = true;
+}
+
+bool pipeline_has_no_remains(struct pipeline *pipeline)
+{
+    bool has_dead = false;
+    dropbox_each(pipeline->dropbox, note_dead, &has_dead);
+    return !has_dead;
+}
+
+bool pipeline_is_delivered(const struct pipeline *pipeline)
+{
+    for (const struct destination *each = pipeline->destinations; each; each = each->next)
+        if (!otlp_is_idle(each->otlp))
+            return false;
+    return true;
+}
+
+bool pipeline_is_down(const struct pipeline *pipeline)
+{
+    for (const struct destination *each = pipeline->destinations; each; each = each->next) {
+        struct otlp_counts counts;
+        otlp_get_counts(each->otlp, &counts);
+        if (counts.is_down)
+            return true;
+    }
+    return false;
+}
+
+bool pipeline_leave(struct pipeline *pipeline)
+{
+    return dropbox_leave(pipeline->dropbox);
+}
+
+const char *pipeline_directory(const struct pipeline *pipeline)
+{
+    return dropbox_directory(pipeline->dropbox);
+}
+
+/* ---- the report ---- */
+
+struct reporting {
+    struct pipeline *pipeline;
+    struct report *report;
+};
+
+static void report_process(struct report *report, const struct traced *traced,
+                           const struct dropbox_counts *counts)
+{
+    struct report_process *process = report_add_process(report);
+    process->pid = traced->pid;
+    process->uid = traced->uid;
+    process->name = arena_copy(&report->arena, traced->name, strlen(traced->name));
+    process->service = arena_copy(&report->arena, traced->service, strlen(traced->service));
+    process->note = traced->note[0] ? arena_copy(&report->arena, traced->note, strlen(traced->note)) : NULL;
+    process->is_alive = counts->is_alive;
+    process->recorded = traced->recorded;
+    process->exported = traced->exported;
+    process->n_in_flight = counts->n_in_flight;
+    process->corrupt = counts->corrupt;
+    memcpy(process->dropped, counts->dropped, sizeof(process->dropped));
+}
+
+static void report_living(void *context, const struct process *process, const struct dropbox_counts *counts)
+{
+    struct reporting *reporting = context;
+    const struct traced *traced = traced_find(reporting->pipeline, process);
+    if (traced)
+        report_process(reporting->report, traced, counts);
+}
+
+static void report_destination(struct report *report, const struct destination *destination)
+{
+    struct otlp_counts counts;
+    otlp_get_counts(destination->otlp, &counts);
+    struct report_destination *row = report_add_destination(report);
+    const char *url = otlp_url(destination->otlp);
+    row->url = arena_copy(&report->arena, url, strlen(url));
+    row->last_error = arena_copy(&report->arena, counts.last_error, strlen(counts.last_error));
+    row->last_error_unix_ns = counts.last_error_unix_ns;
+    row->is_down = counts.is_down;
+    row->exported = counts.exported;
+    row->rejected = counts.rejected;
+    row->dropped = counts.dropped_spool;
+    row->repeated = counts.repeated;
+    row->queued = counts.queued;
+    row->spooled_batches = counts.spooled_batches;
+    row->spooled_bytes = counts.spooled_bytes;
+}
+
+void pipeline_report(struct pipeline *pipeline, struct report *report)
+{
+    struct reporting reporting = {pipeline, report};
+    dropbox_each(pipeline->dropbox, report_living, &reporting);
+    for (uint32_t i = 0; i < MAX_ENDED; i++) {
+        uint32_t newest_first = (pipeline->n_ended + MAX_ENDED - 1 - i) % MAX_ENDED;
+        if (pipeline->ended[newest_first])
+            report_process(report, pipeline->ended[newest_first], &pipeline->ended[newest_first]->counts);
+    }
+    for (const struct destination *each = pipeline->destinations; each; each = each->next)
+        report_destination(report, each);
+    const char *directory = dropbox_directory(pipeline->dropbox);
+    report->directory =
+        arena_copy(&report->arena, directory ? directory : "", directory ? strlen(directory) : 0);
+}

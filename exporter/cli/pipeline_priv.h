@@ -1,0 +1,87 @@
+/* pipeline_priv: what pipeline.c, traced.c and destination.c share. Context: loop. */
+#ifndef OTELSHIM_PIPELINE_PRIV_H
+#define OTELSHIM_PIPELINE_PRIV_H
+
+#include "cli/pacer.h"
+#include "cli/pipeline.h"
+#include "outputs/console/console.h"
+#include "outputs/otlp/otlp.h"
+#include "sources/dropbox/dropbox.h"
+#include <limits.h>
+#include <uthash.h>
+
+#define MAX_ENDED 16u             /* processes that are gone and still in the report */
+#define MAX_IDLE_DESTINATIONS 16u /* kept for their counts though no process uses them */
+#define MAX_PROBLEMS 64u          /* remembered, so that each is said once */
+
+/* One OTLP destination: several processes may share it. */
+struct destination {
+    struct destination *next;
+    struct otlp *otlp;
+    struct settings *settings; /* its own: processes come and go */
+    uint32_t uid, n_users;
+};
+
+/* What the pipeline knows of a traced process. */
+struct traced {
+    struct process *process; /* key; NULL once it is gone */
+    UT_hash_handle hh;
+    uint64_t client; /* as receipts name it; 0 until the first */
+    UT_hash_handle hh_client;
+    struct destination *destination; /* NULL: none */
+    bool is_shown;                   /* on the console */
+    const char *missing;             /* secret without which nothing is sent; NULL: none */
+    uint64_t exported;
+    /* for the report, after the process is gone */
+    uint32_t pid, uid;
+    char name[64], service[128], note[200];
+    struct dropbox_counts counts; /* as of its end */
+    uint64_t recorded;
+};
+
+struct pipeline {
+    struct loop *loop;
+    struct pipeline_options options;
+    struct dropbox *dropbox;
+    struct pacer *pacer;
+    struct loop_watch *dropbox_watch;
+    struct console *console;
+    struct loop_timer *console_timer;
+    char spool_directory[PATH_MAX];
+    struct destination *destinations;
+    struct traced *traced;    /* by process */
+    struct traced *by_client; /* by receipt */
+    struct traced *last;      /* the one asked for last */
+    struct traced *ended[MAX_ENDED];
+    uint32_t n_ended;
+    struct arena scratch;             /* spans that no destination takes */
+    struct receipt *acknowledgements; /* of spans that nobody waits for, until the look is over */
+    uint32_t n_acknowledgements, max_acknowledgements;
+    uint64_t problems[MAX_PROBLEMS]; /* hashes of what was said */
+    uint32_t n_problems;
+    bool was_gated; /* records wait for room in memory */
+    bool has_said_console;
+};
+
+/* ---- traced.c ---- */
+void traced_begin(struct pipeline *pipeline, struct process *process);
+void traced_end(struct pipeline *pipeline, struct process *process);
+struct traced *traced_find(struct pipeline *pipeline, const struct process *process);
+/* Counts what was delivered or spooled. */
+void traced_count(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts);
+void traced_fini(struct pipeline *pipeline);
+
+/* ---- destination.c ---- */
+/* The one that serves `process`, made when there is none. */
+struct destination *destination_get(struct pipeline *pipeline, const struct process *process,
+                                    const struct settings *settings);
+/* Of the same user with the same URL, whose headers are known; NULL: none. */
+struct destination *destination_find_alike(struct pipeline *pipeline, const struct process *process,
+                                           const struct settings *settings);
+/* One user less. */
+void destination_release(struct pipeline *pipeline, struct destination *destination);
+/* For what earlier exporters left in the spool: the destination of this exporter's own settings. */
+void destination_open_own(struct pipeline *pipeline);
+void destinations_fini(struct pipeline *pipeline);
+
+#endif

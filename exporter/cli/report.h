@@ -1,0 +1,62 @@
+/*
+ * report: what an exporter knows of itself, as text for people and as JSON for programs (`otelshim status`).
+ *
+ * The exporter fills one and prints it into the control socket. Context: loop. Ownership: the caller's; strings are
+ * borrowed until report_fini().
+ */
+#ifndef OTELSHIM_REPORT_H
+#define OTELSHIM_REPORT_H
+
+#include "base/arena.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define REPORT_SCHEMA 1
+#define REPORT_MAX_DROPS 32u
+
+struct report_process {
+    uint32_t pid, uid;
+    const char *name, *service;
+    bool is_alive;
+    uint64_t recorded; /* spans that came out of its file */
+    uint64_t exported; /* of these: delivered, or safe in the spool */
+    uint32_t n_in_flight;
+    uint64_t dropped[REPORT_MAX_DROPS]; /* by the shim, by reason (wire/drops.h) */
+    uint64_t corrupt;
+    const char *note; /* NULL: none */
+};
+
+struct report_destination {
+    const char *url;
+    uint64_t exported, rejected, dropped, repeated, queued, spooled_batches, spooled_bytes;
+    bool is_down;
+    const char *last_error; /* "": none */
+    uint64_t last_error_unix_ns;
+};
+
+struct report {
+    struct arena arena;
+    uint32_t pid, uid;
+    const char *version, *directory, *log_path; /* log_path NULL: stderr */
+    uint64_t started_unix_ns;
+    struct report_process *processes;
+    uint32_t n_processes, max_processes;
+    struct report_destination *destinations;
+    uint32_t n_destinations, max_destinations;
+    const char *log; /* the last lines */
+};
+
+struct report_process *report_add_process(struct report *report);
+struct report_destination *report_add_destination(struct report *report);
+void report_fini(struct report *report);
+
+/* For people. */
+void report_print_text(FILE *out, const struct report *report, bool has_colour);
+/* One JSON object without a newline; `otelshim help status` says what is in it. */
+void report_print_json(FILE *out, const struct report *report);
+
+/* A JSON string, made valid UTF-8, with its quotes. */
+void report_put_string(FILE *out, const char *text);
+
+#endif

@@ -1,0 +1,175 @@
+/* traced: the processes an exporter serves: their settings, where their spans go, and what is told of them. */
+#include "base/log.h"
+#include "cli/client_settings.h"
+#include "cli/pipeline_priv.h"
+#include "signals/spans/resource.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_ASKED 64u
+#define CONSOLE_NEEDS \
+    "OTEL_TRACES_EXPORTER=console needs `otelshim run --console` or `otelshim export` on a terminal"
+
+static uint64_t hash_text(const char *text)
+{
+    uint64_t hash = 14695981039346656037ull; /* FNV-1a */
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 1099511628211ull;
+    return hash;
+}
+
+/* A loop that starts the same program a thousand times has one mistake to tell of, not a thousand. */
+static bool is_news(struct pipeline *pipeline, const char *text)
+{
+    uint64_t hash = hash_text(text);
+    uint32_t n = pipeline->n_problems < MAX_PROBLEMS ? pipeline->n_problems : MAX_PROBLEMS;
+    for (uint32_t i = 0; i < n; i++)
+        if (pipeline->problems[i] == hash)
+            return false;
+    pipeline->problems[pipeline->n_problems++ % MAX_PROBLEMS] = hash;
+    return true;
+}
+
+/* The first is what `status` shows; all are in the log. */
+static void tell(struct pipeline *pipeline, struct traced *traced, const char *text)
+{
+    if (!traced->note[0])
+        snprintf(traced->note, sizeof(traced->note), "%s", text);
+    if (is_news(pipeline, text))
+        log_write(LOG_LEVEL_WARN, "%s (pid %u): %s", traced->name, traced->pid, text);
+}
+
+static void choose_destination(struct pipeline *pipeline, struct traced *traced,
+                               const struct process *process)
+{
+    const struct settings *settings = process->settings;
+    traced->missing = client_settings_missing(settings);
+    if (!traced->missing) {
+        traced->destination = destination_get(pipeline, process, settings);
+        return;
+    }
+    traced->destination = destination_find_alike(pipeline, process, settings);
+    if (traced->destination) {
+        traced->missing = NULL;
+        return;
+    }
+    char text[200];
+    snprintf(text, sizeof(text),
+             "%s could not be read before the program ended: put it into otelshim.conf; its spans wait",
+             traced->missing);
+    tell(pipeline, traced, text);
+}
+
+static struct traced *create(struct pipeline *pipeline, struct process *process)
+{
+    struct traced *traced = calloc(1, sizeof(*traced));
+    if (!traced)
+        abort();
+    traced->process = process;
+    traced->pid = process->pid;
+    traced->uid = process->uid;
+    const char *slash = strrchr(process->exe, '/');
+    snprintf(traced->name, sizeof(traced->name), "%s", slash ? slash + 1 : process->exe);
+    HASH_ADD_PTR(pipeline->traced, process, traced);
+    return traced;
+}
+
+void traced_begin(struct pipeline *pipeline, struct process *process)
+{
+    struct traced *traced = create(pipeline, process);
+    process->settings = client_settings_create(process);
+    process->resource = resource_create(process, process->settings);
+    const struct settings *settings = process->settings;
+    snprintf(traced->service, sizeof(traced->service), "%s", process->resource->service_name);
+    for (uint32_t i = 0; i < settings->n_problems; i++)
+        tell(pipeline, traced, settings->problems[i].text);
+
+    bool wants_console = settings->exporters & EXPORT_CONSOLE;
+    traced->is_shown = pipeline->console && (wants_console || pipeline->options.shows_all);
+    if (wants_console && !pipeline->console)
+        tell(pipeline, traced, CONSOLE_NEEDS);
+    if (settings->exporters & EXPORT_OTLP)
+        choose_destination(pipeline, traced, process);
+    log_write(LOG_LEVEL_INFO, "%s (pid %u) as %s", traced->name, traced->pid, traced->service);
+}
+
+struct traced *traced_find(struct pipeline *pipeline, const struct process *process)
+{
+    if (pipeline->last && pipeline->last->process == process)
+        return pipeline->last;
+    struct traced *traced;
+    HASH_FIND_PTR(pipeline->traced, &process, traced);
+    pipeline->last = traced;
+    return traced;
+}
+
+static void forget(struct pipeline *pipeline, struct traced *traced)
+{
+    if (traced->process)
+        HASH_DEL(pipeline->traced, traced);
+    if (traced->client)
+        HASH_DELETE(hh_client, pipeline->by_client, traced);
+    if (pipeline->last == traced)
+        pipeline->last = NULL;
+}
+
+static void copy_counts(void *context, const struct process *process, const struct dropbox_counts *counts)
+{
+    struct traced *traced = traced_find(context, process);
+    if (traced)
+        traced->counts = *counts;
+}
+
+static void release(struct traced *traced)
+{
+    settings_destroy(traced->process->settings);
+    resource_release(traced->process->resource);
+    traced->process->settings = NULL;
+    traced->process->resource = NULL;
+    traced->process = NULL;
+    traced->client = 0;
+}
+
+/* Its last counts are kept for the report. In a storm of processes, asking all the others' files as well is too dear. */
+void traced_end(struct pipeline *pipeline, struct process *process)
+{
+    struct traced *traced = traced_find(pipeline, process);
+    if (!traced)
+        return;
+    if (dropbox_n_clients(pipeline->dropbox) <= MAX_ASKED)
+        dropbox_each(pipeline->dropbox, copy_counts, pipeline);
+    log_write(LOG_LEVEL_INFO, "%s (pid %u) is gone: %llu spans recorded, %llu exported", traced->name,
+              traced->pid, (unsigned long long)traced->recorded, (unsigned long long)traced->exported);
+    forget(pipeline, traced);
+    release(traced);
+    destination_release(pipeline, traced->destination);
+    traced->destination = NULL;
+    traced->counts.is_alive = false;
+    struct traced **place = &pipeline->ended[pipeline->n_ended++ % MAX_ENDED];
+    free(*place);
+    *place = traced;
+}
+
+void traced_count(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts)
+{
+    for (uint32_t i = 0; i < n_receipts; i++) {
+        struct traced *traced;
+        HASH_FIND(hh_client, pipeline->by_client, &receipts[i].client, sizeof(receipts[i].client), traced);
+        if (traced)
+            traced->exported += receipts[i].n_spans;
+    }
+}
+
+void traced_fini(struct pipeline *pipeline)
+{
+    struct traced *traced, *next;
+    HASH_ITER(hh, pipeline->traced, traced, next)
+    {
+        forget(pipeline, traced);
+        release(traced);
+        free(traced);
+    }
+    for (uint32_t i = 0; i < MAX_ENDED; i++)
+        free(pipeline->ended[i]);
+}
