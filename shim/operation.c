@@ -13,6 +13,7 @@
 #include "record.h"
 #include "sys.h"
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -91,22 +92,25 @@ static bool is_populated(const struct dropbox *box, uint32_t number)
     return true;
 }
 
-/* A free slot, searched from where the last one was found: a pipeline takes them in turn. */
+/*
+ * A free slot, numbered through the file and then the private pool, searched from the thread's hint: a pipeline takes
+ * them in turn, and giving one back moves the hint down to it, so that few pages are touched.
+ */
 static uint32_t claim(const struct dropbox *box, struct thread *thread)
 {
-    uint32_t in_file = box->n_operation_slots;
-    for (uint32_t i = 0; i < in_file; i++) {
-        uint32_t number = (thread->operation_hint + i) % in_file + 1;
+    struct operation *overflow = atomic_load_explicit(&pool.overflow, memory_order_acquire);
+    uint32_t in_file = box->n_operation_slots, n = in_file + (overflow ? OVERFLOW_SLOTS : 0);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t number = (thread->operation_hint + i) % n + 1;
         if (is_populated(box, number) && try_claim(slot_of(box, number), thread->tid)) {
-            thread->operation_hint = number % in_file;
+            thread->operation_hint = number % n;
             return number;
         }
     }
-    struct operation *overflow = get_overflow();
-    for (uint32_t i = 0; overflow && i < OVERFLOW_SLOTS; i++)
-        if (try_claim(&overflow[i], thread->tid))
-            return in_file + i + 1;
-    return 0;
+    if (overflow || !get_overflow())
+        return 0;
+    thread->operation_hint = in_file;
+    return claim(box, thread);
 }
 
 static void enqueue(const struct dropbox *box, struct connection *connection, struct operation *operation,
@@ -239,8 +243,11 @@ static void leave_episode(struct operation *operation, uint64_t now_ns, enum wir
     episode_leave(slot, facts, now_ns, outcome == WIRE_FAILED);
 }
 
-static void release(struct operation *operation)
+static void release(struct thread *thread, const struct dropbox *box, struct operation *operation)
 {
+    ptrdiff_t number = operation - (struct operation *)box->operation_slots;
+    if (number >= 0 && (uint64_t)number < thread->operation_hint)
+        thread->operation_hint = (uint32_t)number;
     atomic_store_explicit((_Atomic uint32_t *)&operation->slot.is_open, 0, memory_order_release);
     atomic_store_explicit((_Atomic uint32_t *)&operation->slot.owner, 0, memory_order_release);
 }
@@ -260,7 +267,7 @@ void operation_close(struct connection *connection, struct operation *operation,
     record_commit(thread, &operation->slot.span, operation->slot.staged, marks, outcome, now_ns);
     leave_episode(operation, now_ns, outcome);
     dequeue(box, connection, operation);
-    release(operation);
+    release(thread, box, operation);
     atomic_signal_fence(memory_order_seq_cst);
     thread->busy[0]--;
     dropbox_ring(outcome == WIRE_FAILED, now_ns);
@@ -268,9 +275,9 @@ void operation_close(struct connection *connection, struct operation *operation,
 
 void operation_close_all(struct connection *connection, enum wire_outcome outcome)
 {
-    struct operation *operation;
-    while ((operation = operation_oldest(connection)))
-        operation_close(connection, operation, outcome);
+    for (uint32_t n = connection ? connection->n_operations : 0; n > 0;
+         n--) /* one that cannot be closed stays */
+        operation_close(connection, operation_oldest(connection), outcome);
     if (connection) {
         connection->first_operation = connection->last_operation = 0;
         connection->n_operations = 0;

@@ -141,6 +141,11 @@ static inline long sys_getcwd(char *to, size_t bytes)
     return sys_call3(__NR_getcwd, (long)to, (long)bytes, 0);
 }
 
+static inline void sys_sched_yield(void)
+{
+    (void)sys_call3(__NR_sched_yield, 0, 0, 0);
+}
+
 /* ---- memory ---- */
 /* NULL when refused. */
 static inline void *sys_mmap(void *at, size_t bytes, int protection, int flags, int fd)
