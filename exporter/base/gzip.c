@@ -35,9 +35,13 @@ size_t gzip_max_bytes(struct gzip *gzip, size_t n_bytes)
 
 size_t gzip_encode(struct gzip *gzip, const void *bytes, size_t n_bytes, uint8_t *ret_bytes, size_t max_bytes)
 {
+    union {
+        const void *from;
+        Bytef *to;
+    } in = {.from = bytes}; /* zlib's field is without const where ZLIB_CONST is not set; it only reads */
     z_stream *stream = &gzip->stream;
     deflateReset(stream);
-    stream->next_in = (Bytef *)(uintptr_t)bytes;
+    stream->next_in = in.to;
     stream->avail_in = (uInt)n_bytes;
     stream->next_out = ret_bytes;
     stream->avail_out = (uInt)max_bytes;

@@ -6,11 +6,14 @@
  */
 #include "base/http_client.h"
 
+#include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MAX_RETRY_AFTER_S 31622400 /* a year */
 
 struct http_call {
     struct http_client *client;
@@ -216,8 +219,11 @@ void http_client_destroy(struct http_client *client)
 {
     if (!client)
         return;
-    while (client->first_call)
-        http_call_cancel(client->first_call);
+    while (client->first_call) {
+        struct http_call *call = client->first_call;
+        http_call_cancel(call);
+        assert(client->first_call != call);
+    }
     if (client->spare)
         curl_easy_cleanup(client->spare);
     curl_multi_cleanup(client->multi);

@@ -10,7 +10,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 struct fixture {
@@ -272,6 +274,36 @@ static void test_open_says_why_not(void **state)
     stop(&fixture);
 }
 
+/* A file size limit stands for the full disk: the write fails half-way. */
+static void test_failed_write_leaves_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct rlimit before, small = {.rlim_cur = 1000, .rlim_max = RLIM_INFINITY};
+    struct body body = {0};
+    struct spool_batch batch = {.n_spans = 3};
+    start(&fixture, 1 << 20);
+    append(fixture.spool, 'a', 10, 1, false);
+    body_reserve(&body, 5000);
+    body.n_bytes = 5000;
+    memset(body.bytes, 'b', 5000);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    int status = spool_append(fixture.spool, &body, &batch, 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, -EFBIG);
+    assert_int_equal(batch.sequence, 0);
+    assert_int_equal(spool_get_counts(fixture.spool).n_batches, 1);
+    assert_int_equal(spool_append(fixture.spool, &body, &batch, 0), 0);
+    assert_int_equal(take(&fixture, &batch), 'a');
+    assert_int_equal(take(&fixture, &batch), 'b');
+    assert_int_equal(spool_get_counts(fixture.spool).n_lost_spans, 0);
+    body_fini(&body);
+    stop(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_leftovers_and_strangers),
         cmocka_unit_test(test_two_of_one_url_never_share),
         cmocka_unit_test(test_open_says_why_not),
+        cmocka_unit_test(test_failed_write_leaves_nothing),
     };
     return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
 }

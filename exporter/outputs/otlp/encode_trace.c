@@ -21,7 +21,7 @@
 #define SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
 
 /* At most: tag of a field (two bytes), length or varint (ten). */
-#define MAX_FIELD_BYTES 12u
+#define MAX_FIELD_BYTES ((size_t)12)
 
 /* Where the tree grows, and how large it may become when packed. */
 struct tree {
@@ -77,7 +77,11 @@ void body_reserve(struct body *body, size_t max_bytes)
 /* protobuf-c's structs are without const; packing only reads. */
 static void *unconst(const void *pointer)
 {
-    return (void *)(uintptr_t)pointer;
+    union {
+        const void *from;
+        void *to;
+    } cast = {.from = pointer};
+    return cast.to;
 }
 
 static char *add_text(struct tree *tree, const char *text)
@@ -151,7 +155,7 @@ static Otlp__KeyValue **make_attributes(struct tree *tree, const struct attribut
         fill_any_value(tree, &pair->value, &list->items[i]);
         pointers[i] = &pair->key_value;
     }
-    tree->max_bytes += 2 * MAX_FIELD_BYTES * (size_t)list->n;
+    tree->max_bytes += 2 * MAX_FIELD_BYTES * list->n;
     return pointers;
 }
 
@@ -170,7 +174,7 @@ static void fill_events(struct tree *tree, Otlp__Span *message, const struct spa
         events[i].dropped_attributes_count = event->attributes.n_dropped;
         message->events[i] = &events[i];
     }
-    tree->max_bytes += 3 * MAX_FIELD_BYTES * (size_t)span->n_events;
+    tree->max_bytes += 3 * MAX_FIELD_BYTES * span->n_events;
 }
 
 static Otlp__Span *make_span(struct tree *tree, const struct span *span)

@@ -186,7 +186,7 @@ static int read_batch(struct spool *spool, const struct entry *entry, struct bod
     char name[64];
     uint8_t *bytes;
     size_t n_bytes;
-    struct file_header header;
+    struct file_header header = {.n_spans = 0};
     print_name(name, sizeof(name), entry->sequence, entry->n_spans);
     int status = file_read(spool->directory.fd, name, MAX_FILE_BYTES, &bytes, &n_bytes);
     if (status != 0)
