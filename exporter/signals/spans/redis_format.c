@@ -121,12 +121,30 @@ static int64_t narrow(int64_t value, const struct conversion *conversion)
     }
 }
 
+/* %d and %lld without flags, as most are. */
+static void put_plain(struct split *split, int64_t value)
+{
+    char text[24], *at = text + sizeof text;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        *--at = (char)('0' + rest % 10);
+    } while (rest /= 10);
+    if (value < 0)
+        *--at = '-';
+    put(split, at, (size_t)(text + sizeof text - at));
+}
+
 /* printf with a width and a precision that cannot run away. The exporter runs in the C locale. */
 static void put_number(struct split *split, const struct conversion *conversion,
                        const struct redis_format_argument *arg)
 {
     char text[NUMBER_MAX_BYTES], format[32];
     uint32_t width = conversion->width, precision = conversion->precision;
+    bool is_plain = !*conversion->flags && !width && !conversion->has_precision;
+    if (is_plain && (conversion->letter == 'd' || conversion->letter == 'i')) {
+        put_plain(split, narrow(arg->integer, conversion));
+        return;
+    }
     if (width >= NUMBER_MAX_BYTES || precision >= NUMBER_MAX_BYTES)
         split->is_cut = true;
     width = width < NUMBER_MAX_BYTES ? width : NUMBER_MAX_BYTES - 1;
@@ -227,8 +245,11 @@ uint32_t redis_format_split(const struct redis_format *format, struct redis_scra
                 out[n_out++] = end_argument(&split);
             split.at++;
         } else {
+            const char *begin = split.at++;
+            while (split.at < split.end && *split.at != ' ' && *split.at != '%')
+                split.at++;
             copy_alone(&split);
-            put(&split, split.at++, 1);
+            put(&split, begin, (size_t)(split.at - begin));
             split.is_touched = true;
         }
     }
