@@ -67,7 +67,7 @@ $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(EXPORTER_TESTED)
 $(BUILD)/tests/unit/shim/test_%: tests/unit/shim/test_%.c tests/unit/shim/stubs.c $(SHIM_TESTED)
 	$(COMPILE) -iquote shim -Ishim/wire $(LDFLAGS) -o $@ $< tests/unit/shim/stubs.c $(SHIM_TESTED) -lcmocka -lpthread
 $(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(EXPORTER_TESTED)
-	$(COMPILE) $(EXPORTER_CFLAGS) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(EXPORTER_TESTED) $(EXPORTER_LDLIBS)
+	$(COMPILE) $(EXPORTER_CFLAGS) -Wno-missing-prototypes $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(EXPORTER_TESTED) $(EXPORTER_LDLIBS)
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
 

@@ -11,6 +11,7 @@ for my $n (1 .. 2) {
     $statement->execute($n);
     print $statement->fetchrow_array(), "\n";
 }
+$statement->finish;
 eval { $connection->do("SELECT nonsense FROM nowhere") };
 print $connection->state, "\n";
 $connection->disconnect;
