@@ -1,0 +1,196 @@
+/* assemble: what all spans have in common; the families do the rest. */
+#include "signals/spans/assemble_priv.h"
+
+#include "signals/spans/limits.h"
+
+#define SCOPE_PREFIX "otelshim."
+#define FLAG_IS_REMOTE_KNOWN 0x100u
+#define FLAG_IS_REMOTE 0x200u
+
+bool assembly_number(const struct assembly *assembly, enum wire_attribute key, int64_t *ret_number)
+{
+    const struct raw_fact *fact = assembly->facts[key];
+    if (!fact)
+        return false;
+    if (fact->type == WIRE_INT) {
+        *ret_number = fact->integer;
+        return true;
+    }
+    int64_t number = 0;
+    if (!fact->bytes || fact->n_bytes == 0 || fact->n_bytes > 18)
+        return false;
+    for (uint32_t i = 0; i < fact->n_bytes; i++) {
+        if (fact->bytes[i] < '0' || fact->bytes[i] > '9')
+            return false;
+        number = number * 10 + (fact->bytes[i] - '0');
+    }
+    *ret_number = number;
+    return true;
+}
+
+void assembly_add_fact_text(struct assembly *assembly, const char *key, enum wire_attribute fact)
+{
+    if (assembly_has_text(assembly, fact))
+        assembly_add_text(
+            assembly, key,
+            text_repaired(assembly->arena, assembly->facts[fact]->bytes, assembly->facts[fact]->n_bytes));
+}
+
+void assembly_add_fact_int(struct assembly *assembly, const char *key, enum wire_attribute fact)
+{
+    int64_t number;
+    if (assembly_number(assembly, fact, &number))
+        assembly_add_int(assembly, key, number);
+}
+
+void assembly_fail(struct assembly *assembly, const char *error_type, const char *message)
+{
+    assembly->span->status = SPAN_ERROR;
+    assembly->span->status_message = message;
+    assembly_add_string(assembly, "error.type", error_type);
+}
+
+const char *assembly_first_line(const struct assembly *assembly, enum wire_attribute fact)
+{
+    if (!assembly_has_text(assembly, fact))
+        return NULL;
+    const char *text = assembly->facts[fact]->bytes;
+    uint32_t bytes = assembly->facts[fact]->n_bytes;
+    const char *end = memchr(text, '\n', bytes);
+    size_t n = end ? (size_t)(end - text) : bytes;
+    return n ? text_repaired(assembly->arena, text, n).bytes : NULL;
+}
+
+struct text assembly_print_number(struct arena *arena, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    size_t n = sizeof(digits) - at;
+    return (struct text){.bytes = arena_copy(arena, digits + at, n), .n_bytes = (uint32_t)n};
+}
+
+static void index_facts(struct assembly *assembly)
+{
+    const struct raw_span *raw = assembly->raw;
+    for (uint32_t i = raw->n_facts; i-- > 0;) /* backwards: the first of a key stays */
+        if (raw->facts[i].key < ASSEMBLY_MAX_KEY)
+            assembly->facts[raw->facts[i].key] = &raw->facts[i];
+}
+
+static uint64_t unix_time(const struct raw_span *raw, uint64_t mono_ns)
+{
+    return mono_ns + (uint64_t)raw->mono_to_unix_ns;
+}
+
+static const char *scope_of(struct arena *arena, const struct raw_span *raw)
+{
+    if (!raw->instrumentation)
+        return "otelshim";
+    char name[sizeof(SCOPE_PREFIX) + sizeof(raw->instrumentation->name)] = SCOPE_PREFIX;
+    size_t n = strnlen(raw->instrumentation->name, sizeof(raw->instrumentation->name));
+    memcpy(name + sizeof(SCOPE_PREFIX) - 1, raw->instrumentation->name, n);
+    return text_repaired(arena, name, sizeof(SCOPE_PREFIX) - 1 + n).bytes;
+}
+
+/* TRACESTATE came with TRACEPARENT and belongs to that trace only. */
+static const char *trace_state_of(const struct assembly *assembly)
+{
+    const struct process *process = assembly->raw->process;
+    const char *value = assembly->settings->values[SETTING_TRACESTATE];
+    if (!value || !process->has_parent ||
+        memcmp(process->parent_trace_id, assembly->raw->span.trace_id, sizeof(process->parent_trace_id)) != 0)
+        return NULL;
+    return text_repaired(assembly->arena, value, strlen(value)).bytes;
+}
+
+static struct span *make_span(struct assembly *assembly)
+{
+    const struct raw_span *raw = assembly->raw;
+    struct span *span = arena_zalloc(assembly->arena, sizeof(*span));
+    memcpy(span->trace_id, raw->span.trace_id, sizeof(span->trace_id));
+    memcpy(span->span_id, raw->span.span_id, sizeof(span->span_id));
+    memcpy(span->parent_span_id, raw->span.parent_span_id, sizeof(span->parent_span_id));
+    span->has_parent = raw->span.flags & WIRE_SPAN_HAS_PARENT;
+    span->flags = FLAG_IS_REMOTE_KNOWN | (raw->span.flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM));
+    if (raw->span.flags & WIRE_SPAN_REMOTE_PARENT)
+        span->flags |= FLAG_IS_REMOTE;
+    span->kind = SPAN_CLIENT;
+    span->start_unix_ns = unix_time(raw, raw->span.start_mono_ns);
+    uint64_t end = unix_time(raw, raw->end_mono_ns);
+    span->end_unix_ns = end > span->start_unix_ns ? end : span->start_unix_ns;
+    span->scope = scope_of(assembly->arena, raw);
+    span->resource = raw->process->resource;
+    span->attributes.items = arena_alloc(assembly->arena, ASSEMBLY_MAX_ATTRIBUTES * sizeof(struct attribute));
+    span->attributes.max = ASSEMBLY_MAX_ATTRIBUTES;
+    return span;
+}
+
+/* The root of an episode: named after its thread; the thread id is the kernel's
+ * (gettid). */
+static void assemble_root(struct assembly *assembly)
+{
+    const struct raw_span *raw = assembly->raw;
+    struct span *span = assembly->span;
+    const char *exe = raw->process->exe;
+    const char *slash = strrchr(exe, '/');
+    const char *program = slash ? slash + 1 : exe;
+    size_t bytes = strnlen(raw->thread_name, sizeof(raw->thread_name));
+    struct text thread = text_repaired(assembly->arena, raw->thread_name, bytes);
+    span->kind = SPAN_INTERNAL;
+    span->name = bytes ? thread.bytes : text_repaired(assembly->arena, program, strlen(program)).bytes;
+    assembly_add_int(assembly, "thread.id", raw->span.tid);
+    if (bytes)
+        assembly_add_text(assembly, "thread.name", thread);
+    assembly_add_int(assembly, "otelshim.calls", raw->calls);
+    assembly_add_int(assembly, "otelshim.errors", raw->errors);
+}
+
+static void end_by_death(struct assembly *assembly)
+{
+    const char *death = assembly->raw->death ? assembly->raw->death : "exit";
+    assembly_fail(assembly, "process_ended", NULL);
+    assembly_add_text(assembly, "otelshim.ended_by", text_repaired(assembly->arena, death, strlen(death)));
+}
+
+static void assemble_family(struct assembly *assembly)
+{
+    switch (assembly->raw->instrumentation->family) {
+    case WIRE_HTTP:
+        family_http_assemble(assembly);
+        break;
+    case WIRE_DATABASE:
+        family_database_assemble(assembly);
+        break;
+    default:
+        assembly->span->kind = SPAN_INTERNAL;
+        break;
+    }
+}
+
+struct span *assemble_span(struct arena *arena, const struct raw_span *raw, const struct settings *settings)
+{
+    if (!(raw->span.flags & WIRE_SPAN_SAMPLED))
+        return NULL;
+    struct assembly assembly = {.arena = arena, .raw = raw, .settings = settings};
+    index_facts(&assembly);
+    assembly.span = make_span(&assembly);
+    assembly.span->trace_state = trace_state_of(&assembly);
+    if (raw->kind == RAW_ROOT || !raw->instrumentation)
+        assemble_root(&assembly);
+    else
+        assemble_family(&assembly);
+    if (!assembly.span->name || !*assembly.span->name)
+        assembly.span->name = assembly.span->scope;
+    if (raw->kind == RAW_IN_FLIGHT) {
+        end_by_death(&assembly);
+    } else if (raw->outcome == WIRE_ABANDONED) {
+        struct attribute *item = assembly_add(&assembly, "otelshim.abandoned");
+        item->type = ATTRIBUTE_BOOL;
+        item->value.flag = true;
+    }
+    limits_apply(assembly.span, arena, settings);
+    return assembly.span;
+}

@@ -1,0 +1,29 @@
+/*
+ * reading: statements and URLs as attributes want them, remembered so that a program that repeats itself is read once.
+ *
+ * Context: loop; two caches for the exporter, at most about 2 MiB. Ownership: what is returned holds until the next call
+ * of the same function. Texts are valid UTF-8 and NUL-terminated.
+ */
+#ifndef OTELSHIM_READING_H
+#define OTELSHIM_READING_H
+
+#include "telemetry/raw_span.h"
+
+struct statement_reading {
+    struct text redacted; /* db.query.text without literals */
+    struct text summary;  /* db.query.summary; empty: nothing is known */
+};
+const struct statement_reading *reading_of_statement(const struct raw_fact *statement);
+
+struct url_reading {
+    struct text full;   /* url.full without secrets */
+    struct text given;  /* the same with them */
+    struct text host;   /* empty: not known */
+    struct text scheme; /* lower case */
+    uint16_t port;      /* 0: not known */
+    bool is_http;       /* or not known */
+};
+/* `scheme` is what the library settled on, for a URL without one; NULL unknown. */
+const struct url_reading *reading_of_url(const struct raw_fact *url, const struct raw_fact *scheme);
+
+#endif
