@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "cli/client_settings.h"
 #include "cli/pipeline_priv.h"
+#include "cli/spool_size.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,8 +97,10 @@ void destination_release(struct pipeline *pipeline, struct destination *destinat
 
 void destination_open_own(struct pipeline *pipeline)
 {
-    if (access(pipeline->spool_directory, F_OK) != 0)
-        return; /* nothing was ever spooled */
+    struct spool_size spool;
+    spool_look(&spool);
+    if (spool.n_batches == 0)
+        return;
     struct settings *settings = settings_create_own();
     if (settings->exporters & EXPORT_OTLP)
         create(pipeline, settings, geteuid());

@@ -1,6 +1,7 @@
 /* pipeline: see pipeline.h. Built and torn down in the one visible order of pipeline_create() and pipeline_destroy(). */
 #include "base/log.h"
 #include "cli/pipeline_priv.h"
+#include "cli/spool_size.h"
 #include "signals/spans/assemble.h"
 
 #include <stdlib.h>
@@ -131,16 +132,12 @@ static void dropbox_ready(void *context, int events)
 
 /* ---- life ---- */
 
+/* Where there is no state directory, beside what is being read: gone with the next boot, like that. */
 static void find_spool(struct pipeline *pipeline)
 {
-    char log[PATH_MAX];
-    if (log_default_path(log, sizeof(log)) != 0) {
+    if (spool_path(pipeline->spool_directory) != 0)
         snprintf(pipeline->spool_directory, sizeof(pipeline->spool_directory), "%s/spool",
                  dropbox_directory(pipeline->dropbox));
-        return;
-    }
-    *strrchr(log, '/') = 0; /* the log and the spool share the state directory */
-    snprintf(pipeline->spool_directory, sizeof(pipeline->spool_directory), "%.*s/spool", PATH_MAX - 16, log);
 }
 
 int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const struct pipeline_options *options,
@@ -216,10 +213,19 @@ void pipeline_print(struct pipeline *pipeline)
         console_flush(pipeline->console);
 }
 
-void pipeline_spool(struct pipeline *pipeline)
+static void spool_all(struct pipeline *pipeline)
 {
     for (struct destination *each = pipeline->destinations; each; each = each->next)
         otlp_spool_all(each->otlp);
+}
+
+/* The look in between sees that dead programs have nothing left: their files go, and the next exporter repeats nothing. */
+void pipeline_spool(struct pipeline *pipeline)
+{
+    spool_all(pipeline);
+    dropbox_wake(pipeline->dropbox);
+    look(pipeline);
+    spool_all(pipeline);
 }
 
 bool pipeline_has_no_clients(const struct pipeline *pipeline)

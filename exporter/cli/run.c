@@ -88,7 +88,7 @@ static int apply_options(const char *service, const char *endpoint)
     if (!endpoint)
         return OPTIONS_FINE;
     if (settings_check("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, &problem) != 0) {
-        fprintf(stderr, "otelshim run: --endpoint: %s\n", problem.text);
+        fprintf(stderr, "otelshim run: --endpoint '%s': allowed is an http:// or https:// URL\n", endpoint);
         return RUN_STATUS_FAILED;
     }
     setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint, 1); /* NOLINT(concurrency-mt-unsafe) */

@@ -2,19 +2,16 @@
  * status: what is traced, where it goes, what went wrong: asks every exporter it may ask, and looks itself where there
  * is none.
  */
-#include "base/log.h"
 #include "base/terminal.h"
 #include "cli/boxes.h"
 #include "cli/command.h"
 #include "cli/control.h"
 #include "cli/report.h"
+#include "cli/spool_size.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define ASK_TIMEOUT_MS 3000u
@@ -52,11 +49,6 @@ struct answers {
     const char *silent; /* served, but its exporter does not answer; NULL: none */
 };
 
-struct spool_size {
-    char path[PATH_MAX];
-    uint64_t n_batches, n_bytes;
-};
-
 /* One exporter serves several boxes and listens in one. */
 static void ask(struct answers *answers, const struct box_place *places, uint32_t n_places,
                 const char *request)
@@ -69,42 +61,6 @@ static void ask(struct answers *answers, const struct box_place *places, uint32_
         else if (!answers->silent)
             answers->silent = places[i].path;
     }
-}
-
-static void add_spool(struct spool_size *spool, const char *directory)
-{
-    DIR *entries = opendir(directory);
-    struct dirent *entry;
-    struct stat status;
-    while (entries && (entry = readdir(entries))) {
-        bool is_batch = strlen(entry->d_name) > 17 && entry->d_name[16] == '.' &&
-                        strspn(entry->d_name, "0123456789abcdef") == 16;
-        if (!is_batch || fstatat(dirfd(entries), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
-        spool->n_batches++;
-        spool->n_bytes += (uint64_t)status.st_size;
-    }
-    if (entries)
-        closedir(entries);
-}
-
-static void look_into_spool(struct spool_size *spool)
-{
-    char log[PATH_MAX];
-    if (log_default_path(log, sizeof(log)) != 0)
-        return;
-    *strrchr(log, '/') = 0;
-    snprintf(spool->path, sizeof(spool->path), "%.*s/spool", PATH_MAX - 16, log);
-    DIR *entries = opendir(spool->path);
-    struct dirent *entry;
-    while (entries && (entry = readdir(entries))) {
-        char below[PATH_MAX];
-        if (entry->d_name[0] != '.' &&
-            snprintf(below, sizeof(below), "%s/%s", spool->path, entry->d_name) < (int)sizeof(below))
-            add_spool(spool, below);
-    }
-    if (entries)
-        closedir(entries);
 }
 
 static void print_json(const struct answers *answers, const struct box_place *places, uint32_t n_places,
@@ -181,7 +137,7 @@ int command_status(int argc, char **argv)
         is_json                              ? "status json"
         : terminal_has_colour(STDOUT_FILENO) ? "status colour"
                                              : "status");
-    look_into_spool(&spool);
+    spool_look(&spool);
     if (is_json)
         print_json(&answers, places, n_places, &spool, &problem);
     else

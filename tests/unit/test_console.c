@@ -131,28 +131,28 @@ static void add_iteration(struct screen *screen)
 }
 
 static const char golden_utf8[] =
+    "\n"
     "trader · 09:12:33.123 · 123 ms · 6 spans · 2 errors · trace 0102030405060708090a0b0c0d0e0f10\n"
     "  worker-1            ━━━━━━━━━━━━━━━━━━━━    123 ms\n"
     "  ├─ GET              ━━━━━━━                42.1 ms  200     api.example.com:8443/v1/candles/minut…\n"
     "  │                   dns 1.20 ms · connect 330 µs · tls 12.0 ms · first byte 27.5 ms\n"
     "  ├─ SELECT candles          ━               4.07 ms  3 rows  SELECT ts, price FROM candles WHERE m…\n"
-    "  ├─ SET                      ╸               131 µs          SET candles:KRW-BTC ?\n"
+    "  ├─ SET                      ╸               131 µs          candles:KRW-BTC ?\n"
     "  ├─ ✗ POST                   ╺━━━━━━━━━━╸   66.0 ms  400     api.example.com/v1/orders\n"
     "  └─ ✗ INSERT orders                     ╺   1.00 ms  23505   INSERT INTO orders VALUES (?)\n"
-    "                      duplicate key value violates unique constraint\n"
-    "\n";
+    "                      duplicate key value violates unique constraint\n";
 
 static const char golden_ascii[] =
+    "\n"
     "trader | 09:12:33.123 | 123 ms | 6 spans | 2 errors | trace 0102030405060708090a0b0c0d0e0f10\n"
     "  worker-1            ====================    123 ms\n"
     "  |- GET              =======                42.1 ms  200     api.example.com:8443/v1/candles/minut~\n"
     "  |                   dns 1.20 ms, connect 330 us, tls 12.0 ms, first byte 27.5 ms\n"
     "  |- SELECT candles          =               4.07 ms  3 rows  SELECT ts, price FROM candles WHERE m~\n"
-    "  |- SET                      =               131 us          SET candles:KRW-BTC ?\n"
+    "  |- SET                      =               131 us          candles:KRW-BTC ?\n"
     "  |- x POST                   ============   66.0 ms  400     api.example.com/v1/orders\n"
     "  `- x INSERT orders                     =   1.00 ms  23505   INSERT INTO orders VALUES (?)\n"
-    "                      duplicate key value violates unique constraint\n"
-    "\n";
+    "                      duplicate key value violates unique constraint\n";
 
 static void test_draw_looks(void **state)
 {

@@ -247,7 +247,7 @@ static void divide_columns(struct drawing *drawing, uint32_t columns)
 {
     if (columns < MIN_COLUMNS)
         columns = MIN_COLUMNS;
-    uint32_t max_name = columns * 2 / 5, max_outcome = columns / 6;
+    uint32_t max_name = columns / 3, max_outcome = columns / 6;
     if (drawing->name_columns > max_name)
         drawing->name_columns = max_name;
     if (drawing->name_columns < MIN_NAME_COLUMNS)
@@ -279,8 +279,8 @@ void draw_trace(FILE *out, const struct console_style *style, const struct shown
     drawing.total_ns = end_unix_ns - drawing.start_unix_ns;
     measure(&drawing, roots, 0);
     divide_columns(&drawing, style->columns);
+    fputc('\n', out); /* what the program printed may stand above */
     draw_header(&drawing, trace, n_errors);
     for (const struct shown_span *root = roots; root; root = root->next_sibling)
         draw_span(&drawing, root, "");
-    fputc('\n', out);
 }

@@ -96,6 +96,13 @@ static void describe_http(struct words *words, const struct span *span)
         print_server(words->detail, sizeof(words->detail), span);
 }
 
+/* A command begins with the word that is the span's name already. */
+static const char *skip_name(const char *text, const char *name)
+{
+    size_t bytes = name ? strlen(name) : 0;
+    return bytes > 0 && strncmp(text, name, bytes) == 0 && text[bytes] == ' ' ? text + bytes + 1 : text;
+}
+
 static void describe_database(struct words *words, const struct span *span, const char *system)
 {
     words->family = strcmp(system, "redis") == 0 ? SHOWN_CACHE : SHOWN_DATABASE;
@@ -103,6 +110,8 @@ static void describe_database(struct words *words, const struct span *span, cons
     if (find_int(span, "db.response.returned_rows", &rows) && span->status != SPAN_ERROR)
         snprintf(words->outcome, sizeof(words->outcome), "%" PRId64 " row%s", rows, rows == 1 ? "" : "s");
     const char *text = find_text(span, "db.query.text");
+    if (text && words->family == SHOWN_CACHE)
+        text = skip_name(text, span->name);
     if (text)
         snprintf(words->detail, sizeof(words->detail), "%s", text);
     else

@@ -1,0 +1,55 @@
+/* spool_size: see spool_size.h. */
+#include "cli/spool_size.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void add_spool(struct spool_size *spool, const char *directory)
+{
+    DIR *entries = opendir(directory);
+    struct dirent *entry;
+    struct stat status;
+    while (entries && (entry = readdir(entries))) {
+        bool is_batch = strlen(entry->d_name) > 17 && entry->d_name[16] == '.' &&
+                        strspn(entry->d_name, "0123456789abcdef") == 16;
+        if (!is_batch || fstatat(dirfd(entries), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        spool->n_batches++;
+        spool->n_bytes += (uint64_t)status.st_size;
+    }
+    if (entries)
+        closedir(entries);
+}
+
+int spool_path(char ret_path[PATH_MAX])
+{
+    char log[PATH_MAX];
+    int error = log_default_path(log, sizeof(log));
+    if (error)
+        return error;
+    *strrchr(log, '/') = 0; /* the log and the spool share the state directory */
+    snprintf(ret_path, PATH_MAX, "%.*s/spool", PATH_MAX - 16, log);
+    return 0;
+}
+
+void spool_look(struct spool_size *ret_size)
+{
+    struct spool_size *spool = ret_size;
+    *spool = (struct spool_size){.n_batches = 0};
+    if (spool_path(spool->path) != 0)
+        return;
+    DIR *entries = opendir(spool->path);
+    struct dirent *entry;
+    while (entries && (entry = readdir(entries))) {
+        char below[PATH_MAX];
+        if (entry->d_name[0] != '.' &&
+            snprintf(below, sizeof(below), "%s/%s", spool->path, entry->d_name) < (int)sizeof(below))
+            add_spool(spool, below);
+    }
+    if (entries)
+        closedir(entries);
+}

@@ -1,0 +1,22 @@
+/*
+ * spool_size: what lies in the spool, as anybody can count it: files named <sequence>.<spans>.
+ *
+ * Context: commands, and the exporter at its start.
+ */
+#ifndef OTELSHIM_SPOOL_SIZE_H
+#define OTELSHIM_SPOOL_SIZE_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct spool_size {
+    char path[PATH_MAX]; /* "" there is no state directory */
+    uint64_t n_batches, n_bytes;
+};
+
+/* `$XDG_STATE_HOME/otelshim/spool`, beside the log. -ENOENT: there is no state directory. */
+int spool_path(char ret_path[PATH_MAX]);
+void spool_look(struct spool_size *ret_size);
+
+#endif
