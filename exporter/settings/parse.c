@@ -62,9 +62,9 @@ bool setting_parse_bytes(const char *text, uint64_t *ret_value)
     uint64_t value, factor = 1;
     if (!parse_digits(&text, INT64_MAX >> 20, &value))
         return false;
-    if (lower(*text) == 'k')
+    if (*text == 'K')
         factor = 1ull << 10;
-    else if (lower(*text) == 'm')
+    else if (*text == 'M')
         factor = 1ull << 20;
     if (factor > 1)
         text++;

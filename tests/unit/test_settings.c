@@ -211,6 +211,7 @@ static void test_settings_malformed(void **state)
         {"OTEL_SDK_DISABLED", "yes", NULL},
         {"OTELSHIM", "off", "OTELSHIM=\"off\": 0, 1; using default 1"},
         {"OTELSHIM_SPOOL_SIZE", "64G", NULL},
+        {"OTELSHIM_BUFFER_SIZE", "64k", NULL}, /* the shim takes K and M only, too */
         {"OTELSHIM_BUFFER_SIZE", "1K", NULL},
         {"OTELSHIM_DIR", "relative", "OTELSHIM_DIR=\"relative\": absolute path; ignored"},
         {"OTELSHIM_EXPORTER", "otelshim", NULL},
@@ -237,7 +238,7 @@ static void test_settings_valid(void **state)
     struct settings *s = create(
         WITH("OTEL_EXPORTER_OTLP_TIMEOUT", "1000", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0",
              "OTEL_EXPORTER_OTLP_COMPRESSION", "GZip", "OTEL_TRACES_EXPORTER", "Console, OTLP",
-             "OTELSHIM_RAW", "TRUE", "OTELSHIM_SPOOL_SIZE", "2m", "OTELSHIM_BUFFER_SIZE", "64K",
+             "OTELSHIM_RAW", "TRUE", "OTELSHIM_SPOOL_SIZE", "2M", "OTELSHIM_BUFFER_SIZE", "64K",
              "OTEL_TRACES_SAMPLER_ARG", "0.25", "OTELSHIM_EXPORTER", "none", "OTEL_EXPORTER_OTLP_CERTIFICATE",
              "/ca.pem", "OTEL_ATTRIBUTE_COUNT_LIMIT", "7", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "0",
              "SERVICE_NAME", "bot", "OTEL_BSP_SCHEDULE_DELAY", "0"));
