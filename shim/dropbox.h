@@ -43,8 +43,9 @@ struct dropbox_words {
     const struct dropbox *box;
     uint32_t pid; /* of the maker, for kernels that do not wipe */
     uint32_t is_refused;
-    uint32_t is_making;
+    uint32_t is_making; /* futex: threads that begin meanwhile wait for it */
     uint32_t n_moves;
+    uint32_t is_maker_slow; /* nobody waits for it any more */
 };
 
 /* dropbox.c alone writes it. */
