@@ -187,16 +187,20 @@ static void say_busy(bool is_auto)
 
 static int start(struct exporter *exporter, const struct pipeline_options *options)
 {
-    char problem[200];
+    char problem[200], box[PATH_MAX];
+    struct problem tested;
+    (void)boxes_test(box, &tested); /* what a program started like this would meet */
     int error = pipeline_create(&exporter->pipeline, exporter->loop, options, problem);
     if (error == -EBUSY) {
         say_busy(exporter->is_auto);
         return error;
     }
     if (error) {
-        log_write(LOG_LEVEL_ERROR, "no drop box: %s", problem);
+        log_write(LOG_LEVEL_ERROR, "%s", tested.text[0] ? tested.text : problem);
         return error;
     }
+    if (tested.text[0])
+        log_write(LOG_LEVEL_WARN, "%s", tested.text);
     error = control_create(&exporter->control, exporter->loop, pipeline_directory(exporter->pipeline), answer,
                            exporter);
     if (error)

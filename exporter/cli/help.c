@@ -21,7 +21,7 @@ static void print_list(void)
     for (size_t i = 0; i < n_commands; i++)
         printf("  %s%-8s%s  %s\n", bold, commands[i].name, plain, commands[i].summary);
     printf("\n"
-           "see the traces here      otelshim run --console -- PROGRAM ARGUMENT...\n"
+           "see the traces here       otelshim run --console -- PROGRAM ARGUMENT...\n"
            "send them to a collector  LD_PRELOAD=libotelshim.so PROGRAM ARGUMENT...\n"
            "\n"
            "`otelshim help COMMAND` says more.\n");

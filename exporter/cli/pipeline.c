@@ -193,11 +193,14 @@ void pipeline_destroy(struct pipeline *pipeline)
     free(pipeline);
 }
 
-void pipeline_look(struct pipeline *pipeline)
+bool pipeline_look(struct pipeline *pipeline)
 {
     dropbox_wake(pipeline->dropbox);
-    while (look(pipeline) == MORE_THERE)
-        ;
+    uint32_t n = look(pipeline);
+    bool has_news = n > 0;
+    while (n == MORE_THERE)
+        n = look(pipeline);
+    return has_news;
 }
 
 void pipeline_flush(struct pipeline *pipeline)
@@ -255,12 +258,12 @@ bool pipeline_is_delivered(const struct pipeline *pipeline)
     return true;
 }
 
-bool pipeline_is_down(const struct pipeline *pipeline)
+bool pipeline_is_stuck(const struct pipeline *pipeline)
 {
     for (const struct destination *each = pipeline->destinations; each; each = each->next) {
         struct otlp_counts counts;
         otlp_get_counts(each->otlp, &counts);
-        if (counts.is_down)
+        if (counts.is_down || counts.is_waiting)
             return true;
     }
     return false;

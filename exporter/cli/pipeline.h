@@ -29,8 +29,8 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
 /* Unlocks the boxes. What is in memory and not spooled is delivered by the next exporter. NULL is fine. */
 void pipeline_destroy(struct pipeline *pipeline);
 
-/* Looks into the files until there is nothing new. */
-void pipeline_look(struct pipeline *pipeline);
+/* Looks into the files until there is nothing new. True: there was. */
+bool pipeline_look(struct pipeline *pipeline);
 /* Looks into the files at the next turn of the loop, and sends without waiting for the schedule delay. */
 void pipeline_flush(struct pipeline *pipeline);
 /* Every trace that waits on the console is printed. */
@@ -44,8 +44,8 @@ bool pipeline_has_no_clients(const struct pipeline *pipeline);
 bool pipeline_has_no_remains(struct pipeline *pipeline);
 /* Nothing waits for a destination, in memory or on disk. */
 bool pipeline_is_delivered(const struct pipeline *pipeline);
-/* Some destination cannot be reached: waiting is of no use. */
-bool pipeline_is_down(const struct pipeline *pipeline);
+/* Some destination cannot be reached just now: waiting is of little use. */
+bool pipeline_is_stuck(const struct pipeline *pipeline);
 /* As dropbox_leave(). */
 bool pipeline_leave(struct pipeline *pipeline);
 

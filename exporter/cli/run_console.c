@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define DRAIN_TICK_MS 10u
+#define UNREACHABLE_MS 50u
 #define LEFT_RUNNING_MS 150u /* what the program left running does not hold up the prompt longer */
 
 struct attended {
@@ -32,20 +33,30 @@ struct attended {
     struct loop_timer *drain;
     char box[PATH_MAX];
     uint64_t ended_ms;
-    bool has_printed;
 };
+
+/*
+ * Done when nothing is left of the program and all is delivered. Its file stays as long as something is not: where the
+ * destination cannot be reached, it is enough that the file was read to its end.
+ */
+static bool is_done(struct attended *attended, uint64_t waited_ms)
+{
+    bool has_news = pipeline_look(attended->pipeline);
+    if (waited_ms >= attended->run->flush_timeout_ms)
+        return true;
+    if (has_news)
+        return false;
+    if (pipeline_is_stuck(attended->pipeline))
+        return waited_ms >= UNREACHABLE_MS;
+    bool is_gone = pipeline_has_no_clients(attended->pipeline) ||
+                   (waited_ms >= LEFT_RUNNING_MS && pipeline_has_no_remains(attended->pipeline));
+    return is_gone && pipeline_is_delivered(attended->pipeline);
+}
 
 static void drain(void *context)
 {
     struct attended *attended = context;
-    uint64_t waited_ms = loop_now_ms(attended->loop) - attended->ended_ms;
-    pipeline_look(attended->pipeline);
-    bool is_read = pipeline_has_no_clients(attended->pipeline) ||
-                   (waited_ms >= LEFT_RUNNING_MS && pipeline_has_no_remains(attended->pipeline));
-    bool is_sent = pipeline_is_delivered(attended->pipeline);
-    bool is_late = waited_ms >= attended->run->flush_timeout_ms;
-    if ((is_read && is_sent) || is_late ||
-        (waited_ms >= LEFT_RUNNING_MS && pipeline_is_down(attended->pipeline))) {
+    if (is_done(attended, loop_now_ms(attended->loop) - attended->ended_ms)) {
         loop_stop(attended->loop);
         return;
     }
@@ -95,7 +106,7 @@ static int make_box(struct attended *attended)
     return 0;
 }
 
-/* Nothing but what this process made; where the program left something running, the next exporter needs it all. */
+/* Nothing but what this process made. Who makes a file in it later makes it anew; the next exporter adopts that. */
 static void remove_box(const struct attended *attended)
 {
     static const char *const names[] = {"control", "doorbell", "lock"};
@@ -104,12 +115,7 @@ static void remove_box(const struct attended *attended)
         return;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unlinkat(fd, names[i], 0);
-    if (rmdir(attended->box) != 0 &&
-        errno == ENOTEMPTY) { /* a file was made just now: adoption asks for the lock */
-        int lock_fd = openat(fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (lock_fd >= 0)
-            close(lock_fd);
-    }
+    (void)rmdir(attended->box);
     close(fd);
 }
 
@@ -121,11 +127,10 @@ static void say_undelivered(const struct attended *attended)
         const struct report_destination *row = &report.destinations[i];
         if (row->spooled_batches > 0)
             fprintf(stderr,
-                    "otelshim: %s: %s; %" PRIu64
-                    " batch%s kept for the next exporter (OTEL_TRACES_EXPORTER=none sends "
-                    "nothing)\n",
-                    row->url, *row->last_error ? row->last_error : "no answer in time", row->spooled_batches,
-                    row->spooled_batches == 1 ? "" : "es");
+                    "\notelshim: not delivered: %" PRIu64
+                    " batch%s for %s (%s): the next exporter tries again\n",
+                    row->spooled_batches, row->spooled_batches == 1 ? "" : "es", row->url,
+                    *row->last_error ? row->last_error : "no answer in time");
     }
     report_fini(&report);
 }

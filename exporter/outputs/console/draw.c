@@ -20,6 +20,8 @@
 #define MIN_NAME_COLUMNS 12u
 #define DURATION_COLUMNS 8u
 #define MIN_COLUMNS 60u
+#define MAX_NOTE_LINES 4u
+#define MAX_NOTE_BYTES 512u
 #define MAX_PREFIX_BYTES (TREE_MAX_DEPTH * 8u)
 
 struct glyphs {
@@ -155,25 +157,47 @@ static void put_facts(const struct drawing *drawing, const struct shown_span *sp
     put_rest(drawing, DIM, span->detail, drawing->detail_columns);
 }
 
-/* A line below the span that belongs to it: from the bar's column on, so that names stay a column of their own. */
-static void put_note(const struct drawing *drawing, const struct shown_span *span, const char *branch,
-                     const char *colour, const char *text)
+/* The tree's lines below a span, up to the bar's column, so that names stay a column of their own. */
+static void put_margin(const struct drawing *drawing, const struct shown_span *span, const char *branch)
 {
-    if (!*text)
-        return;
     const struct glyphs *glyphs = drawing->glyphs;
     put_spaces(drawing, MARGIN);
     put(drawing, DIM, drawing->prefix);
     const char *under = !*branch ? "" : strcmp(branch, glyphs->branch) == 0 ? glyphs->pass : glyphs->blank;
     put(drawing, DIM, under);
-    const char *below = span->first_child ? glyphs->pass : glyphs->blank;
-    put(drawing, DIM, below);
+    put(drawing, DIM, span->first_child ? glyphs->pass : glyphs->blank);
     uint32_t taken = terminal_text_columns(drawing->prefix) + terminal_text_columns(under) + 3;
     put_spaces(drawing, taken < drawing->name_columns + GAP ? drawing->name_columns + GAP - taken : 0);
-    put_rest(drawing, colour, text,
-             drawing->bar_columns + 3 * GAP + DURATION_COLUMNS + drawing->outcome_columns +
-                 drawing->detail_columns);
-    fputc('\n', drawing->out);
+}
+
+/* How much of `text` goes on one line: up to the last space that fits. */
+static size_t break_line(const char *text, uint32_t columns)
+{
+    size_t fit = terminal_text_fit(text, columns);
+    if (!text[fit])
+        return fit;
+    size_t at = fit;
+    while (at > 0 && text[at] != ' ')
+        at--;
+    return at > 0 ? at : fit;
+}
+
+/* Lines below the span that belong to it. */
+static void put_note(const struct drawing *drawing, const struct shown_span *span, const char *branch,
+                     const char *colour, const char *text)
+{
+    uint32_t columns = drawing->bar_columns + 3 * GAP + DURATION_COLUMNS + drawing->outcome_columns +
+                       drawing->detail_columns;
+    for (uint32_t n_lines = 1; *text; n_lines++) {
+        put_margin(drawing, span, branch);
+        size_t bytes = n_lines < MAX_NOTE_LINES ? break_line(text, columns) : strlen(text);
+        char line[MAX_NOTE_BYTES];
+        snprintf(line, sizeof(line), "%.*s", (int)bytes, text);
+        put_rest(drawing, colour, line, columns);
+        fputc('\n', drawing->out);
+        text += bytes;
+        text += strspn(text, " ");
+    }
 }
 
 static void draw_span(struct drawing *drawing, const struct shown_span *span, const char *branch)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_SHORT_TYPE 8u
 #define MAX_NAME 200u
 #define MAX_DETAIL 400u
 #define MAX_MESSAGE 400u
@@ -118,16 +119,22 @@ static void describe_database(struct words *words, const struct span *span, cons
         print_server(words->detail, sizeof(words->detail), span);
 }
 
-/* error.type where nothing better says what failed. The conventions allow any short word there. */
+/* error.type says what failed where nothing better does: in the column of outcomes if it is short, like an SQLSTATE. */
 static void describe_error(struct words *words, const struct span *span)
 {
     if (span->status != SPAN_ERROR)
         return;
-    const char *type = find_text(span, "error.type");
-    if (!words->outcome[0])
-        snprintf(words->outcome, sizeof(words->outcome), "%s", type ? type : "error");
-    if (span->status_message)
-        snprintf(words->message, sizeof(words->message), "%s", span->status_message);
+    const char *type = find_text(span, "error.type"), *message = span->status_message;
+    if (!type)
+        type = "error";
+    bool is_told = strcmp(words->outcome, type) == 0; /* an HTTP status */
+    bool is_short = strlen(type) <= MAX_SHORT_TYPE;
+    if (!is_told && is_short && !words->outcome[0])
+        snprintf(words->outcome, sizeof(words->outcome), "%s", type);
+    else if (!is_told)
+        snprintf(words->message, sizeof(words->message), "%s%s", type, message ? ": " : "");
+    size_t used = strlen(words->message);
+    snprintf(words->message + used, sizeof(words->message) - used, "%s", message ? message : "");
 }
 
 /* Phases follow each other: each took what passed since the one before. */

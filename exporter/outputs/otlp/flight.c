@@ -241,6 +241,7 @@ static void try_later(struct otlp *otlp, const char *why, int64_t retry_after_ms
         return;
     }
     flight->state = FLIGHT_WAITING;
+    otlp_remember_error(otlp, why);
     loop_timer_start(otlp->retry_timer, delay_ms);
 }
 

@@ -9,6 +9,14 @@
 
 #define NOTE_EVERY_MS 10000u
 
+void otlp_remember_error(struct otlp *otlp, const char *text)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(otlp->counts.last_error, sizeof(otlp->counts.last_error), "%s", text);
+    otlp->counts.last_error_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 void otlp_note(struct otlp *otlp, enum fact fact, const char *format, ...)
 {
     char line[700];
@@ -18,12 +26,8 @@ void otlp_note(struct otlp *otlp, enum fact fact, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line + n, sizeof(line) - (size_t)n, format, arguments);
     va_end(arguments);
-    if (fact != FACT_UP) {
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
-        snprintf(otlp->counts.last_error, sizeof(otlp->counts.last_error), "%s", line + n);
-        otlp->counts.last_error_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    }
+    if (fact != FACT_UP)
+        otlp_remember_error(otlp, line + n);
     if (otlp->notes[fact].was_said && now_mono_ms - otlp->notes[fact].last_mono_ms < NOTE_EVERY_MS)
         return;
     otlp->notes[fact].was_said = true;
@@ -214,6 +218,7 @@ void otlp_get_counts(const struct otlp *otlp, struct otlp_counts *ret_counts)
     *ret_counts = otlp->counts;
     ret_counts->queued = otlp->batcher.n_spans;
     ret_counts->is_down = otlp->is_down;
+    ret_counts->is_waiting = otlp->flight.state == FLIGHT_WAITING;
     ret_counts->dropped_spool = otlp->n_lost_in_memory;
     if (otlp->spool) {
         struct spool_counts counts = spool_get_counts(otlp->spool);

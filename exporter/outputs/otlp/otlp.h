@@ -24,6 +24,7 @@ struct otlp_counts {
     char last_error[200];     /* one line; "" none */
     uint64_t last_error_unix_ns;
     bool is_down;
+    bool is_waiting; /* the last attempt failed; the same request is tried again soon */
 };
 
 struct otlp_events {

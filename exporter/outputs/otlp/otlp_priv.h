@@ -58,6 +58,8 @@ struct otlp {
     } notes[N_FACTS];
 };
 
+/* The destination's last error, not worth a line of the log yet. */
+void otlp_remember_error(struct otlp *otlp, const char *text);
 /* One line for the log, at most every ten seconds for one fact; also the destination's last error. */
 void otlp_note(struct otlp *otlp, enum fact fact, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

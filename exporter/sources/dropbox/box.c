@@ -3,7 +3,6 @@
  *
  * Everything in it but lock, doorbell and files named <pid>-<start ticks>-<n> is somebody else's and not looked at.
  */
-#define _GNU_SOURCE
 #include "sources/dropbox/dropbox_priv.h"
 
 #include <dirent.h>
@@ -22,6 +21,7 @@
 #define LIST_EVERY_NS (1000 * MS_NS) /* where inotify tells nothing */
 #define RETRY_NS (5 * MS_NS)
 #define ABANDONED_S 2
+#define PRIVATE_BOX "run-"
 
 static bool parse_number(const char **at, char end, uint64_t max, uint64_t *ret_number)
 {
@@ -95,7 +95,7 @@ static bool is_named(const struct box *box, int fd, const char *name)
 
 int box_lock(struct box *box)
 {
-    int fd = open_own_file(box, "lock", box->is_adopted ? 0 : O_CREAT);
+    int fd = open_own_file(box, "lock", O_CREAT);
     if (fd < 0)
         return fd;
     int error = set_lock(fd, F_WRLCK);
@@ -333,7 +333,10 @@ static void see_file(struct dropbox *dropbox, struct box *box, uint64_t inode, c
     }
 }
 
-/* A private box below this one (`otelshim run --console`) whose exporter left: its lock is free. */
+/*
+ * A private box below this one (`otelshim run --console`) whose exporter left: its lock is free, or it was removed and a
+ * program that was left running made it anew.
+ */
 static void adopt(struct dropbox *dropbox, const struct box *box, const char *name)
 {
     struct stat status;
@@ -362,7 +365,8 @@ void box_list(struct dropbox *dropbox, struct box *box)
         uint64_t start_ticks;
         if (box_parse_name(entry->d_name, &pid, &start_ticks, &number))
             see_file(dropbox, box, entry->d_ino, entry->d_name);
-        else if (entry->d_type == DT_DIR && entry->d_name[0] != '.' && !box->is_adopted)
+        else if (entry->d_type == DT_DIR && strncmp(entry->d_name, PRIVATE_BOX, strlen(PRIVATE_BOX)) == 0 &&
+                 !box->is_adopted)
             adopt(dropbox, box, entry->d_name);
     }
     closedir(listing);
