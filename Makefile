@@ -103,7 +103,7 @@ fuzz: deps                                            ## run every fuzzer for N 
 	@$(MAKE) -s BUILD=$(BUILD)/fuzz CC=clang-14 FUZZ_MAIN= CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined' \
 	    LDFLAGS='-fsanitize=fuzzer,address,undefined' fuzzers && N=$(N) BUILD=$(BUILD) tests/fuzz/run
 format:                                               ## clang-format every source
-	@git ls-files '*.c' '*.h' | grep -vE '^shim/wire/(attributes|settings|drops)\.h$$' | xargs clang-format-14 -i
+	@git ls-files '*.c' '*.h' | grep -vE '^shim/wire/(attributes|settings|drops|aliases)\.h$$' | xargs clang-format-14 -i
 lint: all                                             ## include rules, exports, undefined symbols
 	@BUILD=$(BUILD) tests/check lint
 install: all                                          ## PREFIX=/usr/local DESTDIR=

@@ -25,22 +25,30 @@ enum row {
     N_ROWS
 };
 
+/* The settings by enum row, then the aliases. */
 static const struct {
     const char *name;
     uint8_t length;
     uint8_t secrecy;
-} rows[N_ROWS] = {
+    bool is_switch; /* an alias whose "false" disables */
+} rows[] = {
 #define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) \
-    [ROW_##NAME] = {#NAME, sizeof(#NAME) - 1, secrecy##_ROW},
+    [ROW_##NAME] = {#NAME, sizeof(#NAME) - 1, secrecy##_ROW, false},
 #include <settings.h>
 #undef SETTING
+#define ALIAS_VALUE(NAME, SETTING) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, false},
+#define ALIAS_ENABLED(NAME) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, true},
+#define ALIAS_ATTRIBUTE(NAME, key) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, false},
+#define ALIAS_INSECURE(NAME) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, false},
+#include <aliases.h>
 };
+#define N_ALL_ROWS (sizeof(rows) / sizeof(rows[0]))
 
 /* Filled once by the thread that won `state`; read-only afterwards. */
 static struct {
     atomic_uint state; /* 0 untouched, 1 being filled, 2 ready */
     struct shim_settings settings;
-    const char *values[N_ROWS]; /* NULL unset or empty */
+    const char *values[N_ALL_ROWS]; /* NULL unset or empty */
     size_t secret_used;
     char text[TEXT_BYTES];
     char secrets[SECRET_BYTES];
@@ -51,7 +59,7 @@ static struct {
 static const struct shim_settings not_ready = {.is_disabled = true};
 
 /* "NAME=value\0" into the text, and the value's place into values[]. What does not fit is left out. */
-static void keep(enum row row, const char *value)
+static void keep(size_t row, const char *value)
 {
     size_t bytes = strlen(value);
     bool is_secret = rows[row].secrecy == SECRET_ROW;
@@ -77,13 +85,13 @@ static void keep(enum row row, const char *value)
 static void scan_environment(void)
 {
     for (char **entry = environ; entry && *entry; entry++) {
-        for (unsigned row = 0; row < N_ROWS; row++) {
+        for (size_t row = 0; row < N_ALL_ROWS; row++) {
             const char *text = *entry;
             if (text[0] != rows[row].name[0] || strncmp(text, rows[row].name, rows[row].length) != 0 ||
                 text[rows[row].length] != '=')
                 continue;
             if (text[rows[row].length + 1])
-                keep((enum row)row, text + rows[row].length + 1);
+                keep(row, text + rows[row].length + 1);
             break;
         }
     }
@@ -204,12 +212,25 @@ static void parse_parent(struct shim_settings *settings)
         settings->has_parent = propagate_parse_b3(b3, strlen(b3), &settings->parent);
 }
 
+/* The standard name, else the aliases that mean the opposite. */
+static bool is_sdk_disabled(void)
+{
+    static const char *const off[] = {"false", "0", "no", "off"};
+    const char *disabled = scanned.values[ROW_OTEL_SDK_DISABLED];
+    if (disabled)
+        return text_equals_ignoring_case(disabled, "true");
+    for (size_t row = N_ROWS; row < N_ALL_ROWS; row++)
+        for (size_t i = 0; rows[row].is_switch && scanned.values[row] && i < sizeof(off) / sizeof(off[0]);
+             i++)
+            if (text_equals_ignoring_case(scanned.values[row], off[i]))
+                return true;
+    return false;
+}
+
 static void understand(struct shim_settings *settings)
 {
-    const char *disabled = scanned.values[ROW_OTEL_SDK_DISABLED];
     const char *off = scanned.values[ROW_OTELSHIM];
-    settings->is_disabled =
-        (disabled && text_equals_ignoring_case(disabled, "true")) || (off && !strcmp(off, "0"));
+    settings->is_disabled = is_sdk_disabled() || (off && !strcmp(off, "0"));
     parse_sampler(settings);
     parse_propagators(settings);
     parse_parent(settings);

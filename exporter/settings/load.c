@@ -22,7 +22,7 @@ static const struct alias {
 #define ALIAS_ENABLED(NAME) {#NAME, ALIAS_IS_ENABLED, SETTING_OTEL_SDK_DISABLED, NULL},
 #define ALIAS_ATTRIBUTE(NAME, KEY) {#NAME, ALIAS_IS_ATTRIBUTE, N_SETTINGS, KEY},
 #define ALIAS_INSECURE(NAME) {#NAME, ALIAS_IS_INSECURE, N_SETTINGS, NULL},
-#include "settings/aliases.h"
+#include <aliases.h>
 };
 #define N_ALIASES (sizeof(aliases) / sizeof(aliases[0]))
 

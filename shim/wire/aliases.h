@@ -1,7 +1,8 @@
 /*
  * aliases: names of settings that older set-ups use, for programs whose environment nobody wants to change.
  *
- * Included by load.c and the documentation. To add one: add a row; first rows win. In every origin (environment,
+ * Included by shim/settings.c (copied into the header area like the settings; the switches act there), by
+ * exporter/settings/load.c and the documentation. To add one: add a row; first rows win. In every origin (environment,
  * .env, file) the standard name is asked first, then its aliases; an alias in the environment wins over a
  * standard name in a file.
  *
