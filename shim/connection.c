@@ -110,6 +110,19 @@ void connection_close(const void *handle)
     }
 }
 
+void connection_visit(uint16_t instrumentation,
+                      void (*visit)(struct connection *connection, const void *argument),
+                      const void *argument)
+{
+    struct connection_slot *slots = __atomic_load_n(&connection_registry.slots, __ATOMIC_ACQUIRE);
+    const uint64_t *cells = &connection_registry.cells[0][0];
+    for (uint32_t i = 0; slots && i < CONNECTION_BUCKETS * CONNECTION_BUCKET_CELLS; i++) {
+        uint64_t value = __atomic_load_n(&cells[i], __ATOMIC_ACQUIRE);
+        if (value && slots[(value & 0xffff) - 1].connection.instrumentation == instrumentation)
+            visit(&slots[(value & 0xffff) - 1].connection, argument);
+    }
+}
+
 /* A new number: what is staged under the old one must not pass for the new facts. */
 struct facts connection_facts(struct connection *connection)
 {

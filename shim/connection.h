@@ -86,6 +86,12 @@ struct connection *connection_open(const void *handle, uint16_t instrumentation)
 /* Forgets the handle; NULL and unknown handles are fine. */
 void connection_close(const void *handle);
 
+/* Shows every open entry of an instrumentation, other threads' too: `visit` reads its state as atomic words, and may go
+ * on only where that says it is the caller's. Cold: walks the whole index. */
+void connection_visit(uint16_t instrumentation,
+                      void (*visit)(struct connection *connection, const void *argument),
+                      const void *argument);
+
 /* Empties the shared facts and returns a place to append new ones; they are written again at the next span. */
 struct facts connection_facts(struct connection *connection);
 

@@ -6,8 +6,19 @@
  *   copied   curl_request.c
  *   traps    CURLOPT_CONNECT_ONLY: nothing is requested (websockets, protocols of the program's own): no span.
  *            A callback may longjmp out: the next event on the handle gives libcurl the program's header list back.
+ *            libcurl itself adds the handle to a private multi handle: is_performing tells curl_multi.c.
  */
 #include "curl_priv.h"
+
+static CURLcode call_real(__typeof__(&curl_easy_perform) real, CURL *handle, struct curl_state *state)
+{
+    if (!state)
+        return real(handle);
+    state->is_performing = true;
+    CURLcode code = real(handle);
+    state->is_performing = false;
+    return code;
+}
 
 static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, const void *call_site,
                                                   CURL *handle)
@@ -18,17 +29,18 @@ static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, cons
     struct curl_calls calls;
     struct span span;
     curl_load_calls(&calls, entry);
+    curl_multi_abandon(connection, &calls);
     curl_request_restore(handle, state, &calls);
     if (!handle || (state && state->is_connect_only) ||
         !span_begin(&span, INSTRUMENT_libcurl, WIRE_CALL, handle, state ? connection : NULL))
-        return real(handle);
+        return call_real(real, handle, state);
 
     curl_request_begin(&span.facts, state, &calls);
     struct span_context context = span_context(&span);
     if (curl_request_inject(handle, state, &calls, &context))
         span_mark_injected(&span);
 
-    CURLcode code = real(handle);
+    CURLcode code = call_real(real, handle, state);
     int kept = errno;
     curl_request_restore(handle, state, &calls);
     curl_request_end(&span.facts, handle, state, &calls, code);

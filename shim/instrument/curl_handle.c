@@ -34,6 +34,11 @@ CURLcode curl_return_failure(void)
     return CURLE_FAILED_INIT;
 }
 
+CURLMcode curl_return_multi_failure(void)
+{
+    return CURLM_INTERNAL_ERROR;
+}
+
 struct curl_state *curl_state_of(struct connection *connection)
 {
     if (!connection || connection->instrumentation != INSTRUMENT_libcurl)
@@ -76,7 +81,8 @@ static __attribute__((noinline)) CURL *copy_handle(struct real_entry *entry, con
             (void)calls.setopt(copy, CURLOPT_HTTPHEADER, state->headers);
         if (to) {
             *to = *state;
-            to->is_injected = false;
+            to->is_injected = to->is_performing = false;
+            to->multi = NULL;
         }
     }
     errno = kept;
@@ -87,7 +93,13 @@ static __attribute__((noinline)) void reset_handle(struct real_entry *entry, con
                                                    CURL *handle)
 {
     __typeof__(&curl_easy_reset) real = real_find(entry, call_site, handle);
-    struct curl_state *state = curl_state_of(connection_find(handle));
+    struct connection *connection = connection_find(handle);
+    struct curl_state *state = curl_state_of(connection);
+    if (state && state->multi) {
+        struct curl_calls calls;
+        curl_load_calls(&calls, entry);
+        curl_multi_abandon(connection, &calls);
+    }
     real(handle);
     if (state)
         memset(state, 0, sizeof(*state));
@@ -98,10 +110,12 @@ static __attribute__((noinline)) void close_handle(struct real_entry *entry, con
                                                    CURL *handle)
 {
     __typeof__(&curl_easy_cleanup) real = real_find(entry, call_site, handle);
-    struct curl_state *state = curl_state_of(connection_find(handle));
-    if (state && state->is_injected) {
+    struct connection *connection = connection_find(handle);
+    struct curl_state *state = curl_state_of(connection);
+    if (state && (state->is_injected || state->multi)) {
         struct curl_calls calls;
         curl_load_calls(&calls, entry);
+        curl_multi_abandon(connection, &calls);
         curl_request_restore(handle, state, &calls);
     }
     if (state)

@@ -30,13 +30,17 @@
     X(CURL_NSS_4, "@", "CURL_NSS_4", __VA_ARGS__)
 
 /* X(function, what stands in when there is no real one). A new one is a row here and its instances in a file. */
-#define CURL_FUNCTIONS(X)                    \
-    X(curl_easy_init, NULL)                  \
-    X(curl_easy_duphandle, NULL)             \
-    X(curl_easy_reset, NULL)                 \
-    X(curl_easy_cleanup, NULL)               \
-    X(curl_easy_setopt, curl_return_failure) \
-    X(curl_easy_perform, curl_return_failure)
+#define CURL_FUNCTIONS(X)                                  \
+    X(curl_easy_init, NULL)                                \
+    X(curl_easy_duphandle, NULL)                           \
+    X(curl_easy_reset, NULL)                               \
+    X(curl_easy_cleanup, NULL)                             \
+    X(curl_easy_setopt, curl_return_failure)               \
+    X(curl_easy_perform, curl_return_failure)              \
+    X(curl_multi_add_handle, curl_return_multi_failure)    \
+    X(curl_multi_remove_handle, curl_return_multi_failure) \
+    X(curl_multi_info_read, NULL)                          \
+    X(curl_multi_cleanup, curl_return_multi_failure)
 
 #define CURL_FLAVOUR_NUMBER(node, ...) CURL_FLAVOUR_##node,
 enum { CURL_FLAVOURS(CURL_FLAVOUR_NUMBER, ) N_CURL_FLAVOURS };
@@ -70,6 +74,9 @@ struct curl_state {
     bool is_connect_only;
     bool has_default_protocol; /* a URL without a scheme may mean anything */
     bool is_injected;          /* libcurl's list begins with `nodes` */
+    bool is_performing;        /* in curl_easy_perform, which has a private multi handle */
+    const void *multi;         /* CURLM of the request that is running: set while there is an operation */
+    int64_t total_before_us;   /* what getinfo still said of the request before */
     char url[WIRE_STRING_MAX +
              8]; /* NUL-terminated; one byte more than a fact holds: then it is seen to be cut */
     char method[CURL_METHOD_BYTES];
@@ -89,8 +96,9 @@ struct curl_calls {
     __typeof__(&curl_free) free;
 };
 
-/* Stands in for a real function that returns a CURLcode. */
+/* Stand in for a real function that returns a CURLcode, a CURLMcode. */
 CURLcode curl_return_failure(void);
+CURLMcode curl_return_multi_failure(void);
 
 /* The state of a handle whose creation was seen, else NULL. `connection` may be NULL. */
 struct curl_state *curl_state_of(struct connection *connection);
@@ -99,6 +107,10 @@ struct curl_state *curl_state_of(struct connection *connection);
 
 /* The functions of the library that `entry` was resolved to. */
 void curl_load_calls(struct curl_calls *ret_calls, const struct real_entry *entry);
+
+/* Is HTTP certain? Headers may go out, and nothing is recorded of other protocols where that can be chosen. Reads the
+ * program's CURLU. */
+bool curl_request_is_http(struct curl_state *state, const struct curl_calls *calls);
 
 /* URL and method. `state` may be NULL, here and below: then they are read when the request is over. */
 void curl_request_begin(struct facts *facts, struct curl_state *state, const struct curl_calls *calls);
@@ -111,8 +123,17 @@ bool curl_request_inject(CURL *handle, struct curl_state *state, const struct cu
 /* Gives libcurl the program's list back, if it has ours. */
 void curl_request_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls);
 
+/* CURLINFO_TOTAL_TIME_T; -1 not known. It is another one as soon as a new request has got anywhere: until then getinfo
+ * tells of the request before. */
+int64_t curl_request_total_us(CURL *handle, const struct curl_calls *calls);
+
 /* What the library knows of the finished request. */
 void curl_request_end(struct facts *facts, CURL *handle, const struct curl_state *state,
                       const struct curl_calls *calls, CURLcode code);
+
+/* ---- a request of the multi interface: curl_multi.c ---- */
+
+/* Ends the request that is still running on the handle, if any: as abandoned. */
+void curl_multi_abandon(struct connection *connection, const struct curl_calls *calls);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * curl_request: one HTTP request as libcurl's handle tells it, for curl_easy_perform and later the multi interface.
+ * curl_request: one HTTP request as libcurl's handle tells it, for curl_easy_perform and the multi interface.
  *
  *   copied    URL, method; afterwards status, version, peer, sizes, phase times, redirects, error
  *   changed   CURLOPT_HTTPHEADER for the length of the request: nodes of ours in front of the program's list, which
@@ -112,6 +112,25 @@ static const char *method_of(const struct curl_state *state)
     return state->verb == CURL_VERB_POST ? "POST" : state->verb == CURL_VERB_PUT ? "PUT" : "GET";
 }
 
+bool curl_request_is_http(struct curl_state *state, const struct curl_calls *calls)
+{
+    if (state->url_handle)
+        read_url_handle(state, calls);
+    return is_http(state->url, state->has_default_protocol);
+}
+
+/* What a URL must leave free: an operation has 864 bytes for all its facts, and status, peer and phases come last. */
+#define LATER_FACTS_BYTES 416u
+
+static void add_url(struct facts *facts, enum wire_attribute key, const char *url, size_t bytes)
+{
+    struct facts shorter = *facts;
+    uint32_t used = *facts->bytes;
+    shorter.max_bytes =
+        facts->max_bytes - used > LATER_FACTS_BYTES ? facts->max_bytes - LATER_FACTS_BYTES : used;
+    facts_string(&shorter, key, url, bytes);
+}
+
 void curl_request_begin(struct facts *facts, struct curl_state *state, const struct curl_calls *calls)
 {
     if (!state)
@@ -119,7 +138,7 @@ void curl_request_begin(struct facts *facts, struct curl_state *state, const str
     if (state->url_handle)
         read_url_handle(state, calls);
     if (state->url_bytes)
-        facts_string(facts, WIRE_URL_FULL, state->url, state->url_bytes);
+        add_url(facts, WIRE_URL_FULL, state->url, state->url_bytes);
     if (is_http(state->url, state->has_default_protocol))
         facts_text(facts, WIRE_HTTP_REQUEST_METHOD, method_of(state));
 }
@@ -193,6 +212,11 @@ static int64_t read_number(CURL *handle, const struct curl_calls *calls, CURLINF
     return calls->getinfo(handle, info, &narrow) == CURLE_OK ? narrow : -1;
 }
 
+int64_t curl_request_total_us(CURL *handle, const struct curl_calls *calls)
+{
+    return calls->getinfo ? read_number(handle, calls, CURLINFO_TOTAL_TIME_T) : -1;
+}
+
 /* NULL or not empty. It stays libcurl's. */
 static const char *read_text(CURL *handle, const struct curl_calls *calls, CURLINFO info)
 {
@@ -257,8 +281,8 @@ static bool add_target(struct facts *facts, CURL *handle, const struct curl_stat
         facts_text(facts, WIRE_URL_SCHEME, read_text(handle, calls, CURLINFO_SCHEME));
     int64_t redirects = read_number(handle, calls, CURLINFO_REDIRECT_COUNT);
     add_positive(facts, WIRE_HTTP_REDIRECT_COUNT, redirects);
-    if (redirects > 0 && is_known)
-        facts_text(facts, WIRE_EFFECTIVE_URL, effective);
+    if (redirects > 0 && is_known && effective)
+        add_url(facts, WIRE_EFFECTIVE_URL, effective, strnlen(effective, WIRE_STRING_MAX + 1));
     facts_text(facts, WIRE_NETWORK_PEER_ADDRESS, read_text(handle, calls, CURLINFO_PRIMARY_IP));
     add_positive(facts, WIRE_NETWORK_PEER_PORT, read_number(handle, calls, CURLINFO_PRIMARY_PORT));
     return is_about_http;
