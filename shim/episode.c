@@ -63,8 +63,8 @@ static void begin_episode(struct thread *thread, struct wire_thread_slot *slot, 
     slot->sequence++;
     atomic_signal_fence(memory_order_seq_cst);
     memset(episode, 0, sizeof(*episode));
-    ids_make_trace_id(thread->random, episode->root.trace_id);
-    ids_make_span_id(thread->random, episode->root.span_id);
+    ids_make_trace_id(thread_random(thread, slot), episode->root.trace_id);
+    ids_make_span_id(thread_random(thread, slot), episode->root.span_id);
     episode->root.start_mono_ns = episode->end_mono_ns = now_ns;
     episode->root.tid = thread->tid;
     episode->root.flags = sample_root(settings_get(), episode->root.trace_id);
@@ -119,7 +119,7 @@ void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t
     bool is_apart = slot != thread->slots[0] || thread->slot_index == UINT32_MAX ||
                     episode->open_operations > n_own_operations;
     if (!settings->trace_gap_ns || is_apart) {
-        ids_make_trace_id(thread->random, facts->trace_id);
+        ids_make_trace_id(thread_random(thread, slot), facts->trace_id);
         facts->flags = sample_root(settings, facts->trace_id);
         return;
     }

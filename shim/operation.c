@@ -19,13 +19,21 @@
 
 #define OVERFLOW_SLOTS 4096u
 
+/* What a statement leaves free in a slot for the facts that come when the operation ends. */
+#define LATER_FACTS_BYTES 320u
+
 /* The host's own words in a slot. */
 struct links {
-    uint64_t next;        /* name of the connection's next operation; 0 none */
-    uint64_t thread_slot; /* address of the slot of the thread that opened it */
-    uint64_t claims;      /* its claims then: another number means the slot has another owner now */
-    uint64_t statement;
+    uint64_t next;              /* name of the connection's next operation; 0 none */
+    uint64_t thread_slot;       /* address of the slot of the thread that opened it */
+    uint64_t claims;            /* its claims then: another number means the slot has another owner now */
+    struct interned *statement; /* NULL none */
+    const char *whole_text;     /* of a statement that did not fit; NULL it did */
+    uint64_t whole_bytes;
+    uint64_t statement_at; /* its block in the staged bytes */
 };
+static_assert(sizeof(struct links) <= sizeof(((struct wire_operation_slot *)0)->host_private),
+              "fits the slot");
 
 struct operation {
     struct wire_operation_slot slot;
@@ -163,8 +171,10 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     struct wire_open_span *open = &operation->slot.span;
     memset(open, 0, sizeof(*open));
     episode_join(thread, slot, connection->n_operations, clock_mono_ns(), &open->facts);
-    ids_make_span_id(thread->random, open->facts.span_id);
+    ids_make_span_id(thread_random(thread, slot), open->facts.span_id);
     open->handle = (uint64_t)(uintptr_t)connection->handle;
+    links_of(operation)->statement = NULL;
+    links_of(operation)->whole_text = NULL;
     links_of(operation)->thread_slot = (uint64_t)(uintptr_t)slot;
     links_of(operation)->claims = slot->claims;
     atomic_fetch_add_explicit((_Atomic uint32_t *)&slot->episode.open_operations, 1, memory_order_relaxed);
@@ -215,6 +225,38 @@ struct facts operation_facts(struct operation *operation)
     };
 }
 
+/* Appends the statement's fact behind the place of its block's head; returns its bytes. */
+static uint32_t stage_statement(uint8_t *staged, uint32_t at, uint32_t max_bytes, const char *text,
+                                size_t bytes)
+{
+    uint32_t fact_bytes = 0;
+    struct facts facts = {.base = staged + at + sizeof(struct wire_facts),
+                          .bytes = &fact_bytes,
+                          .max_bytes = max_bytes,
+                          .busy = FACTS_NOT_SHARED};
+    facts_string(&facts, WIRE_DB_QUERY_TEXT, text, bytes);
+    return fact_bytes;
+}
+
+void operation_statement(struct operation *operation, struct interned *mark, const char *text, size_t bytes)
+{
+    struct wire_open_span *open = &operation->slot.span;
+    struct links *links = links_of(operation);
+    uint32_t at = open->bytes, taken = at + (uint32_t)sizeof(struct wire_facts) + LATER_FACTS_BYTES;
+    if (!(open->facts.flags & WIRE_SPAN_SAMPLED) || open->n_shared > 1 ||
+        taken >= WIRE_OPERATION_STAGING_BYTES)
+        return;
+    uint32_t fact_bytes =
+        stage_statement(operation->slot.staged, at, WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
+    if (!fact_bytes)
+        return;
+    record_seal_shared(open, operation->slot.staged, mark, fact_bytes);
+    links->statement = mark;
+    links->statement_at = at;
+    links->whole_bytes = bytes;
+    links->whole_text = bytes + sizeof(struct wire_fact) > fact_bytes ? text : NULL;
+}
+
 struct span_context operation_context(const struct operation *operation)
 {
     return span_context_of(&operation->slot.span.facts);
@@ -252,6 +294,50 @@ static void release(struct thread *thread, const struct dropbox *box, struct ope
     atomic_store_explicit((_Atomic uint32_t *)&operation->slot.owner, 0, memory_order_release);
 }
 
+/*
+ * The staged bytes with the statement whole, built behind the thread's open spans: the slot has no room for it. False:
+ * the text is another one by now, or there is no room either.
+ */
+static bool stage_whole(struct thread *thread, const struct operation *operation,
+                        struct wire_open_span *ret_open, uint8_t **ret_staged)
+{
+    const struct links *links = (const struct links *)operation->slot.host_private;
+    const uint8_t *from = operation->slot.staged;
+    const struct wire_facts *block = (const struct wire_facts *)(const void *)(from + links->statement_at);
+    uint32_t at = (uint32_t)links->statement_at, rest_at = at + block->record.bytes;
+    struct wire_thread_slot *slot = thread->slots[0];
+    const struct wire_open_span *top = slot->depth ? &slot->open[slot->depth - 1] : NULL;
+    uint32_t taken = top ? top->from + top->bytes : 0;
+    uint32_t needed = operation->slot.span.bytes + WIRE_STRING_MAX + 64;
+    if (links->statement->number != block->number || taken + needed > WIRE_STAGING_BYTES)
+        return false;
+    uint8_t *staged = slot->staged + taken;
+    uint32_t rest_bytes = operation->slot.span.bytes - rest_at;
+    memcpy(staged, from, at);
+    *ret_open = operation->slot.span;
+    ret_open->bytes = at;
+    ret_open->n_shared--;
+    uint32_t fact_bytes =
+        stage_statement(staged, at, WIRE_STRING_MAX + 64, links->whole_text, links->whole_bytes);
+    record_seal_shared(ret_open, staged, links->statement, fact_bytes);
+    memcpy(staged + ret_open->bytes, from + rest_at, rest_bytes);
+    ret_open->bytes += rest_bytes;
+    *ret_staged = staged;
+    return true;
+}
+
+static void commit(struct thread *thread, struct connection *connection, struct operation *operation,
+                   enum wire_outcome outcome, uint64_t now_ns)
+{
+    struct interned *const marks[2] = {&connection->interned, links_of(operation)->statement};
+    struct wire_open_span whole;
+    uint8_t *staged;
+    if (links_of(operation)->whole_text && stage_whole(thread, operation, &whole, &staged))
+        record_commit(thread, &whole, staged, marks, outcome, now_ns);
+    else
+        record_commit(thread, &operation->slot.span, operation->slot.staged, marks, outcome, now_ns);
+}
+
 void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome)
 {
     const struct dropbox *box = dropbox_file();
@@ -259,12 +345,11 @@ void operation_close(struct connection *connection, struct operation *operation,
     if (!thread)
         return;
     uint64_t now_ns = clock_mono_ns();
-    struct interned *const marks[2] = {&connection->interned, NULL};
     thread->busy[0]++;
     atomic_signal_fence(memory_order_seq_cst);
     if (operation->slot.span.cut)
         dropbox_count(DROP_FACTS_CUT);
-    record_commit(thread, &operation->slot.span, operation->slot.staged, marks, outcome, now_ns);
+    commit(thread, connection, operation, outcome, now_ns);
     leave_episode(operation, now_ns, outcome);
     dequeue(box, connection, operation);
     release(thread, box, operation);

@@ -95,7 +95,7 @@ static struct wire_open_span *push(struct thread *thread, struct wire_thread_slo
     slot->sequence++;
     fence();
     episode_join(thread, slot, connection ? connection->n_operations : 0, now_ns, &open->facts);
-    ids_make_span_id(thread->random, open->facts.span_id);
+    ids_make_span_id(thread_random(thread, slot), open->facts.span_id);
     open->handle = (uint64_t)(uintptr_t)handle;
     open->stack_pointer = frame;
     open->from = open == slot->open ? 0 : open[-1].from + open[-1].bytes;

@@ -44,13 +44,13 @@ static uint64_t mix(uint64_t x) /* splitmix64, public domain */
 }
 
 /* Early at boot, or under seccomp, there is no getrandom(): unique then has to do for random. */
-static void seed(uint64_t random[4], uint32_t tid)
+static void seed(uint64_t *random, uint32_t n_words, uint32_t tid)
 {
-    if (sys_getrandom(random, 4 * sizeof *random, GRND_NONBLOCK) == (long)(4 * sizeof *random))
+    if (sys_getrandom(random, n_words * sizeof *random, GRND_NONBLOCK) == (long)(n_words * sizeof *random))
         return;
     uint64_t x = clock_unix_ns() ^ (clock_mono_ns() << 20) ^ ((uint64_t)sys_getpid() << 32) ^ tid ^
                  (uint64_t)(uintptr_t)random;
-    for (int i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < n_words; i++)
         random[i] = x = mix(x);
 }
 
@@ -178,7 +178,7 @@ static void begin_generation(struct thread *thread, uint32_t generation)
     memset(thread, 0, sizeof *thread);
     thread->tid = sys_gettid();
     thread->slot_index = UINT32_MAX;
-    seed(thread->random, thread->tid);
+    seed(thread->random[0], 4 * THREAD_LEVELS, thread->tid);
     thread->generation = generation;
 }
 

@@ -31,7 +31,9 @@ struct thread {
     uint32_t slot_index;                   /* of slots[0] in the file; UINT32_MAX when in the overflow pool */
     volatile uint32_t in_record;           /* buffer: a reservation of `lease` is open */
     struct thread_lease lease;
-    uint64_t random[4];      /* xoshiro256++ state; reseeded when the generation changes */
+    /* xoshiro256++ states, one a level: a handler that interrupted a step and was undone by its end repeated ids.
+     * Reseeded when the generation changes. */
+    uint64_t random[THREAD_LEVELS][4];
     uint32_t operation_hint; /* operation.c: where to look for a free slot */
     uint64_t last_probe_ns;
     uint64_t stack_top; /* span.c: top of this thread's own stack; 0 not looked up */
@@ -42,6 +44,12 @@ struct thread {
  * NULL when no slot could be had (counted) or there is no file.
  */
 struct thread *thread_get(void);
+
+/* The random state to use while `slot`, one of the thread's own, is being changed. */
+static inline uint64_t *thread_random(struct thread *thread, const struct wire_thread_slot *slot)
+{
+    return thread->random[slot == thread->slots[1]];
+}
 
 /* The variable as it is, claimed or not: for code that only looks. Never NULL. */
 struct thread *thread_peek(void);
