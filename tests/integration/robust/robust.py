@@ -14,6 +14,7 @@ import traceback
 import lab as laboratory
 import case
 import kills  # noqa: F401  (each registers its cases)
+import hosts  # noqa: F401
 
 
 def run(entry, is_full):
