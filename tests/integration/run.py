@@ -7,6 +7,7 @@ schema) must be those of NAME.expect, compared line by line.
   run.py [NAME…]      the tests named, else all
   run.py --names      their names
   run.py --update …   writes the expectations anew; read the diff before committing it
+  run.py --emulator "qemu-aarch64 -L ROOT" --build DIR NAME…    programs of another architecture
 """
 import difflib
 import itertools
@@ -21,6 +22,7 @@ from pathlib import Path
 here = Path(__file__).resolve().parent
 root = here.parents[1]
 build = Path(os.environ.get("BUILD", root / "build")).resolve()
+emulator = []  # "qemu-aarch64 -L ROOT": another architecture's programs; they come from below ROOT
 
 # Attributes whose value differs from run to run: only their presence is compared.
 VOLATILE = {"thread.id", "http.response.body.size", "otelshim.library.version"}
@@ -63,7 +65,7 @@ class Bench:
                 name, _, value = line.partition("=")
                 self.environment[name] = value.strip("'\"")
         self.exporter = subprocess.Popen(
-            [build / "otelshim", "export", "--dir", self.box],
+            [*emulator, build / "otelshim", "export", "--dir", self.box],
             env={**self.environment, "XDG_STATE_HOME": str(directory / "state"), "OTELSHIM_LOG": "debug"},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(directory / "exporter.log", "w"))
 
@@ -84,7 +86,15 @@ class Bench:
                 "OTELSHIM_TRACE_GAP": "10000",
             }
             environment |= test["environment"]
-        return subprocess.run(["sh", "-c", "exec " + test["command"]], env=environment, cwd=self.directory, timeout=60,
+        command = "exec " + test["command"]
+        if emulator:  # the library is for the emulated loader, not for the emulator's
+            preload = ["-E", "LD_PRELOAD=" + environment.pop("LD_PRELOAD")] if shim else []
+            program = test["command"].split()[0]
+            inside = program if "/" in program else f"{emulator[-1]}/usr/bin/{program}"
+            if program == "psql":
+                inside = f"{emulator[-1]}/usr/lib/postgresql/15/bin/psql"
+            command = " ".join(["exec", *emulator, *preload, inside, *test["command"].split()[1:]])
+        return subprocess.run(["sh", "-c", command], env=environment, cwd=self.directory, timeout=60,
                               stdin=subprocess.DEVNULL, capture_output=True)
 
     def wait_until_drained(self, seconds=15):
@@ -182,7 +192,14 @@ def check(test, bench, update):
 
 
 def main():
+    global build
     arguments = sys.argv[1:]
+    while arguments and arguments[0] in ("--emulator", "--build"):
+        option, value, *arguments = arguments
+        if option == "--emulator":
+            emulator[:] = value.split()
+        else:
+            build = Path(value).resolve()
     tests = read_list()
     if arguments == ["--names"]:
         print("\n".join(test["name"] for test in tests))
