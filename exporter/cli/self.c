@@ -74,22 +74,27 @@ void self_leave_preload(char **argv)
     free(others);
 }
 
+/* What was started, not what lies there now; set once. By its path: under an emulator /proc/self/exe is the emulator's. */
+static char own_path[PATH_MAX];
+static struct stat own_file;
+
 const char *self_path(void)
 {
-    static char path[PATH_MAX]; /* set once: what was started, not what lies there now */
-    if (!path[0]) {
-        ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-        path[n > 0 ? n : 0] = 0;
+    if (!own_path[0]) {
+        ssize_t n = readlink("/proc/self/exe", own_path, sizeof(own_path) - 1);
+        own_path[n > 0 ? n : 0] = 0;
+        if (stat(own_path, &own_file) != 0)
+            own_file = (struct stat){0};
     }
-    return path;
+    return own_path;
 }
 
 bool self_was_replaced(void)
 {
-    struct stat ours, theirs;
-    if (stat("/proc/self/exe", &ours) != 0 || stat(self_path(), &theirs) != 0)
+    struct stat theirs;
+    if (stat(self_path(), &theirs) != 0 || !own_file.st_ino)
         return false;
-    bool is_other = ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino;
+    bool is_other = own_file.st_dev != theirs.st_dev || own_file.st_ino != theirs.st_ino;
     return is_other && S_ISREG(theirs.st_mode) && (theirs.st_mode & 0111) &&
            time(NULL) - theirs.st_mtim.tv_sec >= SETTLED_S && time(NULL) - theirs.st_ctim.tv_sec >= SETTLED_S;
 }
