@@ -1,5 +1,4 @@
 /* client: one file from its first record to its removal: reading, acknowledging, restarts, deaths, roots. */
-#define _GNU_SOURCE
 #include "fake_client.h"
 #include "reader.h"
 

@@ -1,5 +1,4 @@
 /* watch: which directories are served, what is ignored in them, who may hold the lock, bells. */
-#define _GNU_SOURCE
 #include "fake_client.h"
 #include "reader.h"
 

@@ -5,7 +5,6 @@
  * before every host's next load after a commit, without a fence on their side; then everything is looked at once
  * more. A commit that this look missed comes after the barrier, so its host sees `asleep` and rings.
  */
-#define _GNU_SOURCE
 #include "sources/dropbox/dropbox_priv.h"
 
 #include <errno.h>

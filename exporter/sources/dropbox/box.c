@@ -175,11 +175,10 @@ int box_open(struct dropbox *dropbox, const char *path, uint32_t uid, bool may_m
     box->fd = box->lock_fd = box->doorbell_fd = box->watch = -1;
     box->uid = uid;
     box->is_adopted = is_adopted;
-    int error = strlen(path) < sizeof(box->path) ? 0 : -ENAMETOOLONG;
-    if (!error) {
-        strcpy(box->path, path);
+    int error =
+        snprintf(box->path, sizeof(box->path), "%s", path) < (int)sizeof(box->path) ? 0 : -ENAMETOOLONG;
+    if (!error)
         error = open_directory(box, may_make);
-    }
     if (!error && is_open(dropbox, box))
         error = -EALREADY;
     if (!error)
@@ -210,8 +209,9 @@ void box_close(struct dropbox *dropbox, struct box *box)
         *at = box->next;
     if (box->watch >= 0)
         inotify_rm_watch(dropbox->inotify_fd, box->watch);
-    struct box_file *file, *next;
-    HASH_ITER(hh, box->files, file, next) box_forget(box, file);
+    for (uint32_t i = 0; i < BOX_BUCKETS; i++)
+        while (box->files[i])
+            box_forget(box, box->files[i]);
     close_descriptors(box);
     free(box);
 }
@@ -239,6 +239,14 @@ static DIR *open_listing(const struct box *box)
     return listing;
 }
 
+static struct box_file *find_file(const struct box *box, uint64_t inode)
+{
+    struct box_file *file = box->files[inode % BOX_BUCKETS];
+    while (file && file->inode != inode)
+        file = file->next;
+    return file;
+}
+
 bool box_has_files(const struct box *box)
 {
     DIR *listing = open_listing(box);
@@ -247,8 +255,7 @@ bool box_has_files(const struct box *box)
     while (listing && !has && (entry = readdir(listing))) {
         uint32_t pid, number;
         uint64_t start_ticks, inode = entry->d_ino;
-        struct box_file *file;
-        HASH_FIND(hh, box->files, &inode, sizeof(inode), file);
+        const struct box_file *file = find_file(box, inode);
         has = box_parse_name(entry->d_name, &pid, &start_ticks, &number) && (!file || file->client);
     }
     if (listing)
@@ -258,7 +265,12 @@ bool box_has_files(const struct box *box)
 
 void box_forget(struct box *box, struct box_file *file)
 {
-    HASH_DEL(box->files, file);
+    struct box_file **at = &box->files[file->inode % BOX_BUCKETS];
+    while (*at && *at != file)
+        at = &(*at)->next;
+    if (*at)
+        *at = file->next;
+    box->n_files--;
     free(file);
 }
 
@@ -270,7 +282,9 @@ static struct box_file *remember(struct box *box, uint64_t inode, const char *na
     file->inode = inode;
     file->was_listed = true;
     memcpy(file->name, name, strnlen(name, sizeof(file->name) - 1)); /* three numbers: 42 bytes at most */
-    HASH_ADD(hh, box->files, inode, sizeof(file->inode), file);
+    file->next = box->files[inode % BOX_BUCKETS];
+    box->files[inode % BOX_BUCKETS] = file;
+    box->n_files++;
     return file;
 }
 
@@ -296,8 +310,7 @@ static void remove_if_abandoned(const struct box *box, const char *name)
 
 static void see_file(struct dropbox *dropbox, struct box *box, uint64_t inode, const char *name)
 {
-    struct box_file *file;
-    HASH_FIND(hh, box->files, &inode, sizeof(inode), file);
+    struct box_file *file = find_file(box, inode);
     if (file && !file->client && strcmp(file->name, name) != 0) { /* the number was used again */
         box_forget(box, file);
         file = NULL;
@@ -306,7 +319,7 @@ static void see_file(struct dropbox *dropbox, struct box *box, uint64_t inode, c
         file->was_listed = true;
         return;
     }
-    if (HASH_COUNT(box->files) >= CLIENTS_PER_BOX) {
+    if (box->n_files >= CLIENTS_PER_BOX) {
         if (!box->was_full)
             note(dropbox, "%s: more than %u files: the others wait", box->path, CLIENTS_PER_BOX);
         box->was_full = true;
@@ -320,7 +333,7 @@ static void see_file(struct dropbox *dropbox, struct box *box, uint64_t inode, c
     bool is_later =
         error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOENT;
     if (!is_later) {
-        note(dropbox, "%s/%s: ignored: %s", box->path, name, *reason ? reason : strerror(-error));
+        note(dropbox, "%s/%s: ignored: %s", box->path, name, *reason ? reason : error_text(error));
         return;
     }
     if (error == -EAGAIN)
@@ -350,6 +363,16 @@ static void adopt(struct dropbox *dropbox, const struct box *box, const char *na
         box_open(dropbox, path, box->uid, false, true);
 }
 
+static void forget_unlisted(struct box *box)
+{
+    for (uint32_t i = 0; i < BOX_BUCKETS; i++)
+        for (struct box_file *file = box->files[i], *next; file; file = next) {
+            next = file->next;
+            if (!file->was_listed && !file->client)
+                box_forget(box, file);
+        }
+}
+
 void box_list(struct dropbox *dropbox, struct box *box)
 {
     DIR *listing = open_listing(box);
@@ -357,8 +380,9 @@ void box_list(struct dropbox *dropbox, struct box *box)
         return;
     box->must_list = false;
     box->next_list_ns = dropbox->now_ns + LIST_EVERY_NS;
-    struct box_file *file, *next;
-    HASH_ITER(hh, box->files, file, next) file->was_listed = false;
+    for (uint32_t i = 0; i < BOX_BUCKETS; i++)
+        for (struct box_file *file = box->files[i]; file; file = file->next)
+            file->was_listed = false;
     struct dirent *entry;
     while ((entry = readdir(listing))) {
         uint32_t pid, number;
@@ -370,9 +394,5 @@ void box_list(struct dropbox *dropbox, struct box *box)
             adopt(dropbox, box, entry->d_name);
     }
     closedir(listing);
-    HASH_ITER(hh, box->files, file, next)
-    {
-        if (!file->was_listed && !file->client)
-            box_forget(box, file);
-    }
+    forget_unlisted(box);
 }

@@ -3,7 +3,6 @@
  *
  * Never mapped where it would be dereferenced: a host that truncates its file must not be our SIGBUS.
  */
-#define _GNU_SOURCE
 #include "sources/dropbox/dropbox_priv.h"
 
 #include "sources/process/proc.h"
@@ -148,10 +147,13 @@ static int read_header(struct client *client, uint64_t file_bytes, const char **
     ssize_t n = pread(client->fd, dropbox->area, sizeof(dropbox->area), 0);
     if (n < 0)
         return -errno;
-    int error = header_decode(dropbox->area, (size_t)n, file_bytes, &client->process, &client->layout,
-                              &client->memory, ret_reason);
+    struct header header;
+    int error = header_decode(dropbox->area, (size_t)n, file_bytes, &header, ret_reason);
     if (error)
         return error;
+    client->process = header.process;
+    client->layout = header.layout;
+    client->memory = header.memory;
     memcpy(&client->words, dropbox->area + WIRE_EXPORTER_OFFSET, sizeof(client->words));
     uint32_t pid;
     uint64_t start_ticks;

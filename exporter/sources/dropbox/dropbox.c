@@ -1,5 +1,4 @@
 /* dropbox: see dropbox.h. Whose turn it is; what each part is asked, in which order. */
-#define _GNU_SOURCE
 #include "sources/dropbox/dropbox.h"
 
 #include "sources/dropbox/dropbox_priv.h"
@@ -25,6 +24,12 @@ void note(struct dropbox *dropbox, const char *format, ...)
     va_end(arguments);
     if (dropbox->events.on_note)
         dropbox->events.on_note(dropbox->events.context, line);
+}
+
+const char *error_text(int error)
+{
+    const char *text = strerrordesc_np(-error); /* unlike strerror(), for any thread */
+    return text ? text : "unknown error";
 }
 
 void hand_on(struct client *client, struct raw_span *raw, enum receipt_kind kind, uint32_t index,
@@ -94,7 +99,7 @@ int dropbox_create(struct dropbox **ret_dropbox, const char *extra_dir, bool all
         error = is_busy ? -EBUSY : -ENOENT;
     if (error) {
         if (!problem[0])
-            snprintf(problem, 200, "%s", strerror(-error));
+            snprintf(problem, 200, "%s", error_text(error));
         destroy(dropbox);
         return error;
     }
@@ -174,6 +179,7 @@ uint32_t dropbox_poll(struct dropbox *dropbox, uint32_t max_spans)
             liveness_check(dropbox->clients[i]);
         }
     bool goes_on = true;
+    uint32_t turn = dropbox->n_live > 1 ? TURN_SPANS : max_spans;
     while (goes_on && n < max_spans) {
         goes_on = false;
         for (uint32_t k = 0; k < n_clients && n < max_spans; k++) {
@@ -183,7 +189,7 @@ uint32_t dropbox_poll(struct dropbox *dropbox, uint32_t max_spans)
                 continue;
             uint64_t id = client->id;
             uint32_t left = max_spans - n;
-            n += poll_client(client, left < TURN_SPANS ? left : TURN_SPANS);
+            n += poll_client(client, left < turn ? left : turn);
             goes_on |= client_find(dropbox, id) && !client->is_drained;
         }
     }

@@ -14,6 +14,7 @@
 #ifndef OTELSHIM_SOURCE_DROPBOX_PRIV_H
 #define OTELSHIM_SOURCE_DROPBOX_PRIV_H
 
+#include "base/table.h"
 #include "sources/dropbox/chunk.h"
 #include "sources/dropbox/dropbox.h"
 #include "sources/dropbox/header.h"
@@ -21,13 +22,12 @@
 #include "sources/dropbox/record.h"
 #include <pthread.h>
 #include <sys/types.h>
-#define HASH_FUNCTION HASH_SAX /* the default one falls through switch labels: a warning with clang */
-#include <uthash.h>
 
 #define CLIENTS_PER_BOX 2048u          /* two descriptors each; the others wait their turn in the directory */
 #define CLIENT_MEMORY_BYTES (4u << 20) /* shared facts remembered for one process */
 #define BOX_PATH_BYTES 256u
 #define BOX_NAME_BYTES 64u
+#define BOX_BUCKETS 256u
 #define MAX_DOORBELLS 128u /* futex_waitv(2) takes no more */
 #define MS_NS 1000000ull
 
@@ -39,9 +39,10 @@ struct box {
     int fd, lock_fd, doorbell_fd;
     dev_t device;
     ino_t inode;
-    int watch;      /* inotify; -1 none */
-    void *doorbell; /* its page, mapped read-only and never dereferenced: the futex */
-    struct box_file *files;
+    int watch;                           /* inotify; -1 none */
+    void *doorbell;                      /* its page, mapped read-only and never dereferenced: the futex */
+    struct box_file *files[BOX_BUCKETS]; /* by inode */
+    uint32_t n_files;
     uint32_t n_clients;
     uint64_t next_list_ns; /* inotify says sooner */
     bool must_list;
@@ -56,7 +57,7 @@ struct box_file {
     char name[BOX_NAME_BYTES];
     struct client *client;
     bool was_listed;
-    UT_hash_handle hh;
+    struct box_file *next;
 };
 
 /* ---- one mapped file ---- */
@@ -159,6 +160,8 @@ struct dropbox {
 
 /* ---- dropbox.c ---- */
 void note(struct dropbox *dropbox, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Words for a negative errno. */
+const char *error_text(int error);
 /* Hands a raw span on; its kind says which receipt. */
 void hand_on(struct client *client, struct raw_span *raw, enum receipt_kind kind, uint32_t index,
              uint64_t word);

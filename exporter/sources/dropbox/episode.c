@@ -4,7 +4,6 @@
  * An episode's root is a record once its thread begins the next one. Where that does not come, the root is made here
  * from the thread slot, with the same id; its receipt goes to R, so that the record, if it comes later, is known.
  */
-#define _GNU_SOURCE
 #include "sources/dropbox/dropbox_priv.h"
 
 #include "sources/process/proc.h"

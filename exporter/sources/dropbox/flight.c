@@ -5,7 +5,6 @@
  * was committed is read first, and every id that stands in any chunk (acknowledged or not: a dead process leases
  * no chunk anew) is dropped from the open ones.
  */
-#define _GNU_SOURCE
 #include "sources/dropbox/dropbox_priv.h"
 
 #include <stdlib.h>

@@ -111,8 +111,8 @@ static int fill_process(const uint8_t *area, const struct wire_header *header, s
     return 0;
 }
 
-int header_decode(const uint8_t *area, size_t n_bytes, uint64_t file_bytes, struct process *ret_process,
-                  struct header_layout *ret_layout, void **ret_memory, const char **ret_reason)
+int header_decode(const uint8_t *area, size_t n_bytes, uint64_t file_bytes, struct header *ret_header,
+                  const char **ret_reason)
 {
     struct wire_header header;
     *ret_reason = "too short";
@@ -136,7 +136,7 @@ int header_decode(const uint8_t *area, size_t n_bytes, uint64_t file_bytes, stru
         !is_text(n_bytes, header.arguments_offset, header.arguments_bytes) ||
         !is_text(n_bytes, header.settings_offset, header.settings_bytes))
         return -EBADMSG;
-    *ret_layout = (struct header_layout){
+    ret_header->layout = (struct header_layout){
         .chunk_lines = header.chunk_lines.offset,
         .acknowledged = header.acknowledged.offset,
         .closed_roots = header.closed_roots.offset,
@@ -151,5 +151,5 @@ int header_decode(const uint8_t *area, size_t n_bytes, uint64_t file_bytes, stru
         .created_mono_ns = header.created_mono_ns,
         .mono_to_unix_ns = (int64_t)(header.created_unix_ns - header.created_mono_ns),
     };
-    return fill_process(area, &header, ret_process, ret_memory);
+    return fill_process(area, &header, &ret_header->process, &ret_header->memory);
 }

@@ -1,7 +1,7 @@
 /*
  * header: the header area of a mapped file, validated on a copy and turned into a struct process.
  *
- * Context: loop. Pure. Ownership: *ret_process points into *ret_memory, one allocation, the caller's.
+ * Context: loop. Pure. Ownership: the process points into `memory`, one allocation, the caller's to free.
  */
 #ifndef OTELSHIM_SOURCE_DROPBOX_HEADER_H
 #define OTELSHIM_SOURCE_DROPBOX_HEADER_H
@@ -19,12 +19,18 @@ struct header_layout {
     int64_t mono_to_unix_ns; /* at the making of the file */
 };
 
+struct header {
+    struct process process;
+    struct header_layout layout;
+    void *memory;
+};
+
 /*
  * `area` is a copy of the first n_bytes of a file of file_bytes. 0; -EAGAIN while the magic is missing (the file is
  * being made); -EPROTONOSUPPORT for a newer version or an unknown incompatible feature; -EBADMSG with the reason in
  * *ret_reason (a literal) when it is no honest header. pid, uid, is_foreign and secrets are the caller's to set.
  */
-int header_decode(const uint8_t *area, size_t n_bytes, uint64_t file_bytes, struct process *ret_process,
-                  struct header_layout *ret_layout, void **ret_memory, const char **ret_reason);
+int header_decode(const uint8_t *area, size_t n_bytes, uint64_t file_bytes, struct header *ret_header,
+                  const char **ret_reason);
 
 #endif

@@ -5,7 +5,6 @@
  * Otherwise the kernel's lease does: F_SETLEASE(F_RDLCK) fails while anybody has the file open for writing or mapped
  * writable. It also tells that an exec, which keeps pid and start time, has replaced the image.
  */
-#define _GNU_SOURCE
 #include "sources/dropbox/dropbox_priv.h"
 
 #include "sources/process/proc.h"

@@ -193,8 +193,9 @@ static enum record_result decode_span(struct record_context *context, struct rec
 }
 
 static enum record_result decode_root(struct record_context *context, const uint8_t *bytes, uint32_t n_bytes,
-                                      struct raw_span *raw, uint32_t *ret_slot)
+                                      struct record *record)
 {
+    struct raw_span *raw = &record->raw;
     struct wire_root root;
     if (n_bytes < sizeof(root))
         return RECORD_INVALID;
@@ -209,27 +210,26 @@ static enum record_result decode_root(struct record_context *context, const uint
     raw->calls = root.calls;
     raw->errors = root.errors;
     memcpy(raw->thread_name, root.thread_name, sizeof(root.thread_name));
-    *ret_slot = root.slot;
+    record->slot = root.slot;
     return RECORD_ROOT;
 }
 
 enum record_result record_decode(struct record_context *context, struct record_memory *memory,
-                                 const uint8_t *bytes, uint32_t n_bytes, struct raw_span *ret_raw,
-                                 uint32_t *ret_slot, uint32_t *ret_bytes)
+                                 const uint8_t *bytes, uint32_t n_bytes, struct record *ret_record)
 {
-    struct wire_record record;
-    if (!read_frame(bytes, n_bytes, &record))
+    struct wire_record frame;
+    if (!read_frame(bytes, n_bytes, &frame))
         return RECORD_BROKEN;
-    *ret_bytes = record.bytes;
-    switch (record.kind) {
+    ret_record->bytes = frame.bytes;
+    switch (frame.kind) {
     case WIRE_RECORD_FACTS:
-        return remember(context, memory, bytes, record.bytes);
+        return remember(context, memory, bytes, frame.bytes);
     case WIRE_RECORD_SPAN:
-        memset(ret_raw, 0, sizeof(*ret_raw));
-        return decode_span(context, memory, bytes, record.bytes, ret_raw);
+        memset(&ret_record->raw, 0, sizeof(ret_record->raw));
+        return decode_span(context, memory, bytes, frame.bytes, &ret_record->raw);
     case WIRE_RECORD_ROOT:
-        memset(ret_raw, 0, sizeof(*ret_raw));
-        return decode_root(context, bytes, record.bytes, ret_raw, ret_slot);
+        memset(&ret_record->raw, 0, sizeof(ret_record->raw));
+        return decode_root(context, bytes, frame.bytes, ret_record);
     default:
         return RECORD_NOTHING;
     }

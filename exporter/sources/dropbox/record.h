@@ -28,22 +28,25 @@ struct record_context {
 };
 
 enum record_result {
-    RECORD_SPAN,    /* *ret_raw is a span */
-    RECORD_ROOT,    /* *ret_raw is a root; *ret_slot its thread slot */
+    RECORD_SPAN,    /* `raw` is a span */
+    RECORD_ROOT,    /* `raw` is a root, `slot` its thread slot */
     RECORD_NOTHING, /* shared facts, remembered; or a kind from the future, skipped */
     RECORD_INVALID, /* the record is wrong, the next one may be right */
     RECORD_BROKEN,  /* its length is wrong: nothing behind it can be found */
 };
 
+struct record {
+    uint32_t bytes; /* its length; not for RECORD_BROKEN */
+    uint32_t slot;
+    /* process, instrumentation, span, times, outcome and facts are set, the rest is zero */
+    struct raw_span raw;
+};
+
 void record_memory_fini(struct record_memory *memory);
 
-/*
- * Decodes the record at `bytes`, of which at most n_bytes belong to it. *ret_bytes is its length (not for
- * RECORD_BROKEN). Of *ret_raw, process, instrumentation, span, times, outcome and facts are set, the rest is zero.
- */
+/* Decodes the record at `bytes`, of which at most n_bytes belong to it. */
 enum record_result record_decode(struct record_context *context, struct record_memory *memory,
-                                 const uint8_t *bytes, uint32_t n_bytes, struct raw_span *ret_raw,
-                                 uint32_t *ret_slot, uint32_t *ret_bytes);
+                                 const uint8_t *bytes, uint32_t n_bytes, struct record *ret_record);
 
 /* Only remembers shared facts: after a restart, for the part of a chunk that was acknowledged before. */
 void record_remember(struct record_context *context, struct record_memory *memory, const uint8_t *bytes,

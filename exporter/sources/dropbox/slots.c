@@ -2,7 +2,6 @@
  * slots: thread and operation slots of a client that were ever used. Read live: what changes while it is read is torn,
  * and the caller's to notice (`sequence`, or reading it twice).
  */
-#define _GNU_SOURCE
 #include "sources/dropbox/dropbox_priv.h"
 
 #include <errno.h>

@@ -5,15 +5,12 @@
  * taken (how far was read). Somebody else brings acknowledged up to promised; what lies between promised and taken
  * (shared facts, roots that were known, the closing of the chunk) needs nobody's word and follows by itself.
  */
-#define _GNU_SOURCE
 #include "sources/dropbox/dropbox_priv.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LINES_AT_ONCE 16u
 
 /* ---- the words ---- */
 
@@ -52,18 +49,20 @@ static bool read_lines(struct client *client, uint32_t from, uint32_t to, uint32
     return true;
 }
 
-/* The lines of [from, end) up to a virgin one. `known`: how many were in use at the last look. */
+/*
+ * The lines of [from, end) up to a virgin one. `known`: how many were in use at the last look. Every line is a cache
+ * miss: an idle client's are looked at two beyond what is known, a growing one's by ever more.
+ */
 static bool read_half(struct client *client, uint32_t from, uint32_t end, bool is_thorough, uint32_t *known)
 {
-    uint32_t at = from, used = from;
+    uint32_t at = from, used = from, n = *known + 2;
     while (at < end) {
-        uint32_t to = (at == from ? at + *known : at) + LINES_AT_ONCE, used_here;
-        if (is_thorough || to > end)
-            to = end;
+        uint32_t to = is_thorough || n > end - at ? end : at + n, used_here;
         if (!read_lines(client, at, to, &used_here))
             return false;
         used = used_here > at ? used_here : used;
         at = to;
+        n = 16;
         if (used_here < to)
             break;
     }
@@ -194,43 +193,42 @@ static void count_corrupt(struct client *client, uint32_t index, const char *wha
          client->file->name, index, what);
 }
 
-/* One record. True when it was handed on. */
-static bool take_record(struct client *client, uint32_t index, const uint8_t *bytes, uint32_t n_bytes,
-                        const struct chunk_part *part, uint32_t at, uint32_t *ret_bytes)
+/* The record `at` bytes into the chunk. True when it was handed on; *ret_at is where the next one is. */
+static bool take_record(struct client *client, uint32_t index, const struct chunk_part *part, uint32_t at,
+                        uint32_t *ret_at)
 {
     struct dropbox *dropbox = client->dropbox;
     struct chunk *chunk = &client->chunks[index];
-    struct raw_span raw;
-    uint32_t slot = UINT32_MAX, before = chunk->memory->bytes;
+    struct record record;
+    uint32_t before = chunk->memory->bytes;
     dropbox->context.process = &client->process;
     dropbox->context.max_memory_bytes = before + (CLIENT_MEMORY_BYTES - client->memory_bytes);
-    enum record_result result =
-        record_decode(&dropbox->context, chunk->memory, bytes, n_bytes, &raw, &slot, ret_bytes);
+    enum record_result result = record_decode(&dropbox->context, chunk->memory,
+                                              dropbox->bytes + (at - part->from), part->to - at, &record);
     client->memory_bytes += chunk->memory->bytes - before;
-    if (result == RECORD_BROKEN)
-        *ret_bytes = n_bytes;
-    chunk->taken = chunk_word_at(part, at + *ret_bytes);
+    *ret_at = result == RECORD_BROKEN ? part->to : at + record.bytes;
+    chunk->taken = chunk_word_at(part, *ret_at);
     switch (result) {
     case RECORD_NOTHING:
         return false;
     case RECORD_INVALID:
+        count_corrupt(client, index, "a record that says the impossible");
+        return false;
     case RECORD_BROKEN:
-        count_corrupt(client, index,
-                      result == RECORD_BROKEN ? "a record of impossible length"
-                                              : "a record that says the impossible");
+        count_corrupt(client, index, "a record of impossible length");
         return false;
     case RECORD_ROOT:
-        if (episode_is_known_root(client, slot, raw.span.span_id))
+        if (episode_is_known_root(client, record.slot, record.raw.span.span_id))
             return false;
         break;
     case RECORD_SPAN:
         client->has_episodes = true;
         break;
     }
-    if (raw.end_mono_ns > client->last_activity_ns)
-        client->last_activity_ns = raw.end_mono_ns;
+    if (record.raw.end_mono_ns > client->last_activity_ns)
+        client->last_activity_ns = record.raw.end_mono_ns;
     chunk->promised = chunk->taken;
-    hand_on(client, &raw, RECEIPT_CHUNK, index, chunk->taken);
+    hand_on(client, &record.raw, RECEIPT_CHUNK, index, chunk->taken);
     return true;
 }
 
@@ -276,11 +274,8 @@ static uint32_t take_chunk(struct client *client, uint32_t index, uint64_t host_
     if (part.to > part.from && !client_read(client, dropbox->bytes, part.to - part.from, offset + part.from))
         return 0;
     uint32_t n = 0, at = part.from;
-    while (at < part.to && n < max_spans) {
-        uint32_t bytes = 0;
-        n += take_record(client, index, dropbox->bytes + (at - part.from), part.to - at, &part, at, &bytes);
-        at += bytes;
-    }
+    while (at < part.to && n < max_spans)
+        n += take_record(client, index, &part, at, &at);
     *ret_is_all = at >= part.to;
     if (*ret_is_all) {
         chunk->taken = part.word;
@@ -291,34 +286,30 @@ static uint32_t take_chunk(struct client *client, uint32_t index, uint64_t host_
     return n;
 }
 
-static void count_used(struct client *client, uint32_t n_words)
+/* Nothing came, and everything is acknowledged: most chunks, most of the time. */
+static bool is_settled(const struct chunk *chunk, uint64_t host_word)
 {
-    client->pool_used = 0;
-    for (uint32_t i = 0; i < n_words; i++)
-        client->pool_used +=
-            client->chunks[i].acknowledged != (client->dropbox->host_words[i] & WIRE_STATE_MASK);
+    return (host_word & WIRE_STATE_MASK) == chunk->taken && chunk->taken == chunk->acknowledged;
 }
 
 uint32_t take_records(struct client *client, uint32_t max_spans)
 {
     uint32_t n_words, n = 0;
-    if (client->is_broken || !read_words(client, client->is_dead, &n_words)) {
-        client->is_drained = true;
-        return 0;
-    }
+    const uint64_t *words = client->dropbox->host_words;
     client->is_drained = true;
-    count_used(client, n_words);
-    uint32_t first = client->next_chunk < n_words ? client->next_chunk : 0;
-    for (uint32_t k = 0; k < n_words && !client->is_broken; k++) {
-        uint32_t i = (first + k) % n_words;
-        bool is_all;
-        n += take_chunk(client, i, client->dropbox->host_words[i], max_spans - n, &is_all);
-        if (!is_all) {
-            client->is_drained = false;
-            client->next_chunk = i; /* goes on here: a busy chunk does not starve those behind it */
-            break;
-        }
+    if (client->is_broken || !read_words(client, client->is_dead, &n_words))
+        return 0;
+    client->pool_used = 0;
+    for (uint32_t i = 0; i < n_words; i++)
+        client->pool_used += client->chunks[i].acknowledged != (words[i] & WIRE_STATE_MASK);
+    uint32_t i = client->next_chunk < n_words ? client->next_chunk : 0;
+    for (uint32_t left = n_words; left && client->is_drained && !client->is_broken; left--) {
+        if (!is_settled(&client->chunks[i], words[i]))
+            n += take_chunk(client, i, words[i], max_spans - n, &client->is_drained);
+        if (client->is_drained) /* else it goes on here: a busy chunk does not starve those behind it */
+            i = i + 1 < n_words ? i + 1 : 0;
     }
+    client->next_chunk = i;
     return n;
 }
 

@@ -5,7 +5,6 @@
  * may have chosen: below the runtime directory, in /dev/shm, and there also the names it falls back to when somebody
  * else squats the first one. A service serves what exists of all users.
  */
-#define _GNU_SOURCE
 #include "sources/dropbox/dropbox_priv.h"
 
 #include <dirent.h>
@@ -117,7 +116,7 @@ static const char *reason_of(int error)
     case -ENAMETOOLONG:
         return "the path is too long";
     default:
-        return strerror(-error);
+        return error_text(error);
     }
 }
 

@@ -1,5 +1,4 @@
 /* proc: see proc.h. */
-#define _GNU_SOURCE
 #include "sources/process/proc.h"
 
 #include <errno.h>
@@ -80,7 +79,7 @@ int proc_effective_uid(int proc_fd, uint32_t *ret_uid)
     if (!line)
         return -EBADMSG;
     char *end;
-    strtoul(line + 5, &end, 10); /* real */
+    (void)strtoul(line + 5, &end, 10); /* real */
     const char *at = end;
     unsigned long uid = strtoul(at, &end, 10);
     if (end == at)
