@@ -28,8 +28,10 @@ size_t redact_end(struct redact_writer *writer, bool source_is_cut)
 void redact_put_printable(struct redact_writer *writer, const char *bytes, size_t n_bytes)
 {
     for (size_t i = 0; i < n_bytes && !writer->is_full; i++) {
-        uint8_t byte = (uint8_t)bytes[i];
-        redact_put_char(writer, byte < 0x20 || byte == 0x7f ? ' ' : (char)byte);
+        char byte = bytes[i];
+        if ((uint8_t)byte < 0x20 || byte == 0x7f)
+            byte = ' ';
+        redact_put_char(writer, byte);
     }
 }
 

@@ -63,6 +63,11 @@ struct conversion {
     const char *behind;
 };
 
+static bool is_one_of(char letter, const char *letters)
+{
+    return letter && strchr(letters, letter);
+}
+
 static uint32_t parse_number(const char **at, const char *end)
 {
     uint32_t number = 0;
@@ -77,7 +82,7 @@ static bool parse_conversion(const char *at, const char *end, struct conversion 
 {
     struct conversion conversion = {.bits = 32};
     const char *begin = at++;
-    for (; at < end && memchr("#0-+ ", *at, 5); at++)
+    for (; at < end && is_one_of(*at, "#0-+ "); at++)
         if (!strchr(conversion.flags, *at))
             conversion.flags[strlen(conversion.flags)] = *at;
     conversion.width = parse_number(&at, end);
@@ -95,8 +100,8 @@ static bool parse_conversion(const char *at, const char *end, struct conversion 
     }
     if (at == end)
         return false;
-    conversion.is_double = may_be_double && memchr("eEfFgGaA", *at, 8);
-    if (!conversion.is_double && !memchr("diouxX", *at, 6))
+    conversion.is_double = may_be_double && is_one_of(*at, "eEfFgGaA");
+    if (!conversion.is_double && !is_one_of(*at, "diouxX"))
         return false;
     conversion.letter = *at;
     conversion.is_printed = at + 1 - begin < CONVERSION_MAX_BYTES;
@@ -180,7 +185,7 @@ static void put_number(struct split *split, const struct conversion *conversion,
 /* `at` is on a percent that is not the last character. False: the walk ends here. */
 static bool take_conversion(struct split *split)
 {
-    struct conversion conversion;
+    struct conversion conversion = {0};
     char letter = split->at[1];
     if (letter == '%') {
         copy_alone(split);

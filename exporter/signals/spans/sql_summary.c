@@ -60,8 +60,10 @@ static void add_to_name(struct sql_summary *summary, const char *bytes, size_t n
         return;
     }
     for (size_t i = 0; i < n_bytes; i++) {
-        uint8_t byte = (uint8_t)bytes[i];
-        summary->name[summary->n_name++] = byte < 0x20 || byte == 0x7f ? ' ' : (char)byte;
+        char byte = bytes[i];
+        if ((uint8_t)byte < 0x20 || byte == 0x7f)
+            byte = ' ';
+        summary->name[summary->n_name++] = byte;
     }
 }
 

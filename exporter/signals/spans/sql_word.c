@@ -247,6 +247,31 @@ static bool take_expected(struct sql_summary *summary, const struct sql_token *t
     return false;
 }
 
+/* Words that end the list of FROM, so that a comma behind them is no longer followed by a target. */
+static bool is_behind_from(uint8_t keyword)
+{
+    switch (keyword) {
+    case SQL_WHERE:
+    case SQL_GROUP:
+    case SQL_ORDER:
+    case SQL_HAVING:
+    case SQL_LIMIT:
+    case SQL_OFFSET:
+    case SQL_WINDOW:
+    case SQL_FETCH:
+    case SQL_FOR:
+    case SQL_UNION:
+    case SQL_INTERSECT:
+    case SQL_EXCEPT:
+    case SQL_RETURNING:
+    case SQL_SET:
+    case SQL_VALUES:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* A word that nothing waited for: does a clause begin? */
 static void take_clause(struct sql_summary *summary, const struct sql_token *token)
 {
@@ -300,25 +325,9 @@ static void take_clause(struct sql_summary *summary, const struct sql_token *tok
             summary->expect = EXPECT_OBJECT;
         summary->has_on = false;
         break;
-    case SQL_WHERE:
-    case SQL_GROUP:
-    case SQL_ORDER:
-    case SQL_HAVING:
-    case SQL_LIMIT:
-    case SQL_OFFSET:
-    case SQL_WINDOW:
-    case SQL_FETCH:
-    case SQL_FOR:
-    case SQL_UNION:
-    case SQL_INTERSECT:
-    case SQL_EXCEPT:
-    case SQL_RETURNING:
-    case SQL_SET:
-    case SQL_VALUES:
-        *level &= (uint8_t) ~(LEVEL_FROM | LEVEL_INSERT);
-        break;
     default:
-        break;
+        if (is_behind_from(token->keyword))
+            *level &= LEVEL_QUERY | LEVEL_WITH;
     }
 }
 
