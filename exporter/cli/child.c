@@ -39,7 +39,7 @@ static sigset_t watched_signals(void)
 
 void child_restore_signals(void)
 {
-    sigprocmask(SIG_SETMASK, &inherited_mask, NULL);
+    pthread_sigmask(SIG_SETMASK, &inherited_mask, NULL);
 }
 
 int child_exec(char **argv)
@@ -66,7 +66,7 @@ int child_start(struct child *child, char **argv)
     child->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (child->signal_fd < 0)
         return -errno;
-    sigprocmask(SIG_BLOCK, &set, &inherited_mask);
+    pthread_sigmask(SIG_BLOCK, &set, &inherited_mask);
     child->pid = fork();
     if (child->pid < 0)
         return -errno;
@@ -139,6 +139,6 @@ int child_end_alike(const struct child *child)
     sigemptyset(&set);
     sigaddset(&set, number);
     raise(number);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     return 128 + number; /* pid 1 cannot kill itself */
 }

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MAX_SPOOLS 16u
+#define MAX_EMPTY_SPOOLS 2u
+
 static void give_back(void *context, const struct receipt *receipts, uint32_t n_receipts)
 {
     struct pipeline *pipeline = context;
@@ -36,7 +39,6 @@ static struct destination *create(struct pipeline *pipeline, struct settings *se
     destination->otlp = otlp_create(pipeline->loop, settings, pipeline->spool_directory, &events);
     destination->next = pipeline->destinations;
     pipeline->destinations = destination;
-    log_write(LOG_LEVEL_INFO, "destination %s", otlp_url(destination->otlp));
     return destination;
 }
 
@@ -51,6 +53,44 @@ static void destroy(struct pipeline *pipeline, struct destination *destination)
     free(destination);
 }
 
+static uint64_t count_spooled(const struct destination *destination)
+{
+    struct otlp_counts counts;
+    otlp_get_counts(destination->otlp, &counts);
+    return counts.spooled_batches;
+}
+
+/* `process` NULL: this exporter's own settings. */
+static struct settings *make_settings(const struct process *process)
+{
+    return process ? client_settings_create(process) : settings_create_own();
+}
+
+/*
+ * Two destinations with one URL and, say, different delays have a spool each. Where the exporter before left two, one alone
+ * would send only the first: so more like it are made until they find nothing. An empty one is kept till then, so that the
+ * next gets another directory.
+ */
+static void collect_spools(struct pipeline *pipeline, const struct process *process, uint32_t uid)
+{
+    struct destination *empty[MAX_EMPTY_SPOOLS];
+    uint32_t n_empty = 0;
+    for (uint32_t i = 0; i < MAX_SPOOLS && n_empty < MAX_EMPTY_SPOOLS; i++) {
+        struct spool_size all;
+        uint64_t n_ours = 0;
+        spool_look(&all);
+        for (struct destination *each = pipeline->destinations; each; each = each->next)
+            n_ours += count_spooled(each);
+        if (all.n_batches <= n_ours)
+            break;
+        struct destination *more = create(pipeline, make_settings(process), uid);
+        if (count_spooled(more) == 0)
+            empty[n_empty++] = more;
+    }
+    for (uint32_t i = 0; i < n_empty; i++)
+        destroy(pipeline, empty[i]);
+}
+
 /* A token of one user's is never used for another's spans, even where all settings are the same. */
 struct destination *destination_get(struct pipeline *pipeline, const struct process *process,
                                     const struct settings *settings)
@@ -58,8 +98,10 @@ struct destination *destination_get(struct pipeline *pipeline, const struct proc
     struct destination *found = pipeline->destinations;
     while (found && !(found->uid == process->uid && otlp_serves(found->otlp, settings)))
         found = found->next;
-    if (!found)
-        found = create(pipeline, client_settings_create(process), process->uid);
+    if (!found) {
+        found = create(pipeline, make_settings(process), process->uid);
+        collect_spools(pipeline, process, process->uid);
+    }
     found->n_users++;
     return found;
 }
@@ -97,15 +139,10 @@ void destination_release(struct pipeline *pipeline, struct destination *destinat
 
 void destination_open_own(struct pipeline *pipeline)
 {
-    struct spool_size spool;
-    spool_look(&spool);
-    if (spool.n_batches == 0)
-        return;
     struct settings *settings = settings_create_own();
     if (settings->exporters & EXPORT_OTLP)
-        create(pipeline, settings, geteuid());
-    else
-        settings_destroy(settings);
+        collect_spools(pipeline, NULL, geteuid());
+    settings_destroy(settings);
 }
 
 void destinations_fini(struct pipeline *pipeline)

@@ -9,6 +9,7 @@
 
 #define LOOK_MAX_SPANS 2048u /* at one look: then the loop has its turn */
 #define MORE_THERE UINT32_MAX
+#define MAX_LAST_LOOKS 3u
 
 /* ---- events of the drop boxes ---- */
 
@@ -222,11 +223,13 @@ static void spool_all(struct pipeline *pipeline)
         otlp_spool_all(each->otlp);
 }
 
-/* The look in between sees that dead programs have nothing left: their files go, and the next exporter repeats nothing. */
+/* The looks in between see that dead programs have nothing left: their files go, and the next exporter repeats nothing. */
 void pipeline_spool(struct pipeline *pipeline)
 {
     spool_all(pipeline);
     dropbox_wake(pipeline->dropbox);
+    for (uint32_t i = 0; i < MAX_LAST_LOOKS && look(pipeline) > 0; i++)
+        spool_all(pipeline);
     look(pipeline);
     spool_all(pipeline);
 }

@@ -2,13 +2,13 @@
 #ifndef OTELSHIM_PIPELINE_PRIV_H
 #define OTELSHIM_PIPELINE_PRIV_H
 
+#include "base/table.h"
 #include "cli/pacer.h"
 #include "cli/pipeline.h"
 #include "outputs/console/console.h"
 #include "outputs/otlp/otlp.h"
 #include "sources/dropbox/dropbox.h"
 #include <limits.h>
-#include <uthash.h>
 
 #define MAX_ENDED 16u             /* processes that are gone and still in the report */
 #define MAX_IDLE_DESTINATIONS 16u /* kept for their counts though no process uses them */

@@ -51,8 +51,8 @@ static void export_settings(const struct settings *settings)
     for (int i = 0; i < N_SETTINGS; i++)
         if (is_for_program[i] && settings->values[i] && settings->origins[i] != ORIGIN_ENVIRONMENT &&
             settings->origins[i] != ORIGIN_DEFAULT)
-            setenv(settings_name((enum setting)i), settings->values[i],
-                   1); /* NOLINT(concurrency-mt-unsafe) */
+            /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+            setenv(settings_name((enum setting)i), settings->values[i], 1);
 }
 
 static void export_library(void)

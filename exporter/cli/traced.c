@@ -91,7 +91,10 @@ void traced_begin(struct pipeline *pipeline, struct process *process)
         tell(pipeline, traced, CONSOLE_NEEDS);
     if (settings->exporters & EXPORT_OTLP)
         choose_destination(pipeline, traced, process);
-    log_write(LOG_LEVEL_INFO, "%s (pid %u) as %s", traced->name, traced->pid, traced->service);
+    log_write(LOG_LEVEL_INFO, "%s (pid %u) as %s, traces to %s", traced->name, traced->pid, traced->service,
+              traced->destination ? otlp_url(traced->destination->otlp)
+              : traced->is_shown  ? "the console"
+                                  : "nowhere");
 }
 
 struct traced *traced_find(struct pipeline *pipeline, const struct process *process)
