@@ -7,9 +7,16 @@
 #define OTELSHIM_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 /* CLOCK_MONOTONIC. Never fails. */
-uint64_t clock_mono_ns(void);
+static inline uint64_t clock_mono_ns(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* CLOCK_REALTIME, for the header alone. */
 uint64_t clock_unix_ns(void);
 

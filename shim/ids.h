@@ -8,10 +8,44 @@
 #define OTELSHIM_IDS_H
 
 #include <stdint.h>
+#include <string.h>
 
-/* xoshiro256++ step; `state` must not be all zero. */
-uint64_t ids_random(uint64_t state[4]);
-void ids_make_trace_id(uint64_t state[4], uint8_t trace_id[16]);
-void ids_make_span_id(uint64_t state[4], uint8_t span_id[8]);
+static inline uint64_t ids_rotate_left(uint64_t x, int bits)
+{
+    return x << bits | x >> (64 - bits);
+}
+
+/* xoshiro256++ 1.0 by Blackman and Vigna (public domain algorithm): 1 ns an id. `state` must not be all zero. */
+static inline uint64_t ids_random(uint64_t state[4])
+{
+    uint64_t result = ids_rotate_left(state[0] + state[3], 23) + state[0];
+    uint64_t shifted = state[1] << 17;
+    state[2] ^= state[0];
+    state[3] ^= state[1];
+    state[1] ^= state[2];
+    state[0] ^= state[3];
+    state[2] ^= shifted;
+    state[3] = ids_rotate_left(state[3], 45);
+    return result;
+}
+
+/* Zero has one chance in 2^64; an id that is all zero would be invalid. */
+static inline uint64_t ids_random_not_zero(uint64_t state[4])
+{
+    uint64_t id = ids_random(state);
+    return id ? id : 1;
+}
+
+static inline void ids_make_trace_id(uint64_t state[4], uint8_t trace_id[16])
+{
+    uint64_t halves[2] = {ids_random(state), ids_random_not_zero(state)};
+    memcpy(trace_id, halves, sizeof(halves));
+}
+
+static inline void ids_make_span_id(uint64_t state[4], uint8_t span_id[8])
+{
+    uint64_t id = ids_random_not_zero(state);
+    memcpy(span_id, &id, sizeof(id));
+}
 
 #endif

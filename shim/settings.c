@@ -55,6 +55,8 @@ static struct {
     char tracestate_line[1024], baggage_line[8192 + 16];
 } scanned;
 
+const struct shim_settings *settings_ready;
+
 /* What another thread sees while the scan runs: nothing is recorded yet. */
 static const struct shim_settings not_ready = {.is_disabled = true};
 
@@ -251,15 +253,14 @@ static void understand(struct shim_settings *settings)
     settings->text = scanned.text;
 }
 
-const struct shim_settings *settings_get(void)
+const struct shim_settings *settings_scan(void)
 {
-    unsigned state = atomic_load_explicit(&scanned.state, memory_order_acquire);
-    if (state == 2)
-        return &scanned.settings;
-    if (state == 1 || !atomic_compare_exchange_strong(&scanned.state, &state, 1))
+    unsigned state = 0;
+    if (!atomic_compare_exchange_strong(&scanned.state, &state, 1))
         return state == 2 ? &scanned.settings : &not_ready;
     scan_environment();
     understand(&scanned.settings);
     atomic_store_explicit(&scanned.state, 2, memory_order_release);
+    __atomic_store_n(&settings_ready, &scanned.settings, __ATOMIC_RELEASE);
     return &scanned.settings;
 }

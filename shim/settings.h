@@ -45,7 +45,15 @@ struct shim_settings {
     uint32_t text_bytes;
 };
 
+/* NULL until the scan is done. */
+extern const struct shim_settings *settings_ready;
+const struct shim_settings *settings_scan(void);
+
 /* Scans the environment the first time; the same pointer ever after. Async-signal-safe once it returned. */
-const struct shim_settings *settings_get(void);
+static inline const struct shim_settings *settings_get(void)
+{
+    const struct shim_settings *settings = __atomic_load_n(&settings_ready, __ATOMIC_ACQUIRE);
+    return __builtin_expect(settings != NULL, 1) ? settings : settings_scan();
+}
 
 #endif

@@ -20,14 +20,9 @@
 #define GRND_NONBLOCK 1u
 
 /* Owner thread only, and UNIX-signal handlers that run on it. */
-static __thread struct thread self;
+__thread struct thread thread_self;
 /* Set once by the constructor. */
 static void (*take_over)(struct thread *thread, struct wire_thread_slot *slot);
-
-struct thread *thread_peek(void)
-{
-    return &self;
-}
 
 void thread_on_reclaim(void (*fn)(struct thread *thread, struct wire_thread_slot *slot))
 {
@@ -58,7 +53,7 @@ static void seed(uint64_t *random, uint32_t n_words, uint32_t tid)
 /* A tid of ours in a slot that is not ours belonged to a thread that is gone: the kernel gave it out again. */
 static bool is_gone(const struct dropbox_image *image, uint32_t owner)
 {
-    return owner == self.tid || sys_tgkill(image->pid, owner, 0) == -ESRCH;
+    return owner == thread_self.tid || sys_tgkill(image->pid, owner, 0) == -ESRCH;
 }
 
 /* Makes the slot this thread's. The exporter discards copies taken while `sequence` is odd. */
@@ -80,9 +75,9 @@ static void enter_slot(struct wire_thread_slot *slot)
 static bool try_slot(const struct dropbox_image *image, struct wire_thread_slot *slot)
 {
     uint32_t owner = __atomic_load_n(&slot->tid, __ATOMIC_RELAXED);
-    if (slot == self.slots[0] || (owner && !is_gone(image, owner)))
+    if (slot == thread_self.slots[0] || (owner && !is_gone(image, owner)))
         return false;
-    return __atomic_compare_exchange_n(&slot->tid, &owner, self.tid, false, __ATOMIC_ACQUIRE,
+    return __atomic_compare_exchange_n(&slot->tid, &owner, thread_self.tid, false, __ATOMIC_ACQUIRE,
                                        __ATOMIC_RELAXED);
 }
 
@@ -112,7 +107,7 @@ static struct wire_thread_slot *touch_slot(struct dropbox_image *image)
                                          __ATOMIC_ACQUIRE))
             continue;
         uint32_t nobody = 0; /* another thread, looking for abandoned slots, may have been faster */
-        if (__atomic_compare_exchange_n(&slot->tid, &nobody, self.tid, false, __ATOMIC_ACQUIRE,
+        if (__atomic_compare_exchange_n(&slot->tid, &nobody, thread_self.tid, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED))
             return slot;
         n++;
@@ -182,9 +177,9 @@ static void begin_generation(struct thread *thread, uint32_t generation)
     thread->generation = generation;
 }
 
-static struct thread *__attribute__((noinline)) claim_thread(const struct dropbox *box)
+struct thread *thread_claim(const struct dropbox *box)
 {
-    struct thread *thread = &self;
+    struct thread *thread = &thread_self;
     uint64_t now_ns = clock_mono_ns();
     bool is_known = thread->generation == box->generation;
     if (!is_known || now_ns - thread->last_probe_ns >= RETRY_NS) {
@@ -203,20 +198,8 @@ static struct thread *__attribute__((noinline)) claim_thread(const struct dropbo
     return NULL;
 }
 
-struct thread *thread_get(void)
+int thread_claim_level(struct thread *thread)
 {
-    const struct dropbox *box = dropbox_file();
-    if (!box)
-        return NULL;
-    if (__builtin_expect(self.generation == box->generation && self.slots[0] != NULL, 1))
-        return &self;
-    return claim_thread(box);
-}
-
-int thread_level(struct thread *thread)
-{
-    if (__builtin_expect(!thread->busy[0], 1))
-        return 0;
     if (!thread->busy[1]) {
         const struct dropbox *box = dropbox_file();
         if (!thread->slots[1] && box && box->generation == thread->generation) {

@@ -39,11 +39,24 @@ struct thread {
     uint64_t stack_top; /* span.c: top of this thread's own stack; 0 not looked up */
 };
 
+/* The variable itself; everybody but thread.c goes through the functions below. */
+extern __thread struct thread thread_self;
+struct thread *thread_claim(const struct dropbox *box);
+int thread_claim_level(struct thread *thread);
+
 /*
  * This thread, with slots[0] claimed in the current file. Makes nothing but the claim: the file must exist.
  * NULL when no slot could be had (counted) or there is no file.
  */
-struct thread *thread_get(void);
+static inline struct thread *thread_get(void)
+{
+    const struct dropbox *box = dropbox_file();
+    if (!box)
+        return NULL;
+    if (__builtin_expect(thread_self.generation == box->generation && thread_self.slots[0] != NULL, 1))
+        return &thread_self;
+    return thread_claim(box);
+}
 
 /* The random state to use while `slot`, one of the thread's own, is being changed. */
 static inline uint64_t *thread_random(struct thread *thread, const struct wire_thread_slot *slot)
@@ -52,13 +65,19 @@ static inline uint64_t *thread_random(struct thread *thread, const struct wire_t
 }
 
 /* The variable as it is, claimed or not: for code that only looks. Never NULL. */
-struct thread *thread_peek(void);
+static inline struct thread *thread_peek(void)
+{
+    return &thread_self;
+}
 
 /*
  * The level to write to: 0, or 1 when a handler interrupted level 0 (its slot is claimed here); -1 when both are
  * busy (counted as NESTED).
  */
-int thread_level(struct thread *thread);
+static inline int thread_level(struct thread *thread)
+{
+    return __builtin_expect(!thread->busy[0], 1) ? 0 : thread_claim_level(thread);
+}
 
 /*
  * `take_over` is called when a dead thread's slot changes hands, by the new owner (who may reserve and commit already),
