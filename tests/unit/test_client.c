@@ -514,7 +514,7 @@ static void test_exec_is_seen_by_the_lease_or_the_next_file(void **state)
     fake_unmap(&first);
     reader_poll_for(reader, 400);
     assert_string_equal(reader_find(reader, 70)->death, "exec");
-    /* and without that mark: a higher number of the same process */
+    /* and without that mark: a later file of the same process */
     make(reader, &first, pid);
     fake_push(&first, 0, 71);
     reader_poll_for(reader, 30);
@@ -524,6 +524,15 @@ static void test_exec_is_seen_by_the_lease_or_the_next_file(void **state)
     assert_string_equal(reader_find(reader, 71)->death, "exec");
     assert_int_equal(access(first.path, F_OK), -1);
     assert_int_equal(access(second.path, F_OK), 0);
+    /* number 0 is free again, and the next image takes it: the higher number is now the earlier file */
+    fake_unmap(&first);
+    fake_push(&second, 0, 72);
+    fake_make(&first, reader->directory, pid, 0, 8);
+    fake_publish(&first);
+    reader_poll_for(reader, 30);
+    assert_string_equal(reader_find(reader, 72)->death, "exec");
+    assert_int_equal(access(first.path, F_OK), 0);
+    assert_int_equal(access(second.path, F_OK), -1);
     kill_victim(pid);
     fake_unmap(&first);
     fake_unmap(&second);

@@ -203,7 +203,11 @@ static bool is_same_process(const struct client *client, const struct client *ot
            client->process.pid_namespace == other->process.pid_namespace;
 }
 
-/* exec keeps pid and start time: of two files of one process the lower one's image is gone. */
+/*
+ * exec keeps pid and start time: of two files of one process the image of the earlier one is gone, whatever still maps it
+ * (a fork child keeps its parent's). Earlier is told by the time in the header: a number is used again once its file was
+ * removed, and then the higher one is the dead one.
+ */
 static void bury_earlier_images(struct client *client)
 {
     struct dropbox *dropbox = client->dropbox;
@@ -212,10 +216,8 @@ static void bury_earlier_images(struct client *client)
         if (!other || other == client || !is_same_process(client, other))
             continue;
         liveness_check(other);
-        if (other->number < client->number)
-            liveness_set_dead(other, "exec");
-        else
-            liveness_set_dead(client, "exec");
+        bool is_earlier = other->layout.created_mono_ns < client->layout.created_mono_ns;
+        liveness_set_dead(is_earlier ? other : client, "exec");
     }
 }
 
