@@ -25,6 +25,13 @@ struct operation *operation_oldest(struct connection *connection);
 /* Facts can be added to it again. */
 struct facts operation_facts(struct operation *operation);
 
+/*
+ * The statement, in a block of its own that is written once per chunk. Must come before any other fact. `mark` and
+ * `text` are the caller's, who gives another statement in their place another number and keeps them until the handle
+ * is forgotten: what the slot has no room for is read there when the operation ends.
+ */
+void operation_statement(struct operation *operation, struct interned *mark, const char *text, size_t bytes);
+
 /* Identity, for the headers that go out with it. */
 struct span_context operation_context(const struct operation *operation);
 void operation_mark_injected(struct operation *operation);

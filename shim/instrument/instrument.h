@@ -39,9 +39,10 @@ enum instrument {
 /* The table, in the order of all.h (instrument/table.c). */
 extern const struct instrumentation *const instrument_table[N_INSTRUMENTS];
 
-/* Declares the entry points of a file from a list: enum ENTRY_<name> and the table entry_points[]. */
-#define ENTRY_POINT_NUMBER(name) ENTRY_##name,
-#define ENTRY_POINT_ROW(name_) {.name = #name_},
+/* Declares the entry points of a file from a list: enum ENTRY_<name> and the table entry_points[]. What follows a name
+ * in its row is said of its real_entry: X(redisReconnect, .missing = return_error). */
+#define ENTRY_POINT_NUMBER(name, ...) ENTRY_##name,
+#define ENTRY_POINT_ROW(name_, ...) {.name = #name_, __VA_ARGS__},
 #define DEFINE_ENTRY_POINTS(LIST)                     \
     enum { LIST(ENTRY_POINT_NUMBER) N_ENTRY_POINTS }; \
     static struct real_entry entry_points[] = {LIST(ENTRY_POINT_ROW)}

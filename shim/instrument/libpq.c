@@ -1,6 +1,8 @@
 /*
  * libpq: PostgreSQL, calls that return when the server has answered.
  *
+ * Queries that are sent and answered in several calls: libpq_async.c; connecting in several calls: libpq_start.c.
+ *
  *   begins   PQconnectdb, PQconnectdbParams, PQsetdbLogin, PQreset (attempts to connect); PQexec, PQexecParams,
  *            PQprepare, PQexecPrepared
  *   ends     when that call returns, by the connection's state or the result's status
@@ -12,68 +14,57 @@
  *            A PGconn can come from a call that is not interposed: its entry is made at the first use.
  *            PQcancel runs in psql's UNIX-signal handler: not interposed.
  */
-#include "instrument/instrument.h"
-#include "instrument/libpq_prepared.h"
-#include "instrument/libpq_result.h"
-#include <libpq-fe.h>
+#include "instrument/libpq_priv.h"
 #include <string.h>
 
-#define ENTRY_POINTS(X)  \
-    X(PQconnectdb)       \
-    X(PQconnectdbParams) \
-    X(PQsetdbLogin) X(PQreset) X(PQfinish) X(PQexec) X(PQexecParams) X(PQprepare) X(PQexecPrepared)
-DEFINE_ENTRY_POINTS(ENTRY_POINTS);
+struct real_entry libpq_entry_points[N_LIBPQ_FUNCTIONS] = {LIBPQ_FUNCTIONS(ENTRY_POINT_ROW)};
 
-/* A statement longer than a fact can say is not measured to its end. */
-#define STATEMENT_MAX UINT16_MAX
-
-struct state {
-    const struct libpq_calls *pq;        /* of the library that made the handle */
-    struct libpq_prepared_map *prepared; /* NULL until the first prepare */
+const struct instrumentation instrument_libpq = {
+    .name = "libpq",
+    .system = "postgresql",
+    .family = WIRE_DATABASE,
+    .entry_points = libpq_entry_points,
+    .n_entry_points = N_LIBPQ_FUNCTIONS,
 };
-static_assert(sizeof(struct state) <= CONNECTION_STATE_BYTES, "fits the entry");
 
-static struct state *state_of(struct connection *connection)
+struct connection *libpq_find_connection(const PGconn *conn)
 {
-    return (struct state *)(void *)connection->state;
+    struct connection *connection = connection_find(conn);
+    return connection && connection->instrumentation == INSTRUMENT_libpq ? connection : NULL;
 }
 
 static void forget(const PGconn *conn)
 {
-    struct connection *connection = connection_find(conn);
-    if (!connection)
-        return;
-    if (connection->instrumentation == INSTRUMENT_libpq) {
-        operation_close_all(connection, WIRE_ABANDONED);
-        libpq_prepared_destroy(state_of(connection)->prepared);
+    struct connection *connection = libpq_find_connection(conn);
+    if (connection) {
+        libpq_finish_queries(connection);
+        libpq_prepared_destroy(libpq_state_of(connection)->prepared);
     }
     connection_close(conn);
 }
 
-/* A new entry, whatever an earlier life of the address left behind. */
-static struct connection *remember(const PGconn *conn, const struct real_entry *entry)
+struct connection *libpq_remember(const PGconn *conn, const struct real_entry *entry)
 {
     forget(conn);
     struct connection *connection = connection_open(conn, INSTRUMENT_libpq);
     if (connection) {
+        struct libpq_state *state = libpq_state_of(connection);
         connection->library = entry->library;
-        state_of(connection)->pq = libpq_calls_of(entry);
-        libpq_describe_connection(state_of(connection)->pq, conn, connection);
+        state->pq = libpq_calls_of(entry);
+        libpq_describe_connection(state->pq, conn, connection);
     }
     return connection;
 }
 
-static struct connection *connection_of(const PGconn *conn, const struct real_entry *entry)
+struct connection *libpq_connection_of(const PGconn *conn, const struct real_entry *entry)
 {
-    struct connection *connection = connection_find(conn);
-    if (connection && connection->instrumentation == INSTRUMENT_libpq)
-        return connection;
-    return conn ? remember(conn, entry) : NULL;
+    struct connection *connection = libpq_find_connection(conn);
+    return connection || !conn ? connection : libpq_remember(conn, entry);
 }
 
 static const struct libpq_calls *calls_of(struct connection *connection, const struct real_entry *entry)
 {
-    return connection ? state_of(connection)->pq : libpq_calls_of(entry);
+    return connection ? libpq_state_of(connection)->pq : libpq_calls_of(entry);
 }
 
 /* Begins the span of a call on a connection. False: not recorded, *ret_connection untouched. */
@@ -82,7 +73,11 @@ static bool begin(struct span *span, enum wire_operation operation, PGconn *conn
 {
     if (!lifecycle_is_active())
         return false;
-    struct connection *connection = connection_of(conn, entry);
+    struct connection *connection = libpq_connection_of(conn, entry);
+    if (connection && operation == WIRE_CONNECT)
+        libpq_finish_queries(connection);
+    else if (connection)
+        libpq_finish_before_call(connection, conn);
     if (!span_begin(span, INSTRUMENT_libpq, operation, conn, connection))
         return false;
     *ret_connection = connection;
@@ -92,8 +87,8 @@ static bool begin(struct span *span, enum wire_operation operation, PGconn *conn
 static void end_connect(struct span *span, PGconn *conn, const struct real_entry *entry)
 {
     if (conn)
-        span_connection(span, remember(conn, entry));
-    libpq_end_connect(span, libpq_calls_of(entry), conn);
+        span_connection(span, libpq_remember(conn, entry));
+    span_end(span, libpq_copy_connect(&span->facts, libpq_calls_of(entry), conn));
 }
 
 static bool is_word_end(char c)
@@ -111,10 +106,9 @@ static bool is_first_word(const char *statement, const char *upper_word)
     return is_word_end(*statement);
 }
 
-/* What a simple query does to the statements prepared before it. */
-static void follow_simple_query(struct connection *connection, const char *query)
+void libpq_follow_query(struct connection *connection, const char *query)
 {
-    struct libpq_prepared_map *prepared = connection ? state_of(connection)->prepared : NULL;
+    struct libpq_prepared_map *prepared = connection ? libpq_state_of(connection)->prepared : NULL;
     if (!prepared || !query)
         return;
     libpq_prepared_forget_unnamed(prepared);
@@ -125,7 +119,7 @@ static void follow_simple_query(struct connection *connection, const char *query
 static void copy_statement(struct span *span, const char *text)
 {
     if (text)
-        facts_string(&span->facts, WIRE_DB_QUERY_TEXT, text, strnlen(text, STATEMENT_MAX));
+        facts_string(&span->facts, WIRE_DB_QUERY_TEXT, text, strnlen(text, LIBPQ_STATEMENT_MAX));
 }
 
 EXPORTED PGconn *PQconnectdb(const char *conninfo)
@@ -183,11 +177,11 @@ EXPORTED void PQreset(PGconn *conn)
     real(conn);
     if (connection) {
         /* Of several hosts another one may have answered; statements belong to the old session. */
-        libpq_prepared_forget_all(state_of(connection)->prepared);
+        libpq_prepared_forget_all(libpq_state_of(connection)->prepared);
         libpq_describe_connection(calls_of(connection, entry), conn, connection);
         span_connection(&span, connection);
     }
-    libpq_end_connect(&span, calls_of(connection, entry), conn);
+    span_end(&span, libpq_copy_connect(&span.facts, calls_of(connection, entry), conn));
 }
 
 EXPORTED void PQfinish(PGconn *conn)
@@ -213,7 +207,7 @@ EXPORTED PGresult *PQexec(PGconn *conn, const char *query)
     copy_statement(&span, query);
     PGresult *result = real(conn, query);
     libpq_end_query(&span, calls_of(connection, entry), conn, result);
-    follow_simple_query(connection, query);
+    libpq_follow_query(connection, query);
     return result;
 }
 
@@ -236,7 +230,7 @@ EXPORTED PGresult *PQexecParams(PGconn *conn, const char *command, int nParams, 
     PGresult *result =
         real(conn, command, nParams, paramTypes, paramValues, paramLengths, paramFormats, resultFormat);
     libpq_end_query(&span, calls_of(connection, entry), conn, result);
-    follow_simple_query(connection, command);
+    libpq_follow_query(connection, command);
     return result;
 }
 
@@ -258,9 +252,9 @@ EXPORTED PGresult *PQprepare(PGconn *conn, const char *stmtName, const char *que
     bool is_prepared = result && pq->PQresultStatus && pq->PQresultStatus(result) == PGRES_COMMAND_OK;
     libpq_end_query(&span, pq, conn, result);
     if (connection && is_prepared)
-        libpq_prepared_store(&state_of(connection)->prepared, stmtName, query);
+        libpq_prepared_store(&libpq_state_of(connection)->prepared, stmtName, query);
     else if (connection && stmtName && !*stmtName)
-        libpq_prepared_forget_unnamed(state_of(connection)->prepared);
+        libpq_prepared_forget_unnamed(libpq_state_of(connection)->prepared);
     return result;
 }
 
@@ -278,7 +272,7 @@ EXPORTED PGresult *PQexecPrepared(PGconn *conn, const char *stmtName, int nParam
         return real(conn, stmtName, nParams, paramValues, paramLengths, paramFormats, resultFormat);
 
     struct libpq_prepared prepared;
-    if (connection && libpq_prepared_find(state_of(connection)->prepared, stmtName, &prepared))
+    if (connection && libpq_prepared_find(libpq_state_of(connection)->prepared, stmtName, &prepared))
         span_statement(&span, prepared.mark, prepared.text, prepared.bytes);
     facts_text(&span.facts, WIRE_DB_STATEMENT_NAME, stmtName);
     facts_int(&span.facts, WIRE_DB_PARAMETER_COUNT, nParams);
@@ -286,11 +280,3 @@ EXPORTED PGresult *PQexecPrepared(PGconn *conn, const char *stmtName, int nParam
     libpq_end_query(&span, calls_of(connection, entry), conn, result);
     return result;
 }
-
-const struct instrumentation instrument_libpq = {
-    .name = "libpq",
-    .system = "postgresql",
-    .family = WIRE_DATABASE,
-    .entry_points = entry_points,
-    .n_entry_points = N_ENTRY_POINTS,
-};

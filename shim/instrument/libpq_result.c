@@ -47,22 +47,32 @@ static bool has_text(const char *text)
     return text && *text;
 }
 
-void libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
-                               struct connection *connection)
+void libpq_copy_server(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn)
 {
-    struct facts facts = connection_facts(connection);
     const char *host = pq->PQhost ? pq->PQhost(conn) : NULL;
     if (!has_text(host) && pq->PQhostaddr)
         host = pq->PQhostaddr(conn);
     if (has_text(host))
-        facts_text(&facts, WIRE_SERVER_ADDRESS, host);
+        facts_text(facts, WIRE_SERVER_ADDRESS, host);
     const char *port = pq->PQport ? pq->PQport(conn) : NULL;
     if (has_text(port))
-        facts_text(&facts, WIRE_SERVER_PORT, port);
+        facts_text(facts, WIRE_SERVER_PORT, port);
     if (pq->PQdb)
-        facts_text(&facts, WIRE_DB_NAMESPACE, pq->PQdb(conn));
+        facts_text(facts, WIRE_DB_NAMESPACE, pq->PQdb(conn));
     if (pq->PQuser)
-        facts_text(&facts, WIRE_DB_USER, pq->PQuser(conn));
+        facts_text(facts, WIRE_DB_USER, pq->PQuser(conn));
+}
+
+void libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
+                               struct connection *connection)
+{
+    struct facts facts = connection_facts(connection);
+    libpq_copy_server(&facts, pq, conn);
+}
+
+bool libpq_is_pipelined(const struct libpq_calls *pq, const PGconn *conn)
+{
+    return pq->PQpipelineStatus && pq->PQpipelineStatus(conn) != PQ_PIPELINE_OFF;
 }
 
 static bool is_connected(const struct libpq_calls *pq, const PGconn *conn)
@@ -77,31 +87,39 @@ static void copy_connection_error(struct facts *facts, const struct libpq_calls 
         facts_text(facts, WIRE_ERROR_MESSAGE, message);
 }
 
-void libpq_end_connect(struct span *span, const struct libpq_calls *pq, const PGconn *conn)
+enum wire_outcome libpq_copy_connect(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn)
 {
-    if (conn && is_connected(pq, conn)) {
-        span_end(span, WIRE_OK);
-        return;
-    }
-    facts_int(&span->facts, WIRE_ERROR_CODE, CONNECTION_BAD);
+    if (conn && is_connected(pq, conn))
+        return WIRE_OK;
+    facts_int(facts, WIRE_ERROR_CODE, CONNECTION_BAD);
     if (conn)
-        copy_connection_error(&span->facts, pq, conn);
-    span_end(span, WIRE_FAILED);
+        copy_connection_error(facts, pq, conn);
+    return WIRE_FAILED;
 }
 
-static bool is_failure(ExecStatusType status)
+bool libpq_is_failure(ExecStatusType status)
 {
     return status == PGRES_BAD_RESPONSE || status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED;
 }
 
-/* WIRE_ERROR_CODE is the result's status, or CONNECTION_BAD (1, no failed result's status) without a connection. */
-static void copy_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn,
-                         const PGresult *result, ExecStatusType status)
+ExecStatusType libpq_status_of(const struct libpq_calls *pq, const PGresult *result)
 {
-    facts_int(facts, WIRE_ERROR_CODE, is_connected(pq, conn) ? (int64_t)status : CONNECTION_BAD);
+    if (!result)
+        return PGRES_FATAL_ERROR;
+    return pq->PQresultStatus ? pq->PQresultStatus(result) : PGRES_COMMAND_OK;
+}
+
+/* WIRE_ERROR_CODE is the result's status, or CONNECTION_BAD (1, no failed result's status) without a connection. */
+void libpq_copy_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn,
+                        const PGresult *result)
+{
+    int64_t status = libpq_status_of(pq, result);
     const char *message = NULL;
-    if (result && pq->PQresultErrorField)
+    if (result && pq->PQresultErrorField) {
+        facts_text(facts, WIRE_DB_RESPONSE_STATUS_CODE, pq->PQresultErrorField(result, PG_DIAG_SQLSTATE));
         message = pq->PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    }
+    facts_int(facts, WIRE_ERROR_CODE, is_connected(pq, conn) ? status : CONNECTION_BAD);
     if (has_text(message))
         facts_text(facts, WIRE_ERROR_MESSAGE, message);
     else
@@ -111,12 +129,7 @@ static void copy_failure(struct facts *facts, const struct libpq_calls *pq, cons
 void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn, PGresult *result)
 {
     struct facts *facts = &span->facts;
-    if (!result) {
-        copy_failure(facts, pq, conn, NULL, PGRES_FATAL_ERROR);
-        span_end(span, WIRE_FAILED);
-        return;
-    }
-    ExecStatusType status = pq->PQresultStatus ? pq->PQresultStatus(result) : PGRES_COMMAND_OK;
+    ExecStatusType status = libpq_status_of(pq, result);
     if (status == PGRES_TUPLES_OK && pq->PQntuples) {
         facts_int(facts, WIRE_DB_RETURNED_ROWS, pq->PQntuples(result));
     } else if (status == PGRES_COMMAND_OK && pq->PQcmdTuples) {
@@ -124,9 +137,7 @@ void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGco
         if (has_text(rows))
             facts_text(facts, WIRE_DB_AFFECTED_ROWS, rows);
     }
-    if (pq->PQresultErrorField)
-        facts_text(facts, WIRE_DB_RESPONSE_STATUS_CODE, pq->PQresultErrorField(result, PG_DIAG_SQLSTATE));
-    if (is_failure(status))
-        copy_failure(facts, pq, conn, result, status);
-    span_end(span, is_failure(status) ? WIRE_FAILED : WIRE_OK);
+    if (libpq_is_failure(status))
+        libpq_copy_failure(facts, pq, conn, result);
+    span_end(span, libpq_is_failure(status) ? WIRE_FAILED : WIRE_OK);
 }

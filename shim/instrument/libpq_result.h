@@ -9,13 +9,23 @@
 #include "instrument/instrument.h"
 #include <libpq-fe.h>
 
-/* Accessors that every libpq since 8.0 has, and PQhostaddr of 12. A pointer is NULL where the library has none. */
-#define LIBPQ_ACCESSORS(X)                                                                        \
-    X(PQdb)                                                                                       \
-    X(PQuser)                                                                                     \
-    X(PQhost)                                                                                     \
-    X(PQport) X(PQhostaddr) X(PQstatus) X(PQerrorMessage) X(PQresultStatus) X(PQresultErrorField) \
-        X(PQntuples) X(PQcmdTuples)
+/* Accessors that every libpq since 8.0 has, PQhostaddr of 12 and PQpipelineStatus of 14. A pointer is NULL where the
+ * library has none. */
+/* clang-format off */
+#define LIBPQ_ACCESSORS(X)\
+    X(PQdb)               \
+    X(PQuser)             \
+    X(PQhost)             \
+    X(PQport)             \
+    X(PQhostaddr)         \
+    X(PQstatus)           \
+    X(PQerrorMessage)     \
+    X(PQresultStatus)     \
+    X(PQresultErrorField) \
+    X(PQntuples)          \
+    X(PQcmdTuples)        \
+    X(PQpipelineStatus)
+/* clang-format on */
 
 struct libpq_calls {
 #define LIBPQ_ACCESSOR(name) __typeof__(&name) name;
@@ -26,12 +36,23 @@ struct libpq_calls {
 /* The accessors of the library that `entry` was resolved to. Never NULL. */
 const struct libpq_calls *libpq_calls_of(const struct real_entry *entry);
 
-/* Server, port, database and role, raw, into the facts that all spans of the connection share. */
+/* Server, port, database and role, raw. */
+void libpq_copy_server(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn);
+/* The same into the facts that all spans of the connection share. */
 void libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
                                struct connection *connection);
 
-/* Ends the span of an attempt to connect. `conn` may be NULL: libpq had no memory. */
-void libpq_end_connect(struct span *span, const struct libpq_calls *pq, const PGconn *conn);
+/* Commands may be sent before the results of earlier ones have come. */
+bool libpq_is_pipelined(const struct libpq_calls *pq, const PGconn *conn);
+
+/* What came of an attempt to connect, which is over. `conn` may be NULL: libpq had no memory. */
+enum wire_outcome libpq_copy_connect(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn);
+
+bool libpq_is_failure(ExecStatusType status);
+ExecStatusType libpq_status_of(const struct libpq_calls *pq, const PGresult *result);
+/* Why it failed: SQLSTATE, status, message; of a NULL result the connection has them. */
+void libpq_copy_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn,
+                        const PGresult *result);
 
 /* Ends the span of a query by its result; NULL is a failure whose reason the connection has. */
 void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn, PGresult *result);

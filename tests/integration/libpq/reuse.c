@@ -1,4 +1,4 @@
-/* reuse: handles whose address comes back, made by calls that are seen and by calls that are not (PQconnectStart). */
+/* reuse: handles whose address comes back, connected in one call and in several. */
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
