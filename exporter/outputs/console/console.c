@@ -1,11 +1,11 @@
 /* console: see console.h. Traces wait in order of their first span; a hash table finds them by id. */
 #include "outputs/console/console.h"
+#include "base/table.h"
 #include "base/terminal.h"
 #include "outputs/console/console_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #define MAX_SHOWN_IDS 256u
 
