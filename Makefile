@@ -16,7 +16,7 @@ WARNINGS   = -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prot
 COMPILE    = @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -MMD -MP $(WARNINGS) -DOTELSHIM_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all unit fuzzers traced deps demo test check check-loop soak bench format lint fuzz install uninstall clean \
+.PHONY: all unit fuzzers traced tidy objects deps demo test check check-loop soak bench format lint fuzz install uninstall clean \
         help test-aarch64
 all: $(BUILD)/libotelshim.so $(BUILD)/otelshim        ## build the library and the exporter
 
@@ -29,9 +29,9 @@ SHIM_CFLAGS    = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions
 SHIM_LDFLAGS   = -Wl,-z,now,-z,defs,-z,nodelete,-Bsymbolic,--hash-style=gnu,--as-needed,--version-script=shim/versions.map \
                  -Wl,-soname,libotelshim.so
 # Client libraries' headers give compiler-checked prototypes; nothing of them is linked.
-SHIM_HEADERS  := $(shell pkg-config --cflags libcurl libpq hiredis 2>/dev/null)
+SHIM_INCLUDES := -iquote shim -Ishim/wire $(shell pkg-config --cflags libcurl libpq hiredis 2>/dev/null)
 $(BUILD)/shim/%.o: shim/%.c
-	$(COMPILE) $(SHIM_CFLAGS) -iquote shim -Ishim/wire $(SHIM_HEADERS) -c $< -o $@
+	$(COMPILE) $(SHIM_CFLAGS) $(SHIM_INCLUDES) -c $< -o $@
 $(BUILD)/shim/%.o: shim/%.S
 	$(COMPILE) -c $< -o $@
 $(BUILD)/libotelshim.so: $(SHIM_OBJECTS) shim/versions.map
@@ -39,8 +39,8 @@ $(BUILD)/libotelshim.so: $(SHIM_OBJECTS) shim/versions.map
 
 # ---- the exporter: sees shim/wire and nothing else of the shim --------------------------------------
 EXPORTER_LIBS    := libprotobuf-c libcurl libuv libcrypto zlib
-EXPORTER_CFLAGS   = -iquote exporter -iquote symbols -Ishim/wire -I$(BUILD)/proto $(shell pkg-config --cflags $(EXPORTER_LIBS) 2>/dev/null)
-EXPORTER_LDLIBS   = $(shell pkg-config --libs $(EXPORTER_LIBS) 2>/dev/null) -lpthread -lm
+EXPORTER_CFLAGS  := -iquote exporter -iquote symbols -Ishim/wire -I$(BUILD)/proto $(shell pkg-config --cflags $(EXPORTER_LIBS) 2>/dev/null)
+EXPORTER_LDLIBS  := $(shell pkg-config --libs $(EXPORTER_LIBS) 2>/dev/null) -lpthread -lm
 PROTOS           := $(wildcard exporter/outputs/otlp/proto/*.proto)
 PROTO_OBJECTS    := $(PROTOS:exporter/outputs/otlp/proto/%.proto=$(BUILD)/proto/%.pb-c.o)
 EXPORTER_SOURCES := $(wildcard exporter/*.c exporter/*/*.c exporter/*/*/*.c symbols/*.c)
@@ -80,6 +80,14 @@ $(BUILD)/examples/trader: $(wildcard examples/trader/*.c examples/trader/*.h)
 $(BUILD)/tests/integration/%: tests/integration/%.c
 	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $< $(CLIENT_LIBS)
 traced: $(TRACED) $(BUILD)/examples/trader
+
+# ---- clang-tidy: a stamp per source, made again when its object was (which knows the headers) ------------
+TIDY = $(patsubst %.c,$(BUILD)/tidy/%.ok,$(SHIM_SOURCES) $(EXPORTER_SOURCES))
+$(BUILD)/tidy/%.ok: $(BUILD)/%.o .clang-tidy
+	@mkdir -p $(@D) && clang-tidy-14 --quiet $*.c -- -std=gnu17 -D_GNU_SOURCE -DOTELSHIM_VERSION='"$(VERSION)"' \
+	    $(if $(filter shim/%,$*),$(SHIM_INCLUDES),$(EXPORTER_CFLAGS)) 2>/dev/null && touch $@
+tidy: $(TIDY)
+objects: $(SHIM_OBJECTS) $(EXPORTER_OBJECTS)
 
 # ---- what people call -----------------------------------------------------------------------------------
 deps:                                                 ## install the Debian packages that are missing
