@@ -37,7 +37,7 @@ static bool join(char *to, const struct dropbox_image *image, const char *name)
 /* pwrite() past RLIMIT_FSIZE would kill the host with SIGXFSZ, and the host may lower it at any time. */
 static bool may_write_word(void)
 {
-    uint64_t limit[2];
+    uint64_t limit[2] = {0};
     return sys_is_error(sys_prlimit(RLIMIT_FSIZE, NULL, limit)) || limit[0] >= sizeof(uint32_t);
 }
 

@@ -17,7 +17,7 @@
 /* Ours, and nobody else can put a file or a link into it. */
 static bool is_trusted(int fd, uint32_t uid)
 {
-    struct stat stat;
+    struct stat stat = {0};
     if (sys_is_error(sys_fstat(fd, &stat)))
         return false;
     return S_ISDIR(stat.st_mode) && stat.st_uid == uid && !(stat.st_mode & (S_IWGRP | S_IWOTH));
@@ -51,7 +51,7 @@ static int try_directory(const char *path, uint32_t uid)
  * our exporter would not look there. */
 static bool is_own_runtime_directory(const char *path, uint32_t uid)
 {
-    struct stat stat;
+    struct stat stat = {0};
     return path && path[0] == '/' && !sys_is_error(sys_stat(path, &stat)) && stat.st_uid == uid;
 }
 

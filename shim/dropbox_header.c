@@ -53,7 +53,7 @@ static uint64_t read_start_ticks(void)
 
 void dropbox_identify(struct dropbox_identity *ret_identity)
 {
-    struct stat stat;
+    struct stat stat = {0};
     *ret_identity = (struct dropbox_identity){
         .pid = sys_getpid(),
         .uid = sys_geteuid(),

@@ -119,13 +119,13 @@ static bool is_memory_locked(uint32_t page_bytes)
 /* ftruncate() past RLIMIT_FSIZE would kill the host with SIGXFSZ. */
 static bool may_have_bytes(uint64_t bytes)
 {
-    uint64_t limit[2];
+    uint64_t limit[2] = {0};
     return sys_is_error(sys_prlimit(RLIMIT_FSIZE, NULL, limit)) || bytes <= limit[0];
 }
 
 static bool has_room(int directory, uint64_t bytes)
 {
-    struct statfs fs;
+    struct statfs fs = {0};
     if (sys_is_error(sys_fstatfs(directory, &fs)) || !fs.f_blocks) /* tmpfs without a limit says 0 */
         return true;
     return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= bytes;

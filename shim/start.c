@@ -172,7 +172,7 @@ static void reset_descriptors(void)
         (void)sys_call3(__NR_fcntl, null, F_SETFD, 0);
     if (!sys_is_error(sys_call3(__NR_close_range, 3, ~0u, 0)))
         return;
-    uint64_t limit[2];
+    uint64_t limit[2] = {0};
     if (sys_is_error(sys_prlimit(RLIMIT_NOFILE, NULL, limit)) || limit[0] > MAX_FDS_WITHOUT_CLOSE_RANGE)
         limit[0] = MAX_FDS_WITHOUT_CLOSE_RANGE;
     for (uint32_t fd = 3; fd < limit[0]; fd++)
@@ -183,7 +183,7 @@ static void reset_descriptors(void)
 static void reset_limits(void)
 {
     for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
-        uint64_t limit[2];
+        uint64_t limit[2] = {0};
         if (resource == RLIMIT_NOFILE || resource == RLIMIT_CORE ||
             sys_is_error(sys_prlimit(resource, NULL, limit)))
             continue;

@@ -27,6 +27,7 @@
 #define F_OFD_GETLK 36
 #endif
 
+/* NOLINTBEGIN(readability-function-size): the kernel takes a number and six arguments */
 #if defined(__x86_64__)
 static inline long sys_call6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -59,6 +60,7 @@ static inline long sys_call6(long number, long a, long b, long c, long d, long e
 #else
 #error "otelshim: x86-64 and aarch64 only"
 #endif
+/* NOLINTEND(readability-function-size) */
 
 static inline long sys_call3(long number, long a, long b, long c)
 {

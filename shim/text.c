@@ -90,7 +90,9 @@ bool text_parse_number(const char *text, uint64_t *ret_number)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c - 'A' + 'a');
+    return c;
 }
 
 bool text_equals_ignoring_case(const char *a, const char *b)

@@ -106,9 +106,8 @@ static void finish_call(struct http_call *call, CURLcode code)
     curl_off_t retry_after_s = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-    if (retry_after_s >
-        86400 * 366) /* a date far away: nobody waits that long, and milliseconds must not overflow */
-        retry_after_s = 86400 * 366;
+    if (retry_after_s > MAX_RETRY_AFTER_S)
+        retry_after_s = MAX_RETRY_AFTER_S;
     struct http_result result = {
         .outcome = outcome_of(code, call),
         .curl_code = (int)code,

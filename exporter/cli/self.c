@@ -118,5 +118,5 @@ void self_find_library(char ret_path[PATH_MAX])
         if (access(path, R_OK) == 0 && realpath(path, ret_path))
             return;
     }
-    strcpy(ret_path, SELF_LIBRARY);
+    snprintf(ret_path, PATH_MAX, "%s", SELF_LIBRARY);
 }

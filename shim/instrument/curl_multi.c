@@ -109,7 +109,7 @@ static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entr
     __typeof__(&curl_multi_remove_handle) real = real_find(entry, call_site, handle);
     struct connection *connection = connection_find(handle);
     const struct curl_state *state = curl_state_of(connection);
-    if (!state || !state->multi)
+    if (!connection || !state || !state->multi)
         return real(multi, handle);
 
     struct operation *operation = operation_oldest(connection);
@@ -136,7 +136,7 @@ static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, co
         return message;
     struct connection *connection = connection_find(message->easy_handle);
     const struct curl_state *state = curl_state_of(connection);
-    if (!state || !state->multi)
+    if (!connection || !state || !state->multi)
         return message;
     int kept = errno;
     CURLcode code = message->data.result;

@@ -108,11 +108,13 @@ static void put_bar(const struct drawing *drawing, const struct shown_span *span
         from = halves - 1;
     if (to <= from)
         to = from + 1;
-    char bar[1024] = "";
+    char bar[1024] = ""; /* of at most 40 cells */
+    size_t bytes = 0;
     for (uint32_t cell = from / 2; 2 * cell < to; cell++) {
         bool has_left = from <= 2 * cell, has_right = to >= 2 * cell + 2;
         const struct glyphs *glyphs = drawing->glyphs;
-        strcat(bar, has_left && has_right ? glyphs->full : has_left ? glyphs->left : glyphs->right);
+        const char *glyph = has_left && has_right ? glyphs->full : has_left ? glyphs->left : glyphs->right;
+        bytes += (size_t)snprintf(bar + bytes, sizeof(bar) - bytes, "%s", glyph);
     }
     put_spaces(drawing, from / 2);
     put(drawing, bar_colour(span), bar);
