@@ -282,7 +282,7 @@ static void leave_episode(struct operation *operation, uint64_t now_ns, enum wir
     atomic_fetch_sub_explicit((_Atomic uint32_t *)&slot->episode.open_operations, 1, memory_order_relaxed);
     if (!memcmp(facts->parent_span_id, slot->episode.root.span_id, sizeof(facts->parent_span_id)))
         atomic_fetch_sub_explicit((_Atomic uint32_t *)&slot->episode.open_calls, 1, memory_order_relaxed);
-    episode_leave(slot, facts, now_ns, outcome == WIRE_FAILED);
+    episode_leave(slot, facts, now_ns, span_is_error(outcome));
 }
 
 static void release(struct thread *thread, const struct dropbox *box, struct operation *operation)
@@ -355,7 +355,7 @@ void operation_close(struct connection *connection, struct operation *operation,
     release(thread, box, operation);
     atomic_signal_fence(memory_order_seq_cst);
     thread->busy[0]--;
-    dropbox_ring(outcome == WIRE_FAILED, now_ns);
+    dropbox_ring(span_is_error(outcome), now_ns);
 }
 
 void operation_close_all(struct connection *connection, enum wire_outcome outcome)

@@ -55,7 +55,7 @@ static void end_entry(struct thread *thread, struct wire_thread_slot *slot, stru
 {
     const struct wire_open_span *open = &slot->open[slot->depth - 1];
     record_commit(thread, open, slot->staged + open->from, marks, outcome, now_ns);
-    episode_leave(slot, &open->facts, now_ns, outcome == WIRE_FAILED);
+    episode_leave(slot, &open->facts, now_ns, span_is_error(outcome));
     pop(slot);
 }
 
@@ -253,7 +253,7 @@ void span_end(struct span *span, enum wire_outcome outcome)
     end_entry(thread, slot, marks, outcome, now_ns);
     fence();
     thread->busy[span->level] = 0;
-    dropbox_ring(outcome == WIRE_FAILED, now_ns);
+    dropbox_ring(span_is_error(outcome), now_ns);
 }
 
 void span_take_over(struct thread *thread, struct wire_thread_slot *slot)

@@ -54,7 +54,13 @@ struct span_context span_context_of(const struct wire_span_facts *facts);
 /* The context went out with the call. */
 void span_mark_injected(struct span *span);
 
-/* Ends the span now: one record, then the stack entry goes. Rings the bell, urgently when WIRE_FAILED. */
+/* Counts as an error in the root span, and rings the bell urgently. */
+static inline bool span_is_error(enum wire_outcome outcome)
+{
+    return outcome == WIRE_FAILED || outcome == WIRE_REFUSED;
+}
+
+/* Ends the span now: one record, then the stack entry goes. */
 void span_end(struct span *span, enum wire_outcome outcome);
 
 /* A dead thread's slot changes hands (thread_on_reclaim): its open spans end as abandoned, its episode is closed. */

@@ -43,8 +43,7 @@ static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, cons
     CURLcode code = call_real(real, handle, state);
     int kept = errno;
     curl_request_restore(handle, state, &calls);
-    curl_request_end(&span.facts, handle, state, &calls, code);
-    span_end(&span, code == CURLE_OK ? WIRE_OK : WIRE_FAILED);
+    span_end(&span, curl_request_end(&span.facts, handle, state, &calls, code));
     errno = kept;
     return code;
 }

@@ -57,13 +57,13 @@ static void end_request(struct connection *connection, const struct curl_calls *
     curl_request_restore(handle_of(connection), state, calls);
 }
 
-static void copy_end(struct connection *connection, const struct curl_calls *calls, CURLcode code)
+static enum wire_outcome copy_end(struct connection *connection, const struct curl_calls *calls, CURLcode code)
 {
     struct operation *operation = operation_oldest(connection);
     if (!operation)
-        return; /* of the parent process, before a fork */
+        return WIRE_OK; /* of the parent process, before a fork */
     struct facts facts = operation_facts(operation);
-    curl_request_end(&facts, handle_of(connection), curl_state_of(connection), calls, code);
+    return curl_request_end(&facts, handle_of(connection), curl_state_of(connection), calls, code);
 }
 
 /* Of a request that was not finished. One that has not even begun leaves what getinfo knew of the one before it. */
@@ -72,7 +72,7 @@ static void copy_so_far(struct connection *connection, const struct curl_calls *
     const struct curl_state *state = curl_state_of(connection);
     if (state->total_before_us <= 0 ||
         state->total_before_us != curl_request_total_us(handle_of(connection), calls))
-        copy_end(connection, calls, CURLE_OK);
+        (void)copy_end(connection, calls, CURLE_OK);
 }
 
 void curl_multi_abandon(struct connection *connection, const struct curl_calls *calls)
@@ -142,8 +142,7 @@ static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, co
     CURLcode code = message->data.result;
     struct curl_calls calls;
     curl_load_calls(&calls, entry);
-    copy_end(connection, &calls, code);
-    end_request(connection, &calls, code == CURLE_OK ? WIRE_OK : WIRE_FAILED);
+    end_request(connection, &calls, copy_end(connection, &calls, code));
     errno = kept;
     return message;
 }

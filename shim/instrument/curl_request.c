@@ -230,13 +230,14 @@ static void add_positive(struct facts *facts, enum wire_attribute key, int64_t v
         facts_int(facts, key, value);
 }
 
-static void add_response(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+/* The status, 0 without an answer. */
+static int64_t add_response(struct facts *facts, CURL *handle, const struct curl_calls *calls)
 {
     int64_t status = read_number(handle, calls, CURLINFO_RESPONSE_CODE);
     add_positive(facts, WIRE_HTTP_RESPONSE_STATUS_CODE, status);
     add_positive(facts, WIRE_HTTP_VERSION, read_number(handle, calls, CURLINFO_HTTP_VERSION));
     if (facts->always_only)
-        return;
+        return status;
     int64_t received = read_number(handle, calls, CURLINFO_SIZE_DOWNLOAD_T);
     int64_t connections = read_number(handle, calls, CURLINFO_NUM_CONNECTS);
     add_positive(facts, WIRE_HTTP_REQUEST_BODY_BYTES, read_number(handle, calls, CURLINFO_SIZE_UPLOAD_T));
@@ -244,6 +245,7 @@ static void add_response(struct facts *facts, CURL *handle, const struct curl_ca
         facts_int(facts, WIRE_HTTP_RESPONSE_BODY_BYTES, received);
     if (connections > 0 || (connections == 0 && status > 0)) /* without an answer 0 says nothing */
         facts_int(facts, WIRE_HTTP_NEW_CONNECTIONS, connections);
+    return status;
 }
 
 static void add_phases(struct facts *facts, CURL *handle, const struct curl_calls *calls)
@@ -288,20 +290,22 @@ static bool add_target(struct facts *facts, CURL *handle, const struct curl_stat
     return is_about_http;
 }
 
-void curl_request_end(struct facts *facts, CURL *handle, const struct curl_state *state,
-                      const struct curl_calls *calls, CURLcode code)
+enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, const struct curl_state *state,
+                                   const struct curl_calls *calls, CURLcode code)
 {
+    int64_t status = 0;
     if (code != CURLE_OK) {
         facts_int(facts, WIRE_ERROR_CODE, code);
         if (calls->strerror)
             facts_text(facts, WIRE_ERROR_MESSAGE, calls->strerror(code));
     }
-    if (!calls->getinfo)
-        return;
-    if (code != CURLE_OK)
+    if (code != CURLE_OK && calls->getinfo)
         add_positive(facts, WIRE_ERROR_ERRNO, read_number(handle, calls, CURLINFO_OS_ERRNO));
-    if (add_target(facts, handle, state, calls))
-        add_response(facts, handle, calls);
-    if (!facts->always_only)
+    if (calls->getinfo && add_target(facts, handle, state, calls))
+        status = add_response(facts, handle, calls);
+    if (calls->getinfo && !facts->always_only)
         add_phases(facts, handle, calls);
+    if (code != CURLE_OK)
+        return WIRE_FAILED;
+    return status >= 400 ? WIRE_REFUSED : WIRE_OK;
 }

@@ -200,6 +200,7 @@ enum wire_outcome {
     WIRE_OK = 0,        /* the call did what was asked; a 404 is still WIRE_OK: the exporter judges facts */
     WIRE_FAILED = 1,    /* the library reported failure: WIRE_ERROR_CODE, WIRE_ERROR_MESSAGE say how */
     WIRE_ABANDONED = 2, /* left by longjmp, C++ throw or cancellation: not an error */
+    WIRE_REFUSED = 3,   /* WIRE_OK, but the peer's answer says error (HTTP 4xx, 5xx): counts in the root, rings */
 };
 
 #define WIRE_SPAN_SAMPLED 1u       /* W3C sampled flag */

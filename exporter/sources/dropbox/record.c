@@ -187,7 +187,7 @@ static enum record_result decode_span(struct record_context *context, struct rec
     raw->kind = RAW_SPAN;
     raw->instrumentation = &context->process->instrumentations[span.facts.instrumentation];
     raw->end_mono_ns = span.end_mono_ns;
-    raw->outcome = span.outcome <= WIRE_ABANDONED ? (enum wire_outcome)span.outcome : WIRE_OK;
+    raw->outcome = span.outcome <= WIRE_REFUSED ? (enum wire_outcome)span.outcome : WIRE_OK;
     raw->n_facts = n;
     return RECORD_SPAN;
 }
