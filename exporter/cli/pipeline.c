@@ -40,7 +40,7 @@ static void acknowledge_later(struct pipeline *pipeline, const struct receipt *r
         last->n_spans += receipt->n_spans;
         return;
     }
-    if (pipeline->n_acknowledgements == pipeline->max_acknowledgements) {
+    if (!pipeline->acknowledgements || pipeline->n_acknowledgements == pipeline->max_acknowledgements) {
         pipeline->max_acknowledgements =
             pipeline->max_acknowledgements ? 2 * pipeline->max_acknowledgements : 64;
         pipeline->acknowledgements =
@@ -65,10 +65,8 @@ static void on_span(void *context, const struct raw_span *raw, const struct rece
     struct pipeline *pipeline = context;
     struct traced *traced = traced_find(pipeline, raw->process);
     struct receipt counted = *receipt;
-    if (!traced->client) {
-        traced->client = receipt->client;
-        HASH_ADD(hh_client, pipeline->by_client, client, sizeof(traced->client), traced);
-    }
+    if (!traced->client)
+        traced_add_client(pipeline, traced, receipt->client);
     traced->recorded++;
     struct otlp *otlp = traced->destination ? traced->destination->otlp : NULL;
     struct span *span = NULL;
@@ -113,12 +111,13 @@ static uint32_t look(void *context)
     uint32_t n = dropbox_poll(pipeline->dropbox, LOOK_MAX_SPANS);
     acknowledge_now(pipeline);
     arena_reset(&pipeline->scratch);
-    if (dropbox_pool_pct(pipeline->dropbox) > 50)
+    bool is_short = dropbox_pool_pct(pipeline->dropbox) > 50;
+    if (is_short)
         for (struct destination *each = pipeline->destinations; each; each = each->next)
             otlp_relieve(each->otlp);
     if (n > 0 && pipeline->console)
         print_due(pipeline);
-    return n >= LOOK_MAX_SPANS ? MORE_THERE : n;
+    return n >= LOOK_MAX_SPANS || (n > 0 && is_short) ? MORE_THERE : n;
 }
 
 /* A process ended, or a file appeared: the loop is told without waiting for the doorbell. */

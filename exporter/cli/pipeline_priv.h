@@ -67,6 +67,8 @@ struct pipeline {
 void traced_begin(struct pipeline *pipeline, struct process *process);
 void traced_end(struct pipeline *pipeline, struct process *process);
 struct traced *traced_find(struct pipeline *pipeline, const struct process *process);
+/* The client that receipts name: once known. */
+void traced_add_client(struct pipeline *pipeline, struct traced *traced, uint64_t client);
 /* Counts what was delivered or spooled. */
 void traced_count(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts);
 void traced_fini(struct pipeline *pipeline);

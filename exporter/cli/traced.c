@@ -61,6 +61,7 @@ static void choose_destination(struct pipeline *pipeline, struct traced *traced,
     tell(pipeline, traced, text);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 static struct traced *create(struct pipeline *pipeline, struct process *process)
 {
     struct traced *traced = calloc(1, sizeof(*traced));
@@ -97,6 +98,7 @@ void traced_begin(struct pipeline *pipeline, struct process *process)
                                   : "nowhere");
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 struct traced *traced_find(struct pipeline *pipeline, const struct process *process)
 {
     if (pipeline->last && pipeline->last->process == process)
@@ -107,12 +109,15 @@ struct traced *traced_find(struct pipeline *pipeline, const struct process *proc
     return traced;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 static void forget(struct pipeline *pipeline, struct traced *traced)
 {
+    /* NOLINTBEGIN(clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference): uthash's lists are beyond it */
     if (traced->process)
         HASH_DEL(pipeline->traced, traced);
     if (traced->client)
         HASH_DELETE(hh_client, pipeline->by_client, traced);
+    /* NOLINTEND(clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference) */
     if (pipeline->last == traced)
         pipeline->last = NULL;
 }
@@ -154,6 +159,14 @@ void traced_end(struct pipeline *pipeline, struct process *process)
     *place = traced;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
+void traced_add_client(struct pipeline *pipeline, struct traced *traced, uint64_t client)
+{
+    traced->client = client;
+    HASH_ADD(hh_client, pipeline->by_client, client, sizeof(traced->client), traced);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 void traced_count(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts)
 {
     for (uint32_t i = 0; i < n_receipts; i++) {

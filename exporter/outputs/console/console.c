@@ -45,6 +45,7 @@ struct console *console_create(FILE *out, const struct console_style *style)
     return console;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 static void drop(struct console *console, struct waiting *waiting)
 {
     for (struct shown_span *span = waiting->trace.spans, *next; span; span = next) {
@@ -61,6 +62,7 @@ void console_destroy(struct console *console)
     if (!console)
         return;
     while (console->traces)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): uthash has moved the head */
         drop(console, console->traces);
     free(console);
 }
@@ -87,6 +89,7 @@ static void print(struct console *console, struct waiting *waiting)
     drop(console, waiting);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 static struct waiting *find_or_add(struct console *console, const uint8_t trace_id[16])
 {
     struct waiting *waiting;
@@ -112,6 +115,7 @@ void console_add(struct console *console, const struct span *span, uint64_t now_
     waiting->trace.n_spans++;
     console->n_spans++;
     if (console->n_spans > CONSOLE_MAX_SPANS) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): uthash has moved the head */
         print(console, console->traces);
         fflush(console->out);
     }
@@ -152,6 +156,7 @@ uint32_t console_print_due(struct console *console, uint64_t now_ms)
 void console_flush(struct console *console)
 {
     while (console->traces)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): uthash has moved the head */
         print(console, console->traces);
     fflush(console->out);
 }

@@ -177,6 +177,8 @@ uint32_t dropbox_poll(struct dropbox *dropbox, uint32_t max_spans)
         if (dropbox->clients[i]) {
             dropbox->clients[i]->is_drained = false;
             liveness_check(dropbox->clients[i]);
+            if (!may_take(dropbox, dropbox->clients[i]))
+                take_measure(dropbox->clients[i]);
         }
     bool goes_on = true;
     uint32_t turn = dropbox->n_live > 1 ? TURN_SPANS : max_spans;

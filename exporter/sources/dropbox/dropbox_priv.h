@@ -204,6 +204,8 @@ bool client_is_mapped(struct client *client);
 void take_start(struct client *client);
 /* Hands on at most max_spans; client->is_drained says whether that was all. */
 uint32_t take_records(struct client *client, uint32_t max_spans);
+/* Only how full its pool is: nothing may be taken from it now. */
+void take_measure(struct client *client);
 /* Is anything there that was not handed on? */
 bool take_has_news(struct client *client);
 /* Everything handed on was acknowledged. Only meaningful when drained. */

@@ -292,6 +292,22 @@ static bool is_settled(const struct chunk *chunk, uint64_t host_word)
     return (host_word & WIRE_STATE_MASK) == chunk->taken && chunk->taken == chunk->acknowledged;
 }
 
+/* What of the pool is not acknowledged, by the words just read. */
+static void measure(struct client *client, uint32_t n_words)
+{
+    client->pool_used = 0;
+    for (uint32_t i = 0; i < n_words; i++)
+        client->pool_used +=
+            client->chunks[i].acknowledged != (client->dropbox->host_words[i] & WIRE_STATE_MASK);
+}
+
+void take_measure(struct client *client)
+{
+    uint32_t n_words;
+    if (!client->is_broken && read_words(client, false, &n_words))
+        measure(client, n_words);
+}
+
 uint32_t take_records(struct client *client, uint32_t max_spans)
 {
     uint32_t n_words, n = 0;
@@ -299,9 +315,7 @@ uint32_t take_records(struct client *client, uint32_t max_spans)
     client->is_drained = true;
     if (client->is_broken || !read_words(client, client->is_dead, &n_words))
         return 0;
-    client->pool_used = 0;
-    for (uint32_t i = 0; i < n_words; i++)
-        client->pool_used += client->chunks[i].acknowledged != (words[i] & WIRE_STATE_MASK);
+    measure(client, n_words);
     uint32_t i = client->next_chunk < n_words ? client->next_chunk : 0;
     for (uint32_t left = n_words; left && client->is_drained && !client->is_broken; left--) {
         if (!is_settled(&client->chunks[i], words[i]))
