@@ -1,5 +1,6 @@
 /* broken: the server closes the connection while replies are outstanding, then under a single command. */
 #include <hiredis/hiredis.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -7,6 +8,7 @@
 int main(void)
 {
     int port = atoi(getenv("REDIS_PORT"));
+    signal(SIGPIPE, SIG_IGN);
     redisContext *c = redisConnect("127.0.0.1", port);
     redisAppendCommand(c, "QUIT");
     redisAppendCommand(c, "PING");
@@ -20,7 +22,7 @@ int main(void)
     redisFree(c);
 
     c = redisConnect("127.0.0.1", port);
-    shutdown(c->fd, SHUT_RD); /* after a QUIT it would be end of file or a reset, by chance */
+    shutdown(c->fd, SHUT_WR); /* after a QUIT it would be end of file or a reset, by chance */
     redisReply *reply = redisCommand(c, "SET k %s", "v");
     printf("%s\n", reply ? reply->str : "none");
     freeReplyObject(reply);
