@@ -67,7 +67,7 @@ static bool print_parent(char line[80])
         !(settings_get()->propagators & PROPAGATE_TRACECONTEXT))
         return false;
     struct span_context context = span_context_of(&thread->slots[0]->open[thread->slots[0]->depth - 1].facts);
-    memcpy(line, "TRACEPARENT=", 12);
+    memcpy(line, "TRACEPARENT=", 12); /* NOLINT(bugprone-not-null-terminated-result): what follows ends it */
     propagate_print_traceparent(&context, line + 12);
     return true;
 }

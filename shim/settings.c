@@ -113,7 +113,7 @@ static uint64_t parse_buffer_bytes(const char *value)
     size_t length = value ? strlen(value) : 0;
     uint64_t unit = 1, number;
     if (length == 0 || length >= sizeof(digits))
-        return WIRE_DEFAULT_CHUNKS * WIRE_CHUNK_BYTES;
+        return (uint64_t)WIRE_DEFAULT_CHUNKS * WIRE_CHUNK_BYTES;
     memcpy(digits, value, length + 1);
     if (digits[length - 1] == 'K' || digits[length - 1] == 'M') {
         unit = digits[length - 1] == 'K' ? 1u << 10 : 1u << 20;
@@ -121,7 +121,7 @@ static uint64_t parse_buffer_bytes(const char *value)
     }
     if (!text_parse_number(digits, &number) || number > MAX_BUFFER_BYTES ||
         number * unit < MIN_BUFFER_BYTES || number * unit > MAX_BUFFER_BYTES)
-        return WIRE_DEFAULT_CHUNKS * WIRE_CHUNK_BYTES;
+        return (uint64_t)WIRE_DEFAULT_CHUNKS * WIRE_CHUNK_BYTES;
     return number * unit;
 }
 
