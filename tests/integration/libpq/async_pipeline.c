@@ -58,6 +58,10 @@ int main(void)
     PQclear(PQgetResult(conn));
     printf("%d answers, left: %d\n", n_answers, PQexitPipelineMode(conn));
     PQclear(PQexec(conn, "SELECT 'after'"));
+    PQenterPipelineMode(conn);
+    send_number("SELECT 'lost'", NULL);
+    PQreset(conn);
+    PQclear(PQexec(conn, "SELECT 'after all'"));
     PQfinish(conn);
     return 0;
 }
