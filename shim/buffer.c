@@ -205,7 +205,9 @@ reserve_slowly(const struct dropbox *box, struct thread *thread, uint32_t max_by
         close_lease(box, thread);
     if (thread->lease.index) {
         thread->lease.index--;
-        return reserve_shared(box, thread, max_bytes, PLAIN_SHARED, reservation);
+        reservation->is_shared = PLAIN_SHARED;
+        if (take_shared(box, thread, max_bytes, reservation) == LEASE_FOUND)
+            return true;
     }
     /* A file made for another uid is for the next span: this one's slot lies in this file. */
     (void)dropbox_reopen_if_moved();

@@ -121,6 +121,7 @@ static const struct dropbox *wait_for_maker(struct dropbox_words *words)
 /* First the file, then the look for an exporter: one that was leaving sees the file and stays. */
 static void ensure_exporter(const struct dropbox *box)
 {
+    (void)start_prepare(); /* now: one that dies later is replaced with the environment of today */
     if (!dropbox_exporter_lives(dropbox_image(box)))
         start_exporter();
 }

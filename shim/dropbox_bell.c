@@ -8,6 +8,7 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #define MEMBARRIER_REGISTER_GLOBAL_EXPEDITED 4
 
@@ -47,10 +48,29 @@ static uint32_t changing_value(uint64_t now_ns, uint32_t pid)
     return ((uint32_t)(now_ns >> 32) ^ (uint32_t)now_ns) * 2654435761u + pid;
 }
 
+/* Maps the doorbell behind `fd` unless it is the one we have: an exporter whose box vanished makes another. */
+static void follow_doorbell(struct dropbox_image *image, int fd)
+{
+    struct stat stat = {0};
+    if (sys_is_error(sys_fstat(fd, &stat)) || !S_ISREG(stat.st_mode) ||
+        stat.st_ino == __atomic_load_n(&image->doorbell_inode, __ATOMIC_RELAXED))
+        return;
+    const volatile void *old = __atomic_load_n(&image->doorbell, __ATOMIC_ACQUIRE);
+    /* In its place: another thread may be ringing at this address. */
+    int flags = MAP_SHARED | (old ? MAP_FIXED : 0);
+    void *mapped = sys_mmap((void *)(uintptr_t)old, image->page_bytes, PROT_READ, flags, fd);
+    if (!mapped)
+        return;
+    __atomic_store_n(&image->doorbell_inode, stat.st_ino, __ATOMIC_RELAXED);
+    if (!old && !__atomic_compare_exchange_n(&image->doorbell, &old, mapped, false, __ATOMIC_RELEASE,
+                                             __ATOMIC_RELAXED))
+        sys_munmap(mapped, image->page_bytes);
+}
+
 void dropbox_bell_prepare(struct dropbox_image *image, int directory)
 {
-    (void)sys_membarrier(
-        MEMBARRIER_REGISTER_GLOBAL_EXPEDITED); /* refused: a missed ring costs a second at most */
+    /* Refused: a missed ring costs a second at most. */
+    (void)sys_membarrier(MEMBARRIER_REGISTER_GLOBAL_EXPEDITED);
     int fd = sys_openat(directory, "doorbell", O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) {
         fd = sys_openat(directory, "doorbell", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
@@ -60,23 +80,26 @@ void dropbox_bell_prepare(struct dropbox_image *image, int directory)
     }
     if (fd < 0)
         return;
-    image->doorbell = sys_mmap(NULL, image->page_bytes, PROT_READ, MAP_SHARED, fd);
+    follow_doorbell(image, fd);
     sys_close(fd);
 }
 
 static void __attribute__((noinline)) ring(const struct dropbox *box, uint64_t now_ns)
 {
-    const struct dropbox_image *image = dropbox_image(box);
+    struct dropbox_image *image = dropbox_image(box);
     char path[DROPBOX_PATH_BYTES];
-    int fd = join(path, image, "/doorbell") ? sys_open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK) : -1;
+    /* For reading too: it is mapped when it is a new one. */
+    int fd = join(path, image, "/doorbell") ? sys_open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK) : -1;
     if (fd >= 0) {
         uint32_t word = changing_value(now_ns, image->pid);
+        follow_doorbell(image, fd);
         if (may_write_word())
             (void)sys_pwrite(fd, &word, sizeof word, 0);
         sys_close(fd);
     }
-    if (image->doorbell)
-        sys_futex_wake(image->doorbell);
+    const volatile void *doorbell = __atomic_load_n(&image->doorbell, __ATOMIC_ACQUIRE);
+    if (doorbell)
+        sys_futex_wake(doorbell);
     (void)__atomic_fetch_add(&box->header->rung, 1, __ATOMIC_RELAXED);
 }
 

@@ -30,12 +30,12 @@ struct dropbox_image {
     uint32_t uid;       /* effective */
     uint32_t page_bytes;
     uint32_t is_small; /* every page is reserved */
-    const volatile void
-        *doorbell; /* read-only mapping, an address for FUTEX_WAKE: never dereferenced; NULL none */
     char directory[DROPBOX_PATH_BYTES];
     char name[DROPBOX_NAME_BYTES]; /* of the file in it */
 
-    /* Relaxed atomics, any thread. */
+    /* Atomics, any thread. */
+    const volatile void *doorbell; /* read-only mapping for FUTEX_WAKE, never dereferenced; NULL none */
+    uint64_t doorbell_inode;
     uint32_t n_touched_slots; /* thread slots [0, n) have their pages; grows only */
     uint32_t populate_pause;  /* leases to go before a page is asked for again after /dev/shm was full */
     uint32_t shared_hint;     /* chunk that last had room for a shared record */
