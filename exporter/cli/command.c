@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/self.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,7 +102,9 @@ int command_parse_options(int argc, char **argv, const struct option_row *rows, 
             break;
         }
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(command_find(argv[0])->help, stdout);
+            const struct command *command = command_find(argv[0]);
+            assert(command); /* it is the one that runs */
+            fputs(command->help, stdout);
             return 0;
         }
         const char *value;

@@ -25,12 +25,14 @@ static char *concat(const char *left, const char *separator, const char *right)
 char *self_strip_preload(const char *list, bool *ret_had_it)
 {
     char *rest = strdup("");
+    if (!rest)
+        abort();
     *ret_had_it = false;
     for (const char *at = list ? list : ""; *at;) {
         size_t bytes = strcspn(at, " :");
         char *item = strndup(at, bytes);
         const char *slash = item ? strrchr(item, '/') : NULL;
-        if (!item || !rest)
+        if (!item)
             abort();
         if (strcmp(slash ? slash + 1 : item, SELF_LIBRARY) == 0) {
             *ret_had_it = true;
