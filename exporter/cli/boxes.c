@@ -115,6 +115,18 @@ uint32_t boxes_list(struct box_place *ret_places, uint32_t max_places)
     return listing.n;
 }
 
+uint32_t boxes_count_files(const char *path)
+{
+    uint32_t n = 0;
+    DIR *entries = opendir(path);
+    struct dirent *entry;
+    while (entries && (entry = readdir(entries)))
+        n += is_file_of_program(entry->d_name);
+    if (entries)
+        closedir(entries);
+    return n;
+}
+
 /* ---- testing ---- */
 
 static int test_file(int directory_fd)

@@ -21,6 +21,9 @@ struct box_place {
  * ones below them. Returns how many. */
 uint32_t boxes_list(struct box_place *ret_places, uint32_t max_places);
 
+/* Files of programs in a box. */
+uint32_t boxes_count_files(const char *path);
+
 /*
  * Tests the box that a program started from this environment would write to, as the library chooses it, by making it and
  * a file in it. 0, or -errno with one line in *ret_problem.

@@ -5,7 +5,7 @@
  * what is left is printed and sent; what cannot be sent goes to the spool, and the box of what it left running stays
  * for the next exporter, which adopts it once its lock is free.
  */
-#include "base/log.h"
+#include "cli/boxes.h"
 #include "cli/child.h"
 #include "cli/control.h"
 #include "cli/pipeline.h"
@@ -35,6 +35,12 @@ struct attended {
     uint64_t ended_ms;
 };
 
+/* A file that was being made at the last look is nobody's client yet. */
+static bool has_nothing(const struct attended *attended)
+{
+    return pipeline_has_no_clients(attended->pipeline) && boxes_count_files(attended->box) == 0;
+}
+
 /*
  * Done when nothing is left of the program and all is delivered. Its file stays as long as something is not: where the
  * destination cannot be reached, it is enough that the file was read to its end.
@@ -48,7 +54,7 @@ static bool is_done(struct attended *attended, uint64_t waited_ms)
         return false;
     if (pipeline_is_stuck(attended->pipeline))
         return waited_ms >= UNREACHABLE_MS;
-    bool is_gone = pipeline_has_no_clients(attended->pipeline) ||
+    bool is_gone = has_nothing(attended) ||
                    (waited_ms >= LEFT_RUNNING_MS && pipeline_has_no_remains(attended->pipeline));
     return is_gone && pipeline_is_delivered(attended->pipeline);
 }
@@ -159,7 +165,7 @@ static void serve(struct attended *attended)
     pipeline_print(attended->pipeline);
     pipeline_spool(attended->pipeline);
     say_undelivered(attended);
-    bool is_empty = pipeline_has_no_clients(attended->pipeline);
+    bool is_empty = has_nothing(attended);
     control_destroy(attended->control);
     loop_watch_destroy(attended->signals);
     loop_timer_destroy(attended->drain);

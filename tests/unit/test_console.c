@@ -137,7 +137,7 @@ static const char golden_utf8[] =
     "  ├─ GET              ━━━━━━━                42.1 ms  200     api.example.com:8443/v1/candles/minut…\n"
     "  │                   dns 1.20 ms · connect 330 µs · tls 12.0 ms · first byte 27.5 ms\n"
     "  ├─ SELECT candles          ━               4.07 ms  3 rows  SELECT ts, price FROM candles WHERE m…\n"
-    "  ├─ SET                      ╸               131 µs          candles:KRW-BTC ?\n"
+    "  ├─ SET                      ╸               131 µs  redis   candles:KRW-BTC ?\n"
     "  ├─ ✗ POST                   ╺━━━━━━━━━━╸   66.0 ms  400     api.example.com/v1/orders\n"
     "  └─ ✗ INSERT orders                     ╺   1.00 ms  23505   INSERT INTO orders VALUES (?)\n"
     "                      duplicate key value violates unique constraint\n";
@@ -149,7 +149,7 @@ static const char golden_ascii[] =
     "  |- GET              =======                42.1 ms  200     api.example.com:8443/v1/candles/minut~\n"
     "  |                   dns 1.20 ms, connect 330 us, tls 12.0 ms, first byte 27.5 ms\n"
     "  |- SELECT candles          =               4.07 ms  3 rows  SELECT ts, price FROM candles WHERE m~\n"
-    "  |- SET                      =               131 us          candles:KRW-BTC ?\n"
+    "  |- SET                      =               131 us  redis   candles:KRW-BTC ?\n"
     "  |- x POST                   ============   66.0 ms  400     api.example.com/v1/orders\n"
     "  `- x INSERT orders                     =   1.00 ms  23505   INSERT INTO orders VALUES (?)\n"
     "                      duplicate key value violates unique constraint\n";

@@ -147,7 +147,8 @@ static void put_facts(const struct drawing *drawing, const struct shown_span *sp
     if (!*span->outcome && !*span->detail)
         return;
     put_spaces(drawing, GAP);
-    const char *colour = span->is_error ? BOLD_RED : span->family == SHOWN_HTTP ? GREEN : NULL;
+    static const char *const colours[] = {[SHOWN_HTTP] = GREEN, [SHOWN_CACHE] = DIM, [SHOWN_INTERNAL] = NULL};
+    const char *colour = span->is_error ? BOLD_RED : colours[span->family];
     if (!*span->detail) {
         put_rest(drawing, colour, span->outcome, drawing->outcome_columns + GAP + drawing->detail_columns);
         return;

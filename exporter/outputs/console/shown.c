@@ -110,9 +110,14 @@ static void describe_database(struct words *words, const struct span *span, cons
     int64_t rows;
     if (find_int(span, "db.response.returned_rows", &rows) && span->status != SPAN_ERROR)
         snprintf(words->outcome, sizeof(words->outcome), "%" PRId64 " row%s", rows, rows == 1 ? "" : "s");
+    else if (words->family == SHOWN_CACHE && span->status != SPAN_ERROR &&
+             !(span->name && strstr(span->name, system)))
+        snprintf(words->outcome, sizeof(words->outcome), "%s", system); /* a GET of which protocol? */
     const char *text = find_text(span, "db.query.text");
     if (text && words->family == SHOWN_CACHE)
         text = skip_name(text, span->name);
+    if (text && span->name && strcmp(text, span->name) == 0)
+        return; /* COMMIT */
     if (text)
         snprintf(words->detail, sizeof(words->detail), "%s", text);
     else
