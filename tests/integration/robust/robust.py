@@ -15,6 +15,7 @@ import lab as laboratory
 import case
 import kills  # noqa: F401  (each registers its cases)
 import hosts  # noqa: F401
+import worlds  # noqa: F401
 
 
 def run(entry, is_full):
