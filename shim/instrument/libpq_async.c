@@ -154,10 +154,19 @@ static void follow_result(struct connection *connection, const PGconn *conn, PGr
     }
 }
 
+/* The plain case of IS_INTERNAL, at once: every synchronous call comes by here, on Debian three times. */
+static inline bool is_call_of_libpq(const struct real_entry *entry, const void *call_site)
+{
+    const struct real_library *library = __atomic_load_n(&entry->library, __ATOMIC_ACQUIRE);
+    return library && (uintptr_t)call_site - library->text_from < library->text_to - library->text_from;
+}
+
 EXPORTED PGresult *PQgetResult(PGconn *conn)
 {
     CALL_SITE;
     __typeof__(&PQgetResult) real = REAL_OF(PQgetResult, conn);
+    if (is_call_of_libpq(&entry_points[ENTRY_PQgetResult], call_site))
+        return real(conn);
     PGresult *result = real(conn);
     struct connection *connection = libpq_find_connection(conn);
     if (!connection || is_empty(&libpq_state_of(connection)->queue) || !lifecycle_is_active() ||
@@ -267,7 +276,8 @@ EXPORTED int PQsendQuery(PGconn *conn, const char *query)
     CALL_SITE;
     __typeof__(&PQsendQuery) real = REAL_OF(PQsendQuery, conn);
     struct sending sending;
-    if (IS_INTERNAL(PQsendQuery) || !begin(&sending, WIRE_CALL, conn, &entry_points[ENTRY_PQsendQuery]))
+    if (is_call_of_libpq(&entry_points[ENTRY_PQsendQuery], call_site) || IS_INTERNAL(PQsendQuery) ||
+        !begin(&sending, WIRE_CALL, conn, &entry_points[ENTRY_PQsendQuery]))
         return real(conn, query);
     copy_statement(&sending, query);
     int is_sent = end(&sending, conn, real(conn, query));
