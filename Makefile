@@ -1,13 +1,14 @@
 # otelshim. `make help` lists the targets. Everything is built under build/ (BUILD=… for another place).
 BUILD     ?= build
-CC        ?= gcc
+ifeq ($(origin CC),default)
+CC        := gcc
+endif
 CFLAGS    ?= -O2 -g
 PREFIX    ?= /usr/local
 DESTDIR   ?=
 T         ?=
 N         ?= 100
-CROSS     ?=
-ARCH      := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+ARCH      := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 VERSION   := 0.1.0
 WERROR    ?=
 
@@ -92,10 +93,10 @@ objects: $(SHIM_OBJECTS) $(EXPORTER_OBJECTS)
 # ---- what people call -----------------------------------------------------------------------------------
 deps:                                                 ## install the Debian packages that are missing
 	@tests/deps
-demo: deps                                            ## set up and show an unchanged program's traces
-	@$(MAKE) -s all traced && BUILD=$(BUILD) tests/demo
-test: deps                                            ## build and run every test; one test or group: T=hiredis/
-	@$(MAKE) -s BUILD=$(BUILD) all unit fuzzers traced && BUILD=$(BUILD) tests/run $(T)
+demo:                                                 ## set up and show an unchanged program's traces
+	@tests/deps --until demo && $(MAKE) -s all traced && BUILD=$(BUILD) tests/demo
+test:                                                 ## build and run every test; one test or group: T=hiredis/
+	@tests/deps --until test && $(MAKE) -s BUILD=$(BUILD) all unit fuzzers traced && BUILD=$(BUILD) tests/run $(T)
 check: deps                                           ## format, lint, static analysis, sanitizers, gates
 	@BUILD=$(BUILD) tests/check $(T)
 check-loop: deps                                      ## one test until it fails: T=… N=100
