@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,6 +66,30 @@ static inline uint64_t fake_start_ticks(pid_t pid)
     for (int field = 2; field < 22; field++)
         at = strchr(at, ' ') + 1;
     return strtoull(at, NULL, 10);
+}
+
+/* A process with a secret in its environment, and one that its header will not mention. */
+static inline pid_t fake_start_with_secret(void)
+{
+    char path[64], text[21] = "";
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (!pid) {
+        static char name[] = "sleep", seconds[] = "100", home[] = "HOME=/nowhere";
+        static char told[] = "OTEL_EXPORTER_OTLP_HEADERS=k=secret",
+                    other[] = "OTEL_EXPORTER_OTLP_TRACES_HEADERS=other";
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execve("/bin/sleep", (char *[]){name, seconds, NULL}, (char *[]){told, other, home, NULL});
+        _exit(1);
+    }
+    snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+    while (strncmp(text, "OTEL_", 5) != 0) { /* exec is under way */
+        usleep(1000);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && read(fd, text, sizeof(text) - 1) >= 0)
+            close(fd);
+    }
+    return pid;
 }
 
 static inline struct wire_part fake_part(uint64_t *at, uint32_t count, uint32_t entry_bytes)

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -110,16 +112,45 @@ static void test_hostile_files_are_refused_once(void **state)
     write_file(reader->directory, "1-2-4", 0600, garbage, sizeof(garbage));
     write_file(reader->directory, "1-2-5", 0600, garbage, 100);
     uint32_t n = 6;
-    if (geteuid() == 0) {
-        write_file(reader->directory, "1-2-6", 0600, garbage, sizeof(garbage));
-        snprintf(path, sizeof(path), "%s/1-2-6", reader->directory);
-        assert_int_equal(chown(path, 12345, 12345), 0);
+    struct fake_client foreign = {0};
+    if (geteuid() == 0) { /* right in everything but its owner */
+        fake_make(&foreign, reader->directory, getpid(), 6, 8);
+        assert_int_equal(chown(foreign.path, 12345, 12345), 0);
+        fake_publish(&foreign);
         n++;
     }
     reader_poll_for(reader, 100);
     assert_int_equal(dropbox_n_clients(reader->dropbox), 0);
     assert_int_equal(reader->n_notes, n);
     assert_true(dropbox_leave(reader->dropbox)); /* they do not keep the exporter */
+    fake_unmap(&fake);
+    fake_unmap(&foreign);
+}
+
+static void test_more_files_than_the_quota_wait(void **state)
+{
+    struct reader *reader = *state;
+    char name[32], path[300];
+    static const uint8_t garbage[100];
+    struct fake_client fake;
+    reader_start(reader);
+    for (unsigned i = 0; i < 2060; i++) {
+        uint8_t bytes[100];
+        memcpy(bytes, garbage, sizeof(bytes));
+        bytes[0] = 1;
+        snprintf(name, sizeof(name), "1-2-%u", i);
+        write_file(reader->directory, name, 0600, bytes, sizeof(bytes));
+    }
+    reader_poll(reader);
+    assert_int_equal(reader->n_notes, 2049);
+    reader_poll_for(reader, 30);
+    assert_int_equal(reader->n_notes, 2049);
+    snprintf(path, sizeof(path), "rm %s/1-2-*", reader->directory);
+    assert_int_equal(system(path), 0);
+    fake_make(&fake, reader->directory, getpid(), 0, 8);
+    fake_publish(&fake);
+    reader_poll_for(reader, 1100);
+    assert_int_equal(reader->n_processes, 1);
     fake_unmap(&fake);
 }
 
@@ -276,6 +307,115 @@ static void test_descriptor_tells_of_a_new_file(void **state)
     fake_unmap(&fake);
 }
 
+/* ---- the standard places: only below private mounts ---- */
+
+static bool has_private_mounts;
+
+static int mount_private(void)
+{
+    return unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+           mount("none", "/dev/shm", "tmpfs", 0, NULL) || mount("none", "/run", "tmpfs", 0, NULL) ||
+           mkdir("/run/user", 0755);
+}
+
+static void start_standard(struct reader *reader, bool all_uids)
+{
+    char problem[200];
+    struct dropbox_events events = {reader_on_process, reader_on_gone, reader_on_span, reader_on_note,
+                                    reader};
+    if (!has_private_mounts)
+        skip();
+    if (dropbox_create(&reader->dropbox, NULL, all_uids, false, &events, problem))
+        fail_msg("%s", problem);
+}
+
+static void give(const char *path, uid_t uid)
+{
+    assert_int_equal(chown(path, uid, (gid_t)-1), 0);
+}
+
+static void test_standard_boxes_are_made(void **state)
+{
+    struct reader *reader = *state;
+    if (!has_private_mounts)
+        skip();
+    assert_int_equal(mkdir("/run/user/0", 0700), 0);
+    start_standard(reader, false);
+    assert_string_equal(dropbox_directory(reader->dropbox), "/run/user/0/otelshim");
+    assert_int_equal(access("/run/user/0/otelshim/doorbell", F_OK), 0);
+    assert_int_equal(access("/dev/shm/otelshim-0/doorbell", F_OK), 0);
+    assert_int_equal(access("/dev/shm/otelshim-0-1", F_OK), -1);
+    reader_stop(reader);
+    assert_int_equal(system("rm -r /run/user/0 /dev/shm/otelshim-0"), 0);
+}
+
+static void test_squatted_box_has_a_fallback(void **state)
+{
+    struct reader *reader = *state;
+    struct fake_client fake;
+    if (!has_private_mounts)
+        skip();
+    assert_int_equal(mkdir("/dev/shm/otelshim-0", 0777), 0);
+    give("/dev/shm/otelshim-0", 12345);
+    assert_int_equal(symlink("/tmp", "/dev/shm/otelshim-0-1"), 0);
+    assert_int_equal(mkdir("/dev/shm/otelshim-0-5", 0700), 0); /* a host came to a fallback of its own */
+    start_standard(reader, false);
+    assert_string_equal(dropbox_directory(reader->dropbox), "/dev/shm/otelshim-0-2");
+    fake_make(&fake, "/dev/shm/otelshim-0-5", getpid(), 0, 8);
+    fake_publish(&fake);
+    reader_poll(reader);
+    assert_int_equal(reader->n_processes, 1);
+    fake_unmap(&fake);
+    reader_stop(reader);
+    assert_int_equal(system("rm -r /dev/shm/otelshim-0*"), 0);
+}
+
+static void test_service_serves_every_uid_and_trusts_none(void **state)
+{
+    struct reader *reader = *state;
+    struct fake_client theirs, ours, late;
+    struct stat status;
+    if (!has_private_mounts)
+        skip();
+    assert_int_equal(mkdir("/dev/shm/otelshim-12345", 0700), 0);
+    give("/dev/shm/otelshim-12345", 12345);
+    start_standard(reader, true);
+    pid_t victim = fake_start_with_secret(); /* root's: a header may name any process */
+    fake_make(&theirs, "/dev/shm/otelshim-12345", victim, 0, 8);
+    give(theirs.path, 12345);
+    fake_publish(&theirs);
+    fake_lease(&theirs, 0);
+    fake_span(&theirs, 0, 1);
+    fake_make(&ours, "/dev/shm/otelshim-12345", getpid(), 1, 8); /* root's file in somebody's box */
+    fake_publish(&ours);
+    reader_poll_for(reader, 50);
+    assert_int_equal(reader->n_spans, 1);
+    assert_int_equal(reader->first.uid, 12345);
+    assert_int_equal(reader->first.secrets_bytes, 0); /* the process it names is not of that uid */
+    assert_int_equal(reader->n_notes, 1);
+    assert_int_equal(theirs.acknowledged[0], theirs.lines[0].word & WIRE_STATE_MASK);
+    assert_int_equal(stat("/dev/shm/otelshim-12345/doorbell", &status), 0);
+    assert_int_equal(status.st_uid, 12345);
+    assert_int_equal(stat("/dev/shm/otelshim-12345/lock", &status), 0);
+    assert_int_equal(status.st_uid, 12345);
+    kill(victim, SIGKILL);
+    waitpid(victim, NULL, 0);
+    /* a user who comes later */
+    assert_int_equal(mkdir("/run/user/54321", 0700) | mkdir("/run/user/54321/otelshim", 0700), 0);
+    give("/run/user/54321", 54321);
+    give("/run/user/54321/otelshim", 54321);
+    fake_make(&late, "/run/user/54321/otelshim", getpid(), 0, 8);
+    give(late.path, 54321);
+    fake_publish(&late);
+    reader_poll_for(reader, 1200);
+    assert_int_equal(reader->n_processes, 2);
+    fake_unmap(&theirs);
+    fake_unmap(&ours);
+    fake_unmap(&late);
+    reader_stop(reader);
+    assert_int_equal(system("rm -r /dev/shm/otelshim-* /run/user/*"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, reader_setup, reader_teardown)
 
 int main(void)
@@ -286,12 +426,18 @@ int main(void)
         TEST(test_directory_of_somebody_else_is_refused),
         TEST(test_names_that_are_no_client_are_ignored),
         TEST(test_hostile_files_are_refused_once),
+        TEST(test_more_files_than_the_quota_wait),
         TEST(test_file_without_magic_waits_and_is_removed_once_abandoned),
         TEST(test_removed_directory_is_made_anew_and_its_clients_go_on),
         TEST(test_left_private_box_is_adopted),
         TEST(test_bell_wakes_and_asleep_is_told),
         TEST(test_leave_stays_when_a_file_appeared),
         TEST(test_descriptor_tells_of_a_new_file),
+        TEST(test_standard_boxes_are_made),
+        TEST(test_squatted_box_has_a_fallback),
+        TEST(test_service_serves_every_uid_and_trusts_none),
     };
+    unsetenv("XDG_RUNTIME_DIR");
+    has_private_mounts = mount_private() == 0;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
