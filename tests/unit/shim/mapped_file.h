@@ -32,6 +32,13 @@
         }                                                                   \
     } while (0)
 
+/* Sanitizers ignore mlockall() and take minutes for thousands of threads. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED true
+#else
+#define IS_SANITIZED false
+#endif
+
 static char test_box[64];
 
 /* To be called before anything asks for the settings. */

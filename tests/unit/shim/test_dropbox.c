@@ -321,7 +321,7 @@ static void *acknowledge_later(void *argument)
     const struct mapped_file *file = argument;
     uint32_t progress = 1;
     usleep(60000);
-    CHECK(((const volatile struct wire_header *)dropbox_file()->header)->waiting);
+    CHECK(__atomic_load_n(&dropbox_file()->header->waiting, __ATOMIC_RELAXED));
     acknowledge_all(file);
     CHECK(pwrite(file->fd, &progress, sizeof progress, WIRE_EXPORTER_OFFSET + 4) == (ssize_t)sizeof progress);
     sys_futex_wake(&dropbox_file()->exporter->progress);

@@ -75,7 +75,7 @@ static void a_limit_lowered_later_does_not_kill_the_ringer(void)
 static void locked_memory_gives_a_small_pool(void)
 {
     if (syscall(SYS_mlockall, MCL_FUTURE)) /* the sanitizers make the function do nothing */
-        return; /* not allowed here */
+        return;                            /* not allowed here */
     CHECK(dropbox_open() && dropbox_file()->n_chunks == DROPBOX_SMALL_CHUNKS);
     CHECK(write_records(10) == 10);
 }
