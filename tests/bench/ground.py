@@ -1,0 +1,176 @@
+"""What gates and run stand on: bench programs built once, a private drop box, exporters, instruction counts."""
+import fcntl
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+here = Path(__file__).resolve().parent
+root = here.parents[1]
+build = Path(os.environ.get("BUILD", root / "build")).resolve()
+PROGRAMS = build / "bench-programs"
+LIBRARY = build / "libotelshim.so"
+OTELSHIM = build / "otelshim"
+F_OFD_GETLK = 36
+SPANS_DROPPED = ["no_chunk", "no_thread_slot", "no_operation", "nested", "too_deep", "no_memory"]
+FILE_NAME = re.compile(r"\d+-\d+-\d+$")
+
+
+def enter_own_world():
+    """As root: a /dev/shm of our own, because every exporter serves the standard drop boxes, too."""
+    if os.getuid() != 0 or os.environ.get("BENCH_OWN_WORLD") or subprocess.run(["unshare", "-m", "true"],
+                                                                              stderr=subprocess.DEVNULL).returncode:
+        return
+    mount = 'mount -t tmpfs -o mode=1777 tmpfs /dev/shm && exec "$@"'
+    os.execvpe("unshare", ["unshare", "-m", "sh", "-c", mount, "sh", sys.executable, *sys.argv],
+               {**os.environ, "BENCH_OWN_WORLD": "1"})
+
+
+def flags_of(*libraries):
+    return subprocess.run(["pkg-config", "--cflags", "--libs", *libraries], check=True, capture_output=True,
+                          text=True).stdout.split()
+
+
+def build_program(name, *options):
+    """tests/bench/<name>.c as a program; the path."""
+    source, target = here / f"{name}.c", PROGRAMS / name
+    return build_file(target, source, [*options, "-lpthread"])
+
+
+def build_file(target, source, options):
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        warnings = ["-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-O2", "-g"]
+        subprocess.run(["gcc", *warnings, "-o", target, source, *options], check=True, cwd=root)
+    return target
+
+
+def stub_directory():
+    """Directory of the libpq whose calls return at once."""
+    return str(build_file(PROGRAMS / "stub/libpq.so.5", here / "stub_libpq.c",
+                          ["-fPIC", "-shared", "-Wl,-soname,libpq.so.5", *flags_of("libpq")[:-1]]).parent)
+
+
+class Ground:
+    """A private drop box, HOME and state; everything started here ends with it."""
+
+    def __init__(self):
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.temporary = tempfile.TemporaryDirectory(prefix="otelshim-bench-", ignore_cleanup_errors=True)
+        self.shared = tempfile.TemporaryDirectory(prefix="bench-", dir=memory, ignore_cleanup_errors=True)
+        self.directory = Path(self.temporary.name)
+        self.box = Path(self.shared.name) / "box"
+        self.box.mkdir(mode=0o700)
+        self.processes = []
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.directory), "LANG": "C.UTF-8",
+                            "TMPDIR": str(self.directory), "XDG_STATE_HOME": str(self.directory / "state")}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        self.temporary.cleanup()
+        self.shared.cleanup()
+
+    def traced(self, **more):
+        """Environment of a program under the shim that starts no exporter of its own, and whose spans go nowhere."""
+        return {**self.environment, "LD_PRELOAD": str(LIBRARY), "OTELSHIM_DIR": str(self.box),
+                "OTELSHIM_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none", "OTEL_SERVICE_NAME": "bench", **more}
+
+    def stub(self, environment):
+        return {**environment, "LD_LIBRARY_PATH": stub_directory()}
+
+    def spawn(self, command, environment=None, **options):
+        options = {"stdin": subprocess.DEVNULL, **options}
+        process = subprocess.Popen([str(c) for c in command], env=environment or self.environment, cwd=self.directory,
+                                   **options)
+        self.processes.append(process)
+        return process
+
+    def run(self, command, environment=None, cpu=None):
+        """stdout of a program that must succeed."""
+        command = [str(c) for c in command]
+        if cpu is not None:
+            command = ["taskset", "-c", str(cpu), *command]
+        done = subprocess.run(command, env=environment or self.environment, cwd=self.directory, capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL, timeout=600)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    # ---- the exporter ----
+
+    def start_exporter(self, cpu=None, **environment):
+        pinned = ["taskset", "-c", str(cpu)] if cpu is not None else []
+        with open(self.directory / "exporter.log", "a") as log:
+            exporter = self.spawn([*pinned, OTELSHIM, "export", "--dir", self.box], {**self.environment, **environment},
+                                  stdout=subprocess.DEVNULL, stderr=log)
+        self.wait_for(lambda: self.is_served() or exporter.poll() is not None, 20, "an exporter")
+        return exporter
+
+    def is_served(self):
+        """As the library asks: an open-file-description lock on <box>/lock."""
+        try:
+            fd = os.open(self.box / "lock", os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            return struct.unpack("hhqqi4x", fcntl.fcntl(fd, F_OFD_GETLK, lock))[0] != fcntl.F_UNLCK
+        finally:
+            os.close(fd)
+
+    def stop(self, process):
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        self.processes.remove(process)
+
+    def status(self):
+        text = self.run([OTELSHIM, "status", "-o", "json"], {**self.environment, "OTELSHIM_DIR": str(self.box)})
+        return next((e for e in json.loads(text)["exporters"] if e["directory"] == str(self.box)), None)
+
+    def files(self):
+        return [f for f in self.box.iterdir() if FILE_NAME.match(f.name)]
+
+    def wait_until_drained(self, seconds=60):
+        self.wait_for(lambda: not self.files(), seconds, "an empty drop box")
+
+    @staticmethod
+    def wait_for(condition, seconds, what):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"waited {seconds} s in vain for {what}")
+            time.sleep(0.01)
+
+
+def instructions(ground, command, environment):
+    """All that callgrind collected of one run."""
+    out = ground.directory / "callgrind"
+    done = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *[str(c) for c in command]],
+                          env=environment, cwd=ground.directory, capture_output=True, text=True)
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    if done.returncode or not found:
+        raise RuntimeError(f"callgrind: exit status {done.returncode}: {done.stderr[-2000:]}")
+    return int(found[1])
+
+
+def instructions_per_span(ground, few=4000, many=14000):
+    """What a span costs the program: two lengths, their difference; less the same loop without the shim. Nothing
+    takes the records away meanwhile: both lengths fit the pool."""
+    loop = build_program("loop_span", f"-L{stub_directory()}", "-l:libpq.so.5", *flags_of("libpq")[:-1])
+    costs = []
+    for environment in ground.traced(), ground.environment:
+        counts = [instructions(ground, [loop, n, 1], ground.stub(environment)) for n in (few, many)]
+        costs.append((counts[1] - counts[0]) / (many - few))
+    return costs[0] - costs[1]
