@@ -66,9 +66,9 @@ FUZZ_MAIN       ?= tests/fuzz/replay.c
 $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(EXPORTER_TESTED)
 	$(COMPILE) $(EXPORTER_CFLAGS) $(LDFLAGS) -o $@ $< $(EXPORTER_TESTED) $(EXPORTER_LDLIBS) -lcmocka
 $(BUILD)/tests/unit/shim/test_%: tests/unit/shim/test_%.c tests/unit/shim/stubs.c $(SHIM_TESTED)
-	$(COMPILE) -iquote shim -Ishim/wire $(LDFLAGS) -o $@ $< tests/unit/shim/stubs.c $(SHIM_TESTED) -lcmocka -lpthread
+	$(COMPILE) -iquote shim -Ishim/wire $(LDFLAGS) -o $@ tests/unit/shim/stubs.c $< $(SHIM_TESTED) -lcmocka -lpthread
 $(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(EXPORTER_TESTED)
-	$(COMPILE) $(EXPORTER_CFLAGS) -Wno-missing-prototypes $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(EXPORTER_TESTED) $(EXPORTER_LDLIBS)
+	$(COMPILE) $(EXPORTER_CFLAGS) -Wno-missing-prototypes $(LDFLAGS) -o $@ $(FUZZ_MAIN) $< $(EXPORTER_TESTED) $(EXPORTER_LDLIBS)
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
 
@@ -126,4 +126,4 @@ clean:                                                ## remove build/
 	rm -rf $(BUILD)
 help:                                                 ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## */\1\t/p' $(MAKEFILE_LIST)
--include $(SHIM_OBJECTS:.o=.d) $(EXPORTER_OBJECTS:.o=.d)
+-include $(SHIM_OBJECTS:.o=.d) $(EXPORTER_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(FUZZERS:=.d)

@@ -32,9 +32,9 @@ struct stub_server {
     int listen_fd, port;
     pthread_t thread;
     const char *const *answers; /* NULL-terminated */
-    unsigned n_connections;
+    _Atomic unsigned n_connections;
     struct stub_request requests[STUB_MAX_REQUESTS];
-    unsigned n_requests;
+    _Atomic unsigned n_requests; /* which are whole */
 };
 
 /* Reads one request. False at the end of the connection. */
@@ -72,7 +72,8 @@ static void stub_serve(struct stub_server *server, int fd)
 {
     struct stub_request request;
     while (server->n_requests < STUB_MAX_REQUESTS && stub_read(fd, &request)) {
-        server->requests[server->n_requests++] = request;
+        server->requests[server->n_requests] = request;
+        server->n_requests++;
         if (server->answers[1])
             server->answers++;
         const char *answer = server->answers[0];
