@@ -16,6 +16,7 @@ import case
 import kills  # noqa: F401  (each registers its cases)
 import hosts  # noqa: F401
 import worlds  # noqa: F401
+import exporters  # noqa: F401
 
 
 def run(entry, is_full):
