@@ -216,12 +216,13 @@ static long run_exporter(void)
 
 /* ---- clone ---- */
 /*
- * Runs `function` in a child on `stack` (its lowest address) and exits with its result. With CLONE_VM | CLONE_VFORK the
+ * Runs `function` in a child on the stack that ends at `stack_end`, and exits with its result. With CLONE_VM | CLONE_VFORK the
  * child is on our memory and we stand still; libc's clone() would need 2.34's pthread rules, and musl's its own.
  */
-static long __attribute__((noinline)) clone_call(unsigned long flags, uint8_t *stack, long (*function)(void))
+static long __attribute__((noinline))
+clone_call(unsigned long flags, uint8_t *stack_end, long (*function)(void))
 {
-    void **top = (void **)(void *)(stack + STACK_BYTES - 16);
+    void **top = (void **)(void *)stack_end - 2;
     top[0] = (void *)(uintptr_t)function;
 #if defined(__x86_64__)
     long result;
@@ -268,7 +269,7 @@ static long __attribute__((noinline)) clone_call(unsigned long flags, uint8_t *s
 
 static long run_middle(void)
 {
-    (void)clone_call(CLONE_VM | CLONE_VFORK | SIGCHLD, exporter_stack, run_exporter);
+    (void)clone_call(CLONE_VM | CLONE_VFORK | SIGCHLD, exporter_stack + STACK_BYTES, run_exporter);
     return 0;
 }
 
@@ -289,7 +290,7 @@ void start_exporter(void)
         return;
     uint64_t signals;
     sys_block_signals(&signals);
-    long middle = clone_call(CLONE_VM | CLONE_VFORK, middle_stack, run_middle);
+    long middle = clone_call(CLONE_VM | CLONE_VFORK, middle_stack + STACK_BYTES, run_middle);
     if (middle > 0)
         while (sys_wait4((int)middle, __WALL) == -EINTR) /* ECHILD: the kernel took it away already */
             ;

@@ -224,6 +224,9 @@ static void another_uid_has_another_file(void)
     char path[DROPBOX_PATH_BYTES + DROPBOX_NAME_BYTES];
     snprintf(path, sizeof path, "%s/%s", image->directory, image->name);
     CHECK(unlink(path) == 0);
+    snprintf(path, sizeof path, "%s/doorbell", image->directory);
+    (void)unlink(path);
+    (void)rmdir(image->directory);
 }
 
 /* ---- bells ---- */
