@@ -17,6 +17,7 @@ import kills  # noqa: F401  (each registers its cases)
 import hosts  # noqa: F401
 import worlds  # noqa: F401
 import exporters  # noqa: F401
+import scope  # noqa: F401
 
 
 def run(entry, is_full):
