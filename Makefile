@@ -25,7 +25,7 @@ all: $(BUILD)/libotelshim.so $(BUILD)/otelshim        ## build the library and t
 SHIM_SOURCES  := $(wildcard shim/*.c shim/*/*.c)
 SHIM_ASM      := $(wildcard shim/*_$(ARCH).S)
 SHIM_OBJECTS  := $(SHIM_SOURCES:%.c=$(BUILD)/%.o) $(SHIM_ASM:%.S=$(BUILD)/%.o)
-SHIM_CFLAGS    = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions -fno-stack-protector -fno-lto \
+SHIM_CFLAGS    = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions -fno-stack-protector -fno-lto -fno-plt \
                  -Wframe-larger-than=2048 -U_FORTIFY_SOURCE $(if $(filter aarch64,$(ARCH)),-mno-outline-atomics)
 SHIM_LDFLAGS   = -Wl,-z,now,-z,defs,-z,nodelete,-Bsymbolic,--hash-style=gnu,--as-needed,--version-script=shim/versions.map \
                  -Wl,-soname,libotelshim.so

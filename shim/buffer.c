@@ -13,9 +13,6 @@
 
 #include <errno.h>
 
-#define GENERATION_SHIFT 38 /* lease id: generation : 26 | chunk : 12 | seq : 26 */
-#define INDEX_SHIFT 26
-
 #define NESTED_SHARED 1u /* the interrupted record keeps the thread's mark */
 #define PLAIN_SHARED 2u
 
@@ -58,16 +55,6 @@ static uint64_t next_lease(uint64_t word)
 static bool swap(uint64_t *at, uint64_t from, uint64_t to)
 {
     return __atomic_compare_exchange_n(at, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
-static void fill_reservation(struct buffer_reservation *reservation, const struct dropbox *box,
-                             uint32_t index, uint64_t word)
-{
-    reservation->at = box->chunks + (size_t)index * WIRE_CHUNK_BYTES + bytes_of(word);
-    reservation->lease_id = (uint64_t)box->generation << GENERATION_SHIFT | (uint64_t)index << INDEX_SHIFT |
-                            word >> WIRE_SEQ_SHIFT;
-    reservation->word = word;
-    reservation->index = index;
 }
 
 /* ---- leasing ---- */
@@ -145,7 +132,7 @@ static enum lease_result take_shared(const struct dropbox *box, const struct thr
             (void)swap(word_of(box, i), word, word | WIRE_CLOSED);
         } else if (swap(word_of(box, i), word, word | owner_bits)) {
             __atomic_store_n(&image->shared_hint, i - from, __ATOMIC_RELAXED);
-            fill_reservation(reservation, box, i, word);
+            buffer_fill(reservation, box, i, word);
             return LEASE_FOUND;
         }
     }
@@ -154,7 +141,7 @@ static enum lease_result take_shared(const struct dropbox *box, const struct thr
     enum lease_result result = lease(box, from, box->n_chunks, owner_bits, &index, &word);
     if (result == LEASE_FOUND) {
         __atomic_store_n(&image->shared_hint, index - from, __ATOMIC_RELAXED);
-        fill_reservation(reservation, box, index, word & WIRE_STATE_MASK);
+        buffer_fill(reservation, box, index, word & WIRE_STATE_MASK);
     }
     return result;
 }
@@ -162,10 +149,10 @@ static enum lease_result take_shared(const struct dropbox *box, const struct thr
 static bool reserve_shared(const struct dropbox *box, struct thread *thread, uint32_t max_bytes, uint32_t how,
                            struct buffer_reservation *reservation)
 {
-    reservation->is_shared = how;
     enum lease_result result = take_shared(box, thread, max_bytes, reservation);
     if (result != LEASE_FOUND && reclaim_chunks(box))
         result = take_shared(box, thread, max_bytes, reservation);
+    reservation->is_shared = how;
     if (result == LEASE_FOUND)
         return true;
     dropbox_count(result == LEASE_NO_MEMORY ? DROP_NO_MEMORY : DROP_NO_CHUNK);
@@ -198,8 +185,8 @@ static bool lease_owned(const struct dropbox *box, struct thread *thread)
 
 /* About every 70 spans. `lease.index` counts down, while nothing is leased, to the next attempt to own a chunk. */
 static bool __attribute__((noinline))
-reserve_slowly(const struct dropbox *box, struct thread *thread, uint32_t max_bytes,
-               struct buffer_reservation *reservation)
+lease_and_reserve(const struct dropbox *box, struct thread *thread, uint32_t max_bytes,
+                  struct buffer_reservation *reservation)
 {
     if (thread->lease.is_leased)
         close_lease(box, thread);
@@ -216,7 +203,7 @@ reserve_slowly(const struct dropbox *box, struct thread *thread, uint32_t max_by
         thread->lease.index = SHARED_RUN - 1;
         return reserve_shared(box, thread, max_bytes, PLAIN_SHARED, reservation);
     }
-    fill_reservation(reservation, box, thread->lease.index, thread->lease.word);
+    buffer_fill(reservation, box, thread->lease.index, thread->lease.word);
     reservation->is_shared = 0;
     return true;
 }
@@ -230,26 +217,26 @@ static const struct dropbox *box_of(uint32_t generation)
     return dropbox_of_generation(generation);
 }
 
-bool buffer_reserve(struct thread *thread, uint32_t max_bytes, struct buffer_reservation *ret_reservation)
+bool buffer_reserve_slowly(struct thread *thread, uint32_t max_bytes,
+                           struct buffer_reservation *ret_reservation)
 {
     const struct dropbox *box = box_of(thread->generation);
     if (!box || max_bytes > WIRE_CHUNK_BYTES)
         return false;
-    if (__builtin_expect(thread->in_record, 0))
+    if (thread->in_record)
         return reserve_shared(box, thread, max_bytes, NESTED_SHARED, ret_reservation);
     thread->in_record = 1;
     fence();
     const struct thread_lease *mine = &thread->lease;
-    if (__builtin_expect(!mine->is_leased || bytes_of(mine->word) + max_bytes > WIRE_CHUNK_BYTES, 0))
-        return reserve_slowly(box, thread, max_bytes, ret_reservation);
-    fill_reservation(ret_reservation, box, mine->index, mine->word);
-    ret_reservation->is_shared = 0;
+    if (!mine->is_leased || bytes_of(mine->word) + max_bytes > WIRE_CHUNK_BYTES)
+        return lease_and_reserve(box, thread, max_bytes, ret_reservation);
+    buffer_fill(ret_reservation, box, mine->index, mine->word);
     return true;
 }
 
-void buffer_commit(struct thread *thread, struct buffer_reservation *reservation, uint32_t bytes)
+void buffer_commit_slowly(struct thread *thread, const struct buffer_reservation *reservation, uint32_t bytes)
 {
-    uint32_t generation = (uint32_t)(reservation->lease_id >> GENERATION_SHIFT);
+    uint32_t generation = (uint32_t)(reservation->lease_id >> BUFFER_GENERATION_SHIFT);
     const struct dropbox *box = box_of(generation);
     if (!box)
         return;

@@ -216,7 +216,7 @@ static void wait_for_delivery(const struct dropbox *box, uint64_t timeout_ns)
         uint32_t progress = __atomic_load_n(&box->exporter->progress, __ATOMIC_ACQUIRE);
         if (is_all_acknowledged(box) || now_ns >= end_ns || !dropbox_exporter_lives(dropbox_image(box)))
             break;
-        dropbox_ring(true, now_ns);
+        dropbox_ring(box, true, now_ns);
         uint64_t left_ns = end_ns - now_ns;
         (void)sys_futex_wait(&box->exporter->progress, progress,
                              left_ns < FLUSH_STEP_NS ? left_ns : FLUSH_STEP_NS);

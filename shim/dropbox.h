@@ -88,11 +88,8 @@ void dropbox_ring_now(const struct dropbox *box, uint32_t asleep, uint64_t now_m
  * Rings the exporter's bell if it is asleep (one load otherwise). `urgent` (an error): rings even if it is not known
  * to sleep, at most every 10 ms. errno kept. Async-signal-safe.
  */
-static inline void dropbox_ring(bool urgent, uint64_t now_mono_ns)
+static inline void dropbox_ring(const struct dropbox *box, bool urgent, uint64_t now_mono_ns)
 {
-    const struct dropbox *box = dropbox_file();
-    if (!box)
-        return;
     /* The commit, then this load. Only the compiler is held here: the exporter's membarrier, between its store to
      * `asleep` and its second look, stands in for the fence that would cost 15 ns in every call. */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);

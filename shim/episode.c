@@ -73,12 +73,11 @@ static void begin_episode(struct thread *thread, struct wire_thread_slot *slot, 
     slot->sequence++;
 }
 
-static void inherit(struct wire_span_facts *facts, const struct wire_span_facts *parent, uint8_t more_flags)
+static inline void inherit(struct wire_span_facts *facts, const struct wire_span_facts *parent)
 {
     memcpy(facts->trace_id, parent->trace_id, sizeof(facts->trace_id));
     memcpy(facts->parent_span_id, parent->span_id, sizeof(facts->parent_span_id));
-    facts->flags =
-        (parent->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)) | WIRE_SPAN_HAS_PARENT | more_flags;
+    facts->flags = (parent->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)) | WIRE_SPAN_HAS_PARENT;
 }
 
 static void join_process_trace(const struct shim_settings *settings, struct wire_span_facts *facts)
@@ -104,11 +103,10 @@ void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t
                   uint64_t now_ns, struct wire_span_facts *facts)
 {
     const struct shim_settings *settings = settings_get();
-    memset(facts, 0, sizeof(*facts));
     facts->start_mono_ns = now_ns;
     facts->tid = thread->tid;
     if (slot->depth) {
-        inherit(facts, &slot->open[slot->depth - 1].facts, 0);
+        inherit(facts, &slot->open[slot->depth - 1].facts);
         return;
     }
     if (settings->has_parent) {
@@ -120,27 +118,14 @@ void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t
                     episode->open_operations > n_own_operations;
     if (!settings->trace_gap_ns || is_apart) {
         ids_make_trace_id(thread_random(thread, slot), facts->trace_id);
+        memset(facts->parent_span_id, 0, sizeof(facts->parent_span_id));
         facts->flags = sample_root(settings, facts->trace_id);
         return;
     }
     if (!is_running(episode, settings->trace_gap_ns, now_ns))
         begin_episode(thread, slot, now_ns);
     episode->calls++;
-    inherit(facts, &episode->root, 0);
-}
-
-void episode_leave(struct wire_thread_slot *slot, const struct wire_span_facts *facts, uint64_t now_ns,
-                   bool failed)
-{
-    struct wire_episode *episode = &slot->episode;
-    if (memcmp(facts->parent_span_id, episode->root.span_id, sizeof(facts->parent_span_id)) != 0)
-        return; /* of no episode, or of one that is over */
-    slot->sequence++;
-    atomic_signal_fence(memory_order_seq_cst);
-    episode->end_mono_ns = now_ns;
-    episode->errors += failed ? 1 : 0;
-    atomic_signal_fence(memory_order_seq_cst);
-    slot->sequence++;
+    inherit(facts, &episode->root);
 }
 
 void episode_take_over(struct thread *thread, const struct wire_thread_slot *slot)

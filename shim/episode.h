@@ -8,6 +8,7 @@
 #define OTELSHIM_EPISODE_H
 
 #include "thread.h"
+#include <string.h>
 
 /*
  * Trace, parent and sampling decision of a call that begins now: child of the thread's open span, else of the process's
@@ -19,8 +20,19 @@ void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t
                   uint64_t now_ns, struct wire_span_facts *facts);
 
 /* A call that joined has ended. `slot` may be another thread's, for operations. */
-void episode_leave(struct wire_thread_slot *slot, const struct wire_span_facts *facts, uint64_t now_ns,
-                   bool failed);
+static inline void episode_leave(struct wire_thread_slot *slot, const struct wire_span_facts *facts,
+                                 uint64_t now_ns, bool failed)
+{
+    struct wire_episode *episode = &slot->episode;
+    if (memcmp(facts->parent_span_id, episode->root.span_id, sizeof(facts->parent_span_id)) != 0)
+        return; /* of no episode, or of one that is over */
+    slot->sequence++;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    episode->end_mono_ns = now_ns;
+    episode->errors += failed ? 1 : 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    slot->sequence++;
+}
 
 /* The thread of the slot is gone: the root of its episode, if it has one, becomes a record. */
 void episode_take_over(struct thread *thread, const struct wire_thread_slot *slot);

@@ -40,8 +40,7 @@ static inline uint32_t padded(size_t bytes)
 }
 
 /* What does not fit whole: the beginning of a text, and nothing of a number. 0: not even that. */
-static __attribute__((noinline)) size_t cut_to_room(struct facts *facts, enum wire_type type,
-                                                    const void *value, uint32_t room)
+static size_t cut_to_room(struct facts *facts, enum wire_type type, const void *value, uint32_t room)
 {
     if (facts->cut)
         (*facts->cut)++;
@@ -51,31 +50,48 @@ static __attribute__((noinline)) size_t cut_to_room(struct facts *facts, enum wi
     return type == WIRE_STRING ? text_cut(value, fitting) : fitting;
 }
 
+static inline uint64_t head_of(enum wire_attribute key, enum wire_type type, size_t kept, size_t original)
+{
+    return (uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT | (uint64_t)kept << FACT_BYTES_SHIFT |
+           (uint64_t)original << FACT_ORIGINAL_SHIFT;
+}
+
+static inline void store(struct facts *facts, uint32_t used, uint64_t head, const void *value, size_t bytes)
+{
+    uint8_t *at = facts->base + used;
+    memcpy(at, &head, sizeof(head));
+    memcpy(at + sizeof(head), value, bytes);
+    fence();
+    *facts->bytes = used + padded(bytes);
+}
+
+static __attribute__((noinline)) void append_cut(struct facts *facts, enum wire_attribute key,
+                                                 enum wire_type type, const void *value, size_t bytes)
+{
+    size_t kept = bytes, original = bytes > UINT16_MAX ? UINT16_MAX : bytes;
+    uint32_t used = *facts->bytes, room = facts->max_bytes - used;
+    if (bytes > WIRE_STRING_MAX)
+        kept = type == WIRE_STRING ? text_cut(value, WIRE_STRING_MAX) : WIRE_STRING_MAX;
+    if (padded(kept) > room)
+        kept = cut_to_room(facts, type, value, room);
+    if (kept)
+        store(facts, used, head_of(key, type, kept, original) | (uint64_t)WIRE_FACT_CUT << FACT_FLAGS_SHIFT,
+              value, kept);
+}
+
 /* A UNIX-signal handler that comes in between sees `busy` and stages elsewhere. */
-static void append(struct facts *facts, enum wire_attribute key, enum wire_type type, const void *value,
-                   size_t bytes)
+static inline void append(struct facts *facts, enum wire_attribute key, enum wire_type type,
+                          const void *value, size_t bytes)
 {
     if (facts->always_only && !is_always[key])
         return;
-    uint64_t word = (uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT |
-                    (uint64_t)(bytes > UINT16_MAX ? UINT16_MAX : bytes) << FACT_ORIGINAL_SHIFT;
-    size_t kept = bytes;
-    if (bytes > WIRE_STRING_MAX)
-        kept = type == WIRE_STRING ? text_cut(value, WIRE_STRING_MAX) : WIRE_STRING_MAX;
     *facts->busy = 1;
     fence();
-    uint32_t used = *facts->bytes, room = facts->max_bytes - used;
-    if (padded(kept) > room)
-        kept = cut_to_room(facts, type, value, room);
-    if (kept || !bytes) {
-        word |= (uint64_t)kept << FACT_BYTES_SHIFT |
-                (kept < bytes ? (uint64_t)WIRE_FACT_CUT << FACT_FLAGS_SHIFT : 0);
-        uint8_t *at = facts->base + used;
-        memcpy(at, &word, sizeof(word));
-        memcpy(at + sizeof(word), value, kept);
-        fence();
-        *facts->bytes = used + padded(kept);
-    }
+    uint32_t used = *facts->bytes;
+    if (__builtin_expect(bytes <= WIRE_STRING_MAX && padded(bytes) <= facts->max_bytes - used, 1))
+        store(facts, used, head_of(key, type, bytes, bytes), value, bytes);
+    else
+        append_cut(facts, key, type, value, bytes);
     fence();
     *facts->busy = 0;
 }

@@ -355,7 +355,7 @@ void operation_close(struct connection *connection, struct operation *operation,
     release(thread, box, operation);
     atomic_signal_fence(memory_order_seq_cst);
     thread->busy[0]--;
-    dropbox_ring(span_is_error(outcome), now_ns);
+    dropbox_ring(box, span_is_error(outcome), now_ns);
 }
 
 void operation_close_all(struct connection *connection, enum wire_outcome outcome)

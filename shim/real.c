@@ -115,6 +115,21 @@ static const struct library *publish_library(struct library *mine)
     return NULL;
 }
 
+uintptr_t real_known_from = UINTPTR_MAX, real_known_to;
+
+/* Only ever wider, whoever does it at once. */
+static void widen_known(uintptr_t from, uintptr_t to)
+{
+    uintptr_t seen = __atomic_load_n(&real_known_from, __ATOMIC_RELAXED);
+    while (from < seen && !__atomic_compare_exchange_n(&real_known_from, &seen, from, true, __ATOMIC_RELAXED,
+                                                       __ATOMIC_RELAXED))
+        ;
+    seen = __atomic_load_n(&real_known_to, __ATOMIC_RELAXED);
+    while (to > seen &&
+           !__atomic_compare_exchange_n(&real_known_to, &seen, to, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
 /* NULL when there are more libraries than anybody has: then nothing is known of it but the function. */
 static const struct library *library_of(const struct elf_object *object)
 {
@@ -136,6 +151,10 @@ static const struct library *library_of(const struct elf_object *object)
         .text_to = object->text_to,
         .map = mine->is_startup ? NULL : pin(object),
     };
+    uintptr_t from, to;
+    scope_get_shim_text(&from, &to);
+    widen_known(from, to);
+    widen_known(object->text_from, object->text_to);
     return publish_library(mine);
 }
 
@@ -279,7 +298,7 @@ void *real_libc(const char *name, const char *version)
     return found.n ? found.at[0].function : NULL;
 }
 
-bool real_is_internal(const struct real_entry *entry, const void *address)
+bool real_is_internal_there(const struct real_entry *entry, const void *address)
 {
     uintptr_t at = (uintptr_t)address;
     if (scope_is_shim(address))

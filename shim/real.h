@@ -57,8 +57,17 @@ void *real_sibling(const struct real_entry *entry, const char *name);
  * behind us, where there is one. NULL on libcs that lack it. Cold. */
 void *real_libc(const char *name, const char *version);
 
+/* From the lowest to the highest text address of the shim and of every library that a function was found in. */
+extern uintptr_t real_known_from, real_known_to;
+bool real_is_internal_there(const struct real_entry *entry, const void *address);
+
 /* Does `address` lie in the shim, or in a library that defines the entry point itself? A few compares. Ask after
  * real_find(): before, the library is not known. */
-bool real_is_internal(const struct real_entry *entry, const void *address);
+static inline bool real_is_internal(const struct real_entry *entry, const void *address)
+{
+    uintptr_t at = (uintptr_t)address;
+    return at >= __atomic_load_n(&real_known_from, __ATOMIC_RELAXED) &&
+           at < __atomic_load_n(&real_known_to, __ATOMIC_RELAXED) && real_is_internal_there(entry, address);
+}
 
 #endif

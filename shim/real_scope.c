@@ -62,6 +62,12 @@ void scope_find_definers(const char *name, enum elf_match match, const char *ver
     (void)dl_iterate_phdr(search_object, &search);
 }
 
+void scope_get_shim_text(uintptr_t *ret_from, uintptr_t *ret_to)
+{
+    *ret_from = __atomic_load_n(&shim_text.from, __ATOMIC_RELAXED);
+    *ret_to = __atomic_load_n(&shim_text.to, __ATOMIC_RELAXED);
+}
+
 bool scope_is_shim(const void *address)
 {
     return (uintptr_t)address >= __atomic_load_n(&shim_text.from, __ATOMIC_RELAXED) &&

@@ -37,6 +37,9 @@ bool scope_is_dependency(const struct elf_object *object, const void *address);
 /* Does the address lie in the shim's own text? Hot: two compares; false before the first search. */
 bool scope_is_shim(const void *address);
 
+/* The shim's own text range, as the last search saw it. */
+void scope_get_shim_text(uintptr_t *ret_from, uintptr_t *ret_to);
+
 /* How many objects were ever loaded: unchanged means that no new definer can have come. */
 uint64_t scope_count_loads(void);
 

@@ -53,22 +53,40 @@ static uint32_t write_shared(uint8_t *at, const struct wire_facts *block, struct
     return block->record.bytes;
 }
 
-/* The shared blocks that this chunk has not got yet, before the record that refers to them; returns their bytes. */
-static uint32_t write_shared_blocks(const struct buffer_reservation *reservation,
-                                    const struct wire_open_span *open, const uint8_t *staged,
-                                    struct interned *const marks[2], uint32_t ret_numbers[2],
-                                    uint32_t *ret_from)
+/* Where the own facts begin among the staged ones, which shared blocks the record refers to, what was written. */
+struct shared {
+    uint32_t numbers[2];
+    uint32_t from;
+    uint32_t written;
+};
+
+/* The shared blocks that this chunk has not got yet, before the record that refers to them. */
+static __attribute__((noinline)) struct shared
+write_shared_blocks(const struct buffer_reservation *reservation, const struct wire_open_span *open,
+                    const uint8_t *staged, struct interned *const marks[2])
 {
-    uint32_t used = 0, from = 0;
+    struct shared shared = {0};
     for (uint16_t i = 0; i < open->n_shared; i++) {
-        const struct wire_facts *block = (const struct wire_facts *)(const void *)(staged + from);
-        used += write_shared(reservation->at + used, block, find_mark(marks, block->number),
-                             reservation->lease_id);
-        ret_numbers[i] = block->number;
-        from += block->record.bytes;
+        const struct wire_facts *block = (const struct wire_facts *)(const void *)(staged + shared.from);
+        shared.written += write_shared(reservation->at + shared.written, block,
+                                       find_mark(marks, block->number), reservation->lease_id);
+        shared.numbers[i] = block->number;
+        shared.from += block->record.bytes;
     }
-    *ret_from = from;
-    return used;
+    return shared;
+}
+
+/* Nearly always there is one block, and the chunk has it. */
+static inline struct shared refer_to_shared(const struct buffer_reservation *reservation,
+                                            const struct wire_open_span *open, const uint8_t *staged,
+                                            struct interned *const marks[2])
+{
+    const struct wire_facts *block = (const struct wire_facts *)(const void *)staged;
+    if (__builtin_expect(open->n_shared == 1 && marks[0] && marks[0]->lease_id == reservation->lease_id &&
+                             marks[0]->number == block->number,
+                         1))
+        return (struct shared){.numbers = {block->number}, .from = block->record.bytes};
+    return write_shared_blocks(reservation, open, staged, marks);
 }
 
 void record_commit(struct thread *thread, const struct wire_open_span *open, const uint8_t *staged,
@@ -77,18 +95,17 @@ void record_commit(struct thread *thread, const struct wire_open_span *open, con
     struct buffer_reservation reservation;
     if (!buffer_reserve(thread, (uint32_t)sizeof(struct wire_span) + open->bytes, &reservation))
         return;
-    uint32_t numbers[2] = {0, 0}, from;
-    uint32_t used = write_shared_blocks(&reservation, open, staged, marks, numbers, &from);
-    uint32_t own_bytes = open->bytes - from;
-    struct wire_span *span = (struct wire_span *)(void *)(reservation.at + used);
+    struct shared shared = refer_to_shared(&reservation, open, staged, marks);
+    uint32_t own_bytes = open->bytes - shared.from;
+    struct wire_span *span = (struct wire_span *)(void *)(reservation.at + shared.written);
     span->record =
         (struct wire_record){.bytes = (uint32_t)sizeof(*span) + own_bytes, .kind = WIRE_RECORD_SPAN};
     span->facts = open->facts;
     span->end_mono_ns = end_ns;
-    span->connection = numbers[0];
-    span->statement = numbers[1];
+    span->connection = shared.numbers[0];
+    span->statement = shared.numbers[1];
     span->outcome = (uint8_t)outcome;
     memset(span->reserved, 0, sizeof(span->reserved));
-    memcpy(span + 1, staged + from, own_bytes);
-    buffer_commit(thread, &reservation, used + span->record.bytes);
+    memcpy(span + 1, staged + shared.from, own_bytes);
+    buffer_commit(thread, &reservation, shared.written + span->record.bytes);
 }

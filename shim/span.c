@@ -50,8 +50,10 @@ static void pop(struct wire_thread_slot *slot)
     slot->sequence++;
 }
 
-static void end_entry(struct thread *thread, struct wire_thread_slot *slot, struct interned *const marks[2],
-                      enum wire_outcome outcome, uint64_t now_ns)
+static inline __attribute__((always_inline)) void end_entry(struct thread *thread,
+                                                            struct wire_thread_slot *slot,
+                                                            struct interned *const marks[2],
+                                                            enum wire_outcome outcome, uint64_t now_ns)
 {
     const struct wire_open_span *open = &slot->open[slot->depth - 1];
     record_commit(thread, open, slot->staged + open->from, marks, outcome, now_ns);
@@ -64,8 +66,8 @@ static void end_entry(struct thread *thread, struct wire_thread_slot *slot, stru
  * still running has its frame above ours. Where addresses cannot tell, the same handle can: a library does not allow
  * two calls on one handle at a time.
  */
-static void end_abandoned(struct thread *thread, struct wire_thread_slot *slot, uint64_t frame,
-                          const void *handle, uint64_t now_ns)
+static __attribute__((noinline)) void end_abandoned(struct thread *thread, struct wire_thread_slot *slot,
+                                                    uint64_t frame, const void *handle, uint64_t now_ns)
 {
     static struct interned *const no_marks[2];
     uint64_t top = find_stack_top(thread);
@@ -81,10 +83,10 @@ static void end_abandoned(struct thread *thread, struct wire_thread_slot *slot, 
 }
 
 /* No entry left, or hardly room for facts. */
-static bool is_full(const struct wire_thread_slot *slot)
+static __attribute__((noinline)) bool is_full(const struct wire_thread_slot *slot)
 {
-    const struct wire_open_span *top = slot->depth ? &slot->open[slot->depth - 1] : NULL;
-    return slot->depth == WIRE_OPEN_SPANS || (top && top->from + top->bytes > WIRE_STAGING_BYTES - 512);
+    const struct wire_open_span *top = &slot->open[slot->depth - 1];
+    return slot->depth == WIRE_OPEN_SPANS || top->from + top->bytes > WIRE_STAGING_BYTES - 512;
 }
 
 /* A new entry on the slot's stack, whole before depth says so. */
@@ -126,9 +128,12 @@ static struct facts facts_of(struct thread *thread, struct wire_thread_slot *slo
 /* The thread, when this call is to be recorded at all; its level in *ret_level. */
 static struct thread *admit(uint32_t *ret_level)
 {
-    if (!lifecycle_is_active() || (!dropbox_file() && !dropbox_open()))
+    if (!lifecycle_is_active())
         return NULL;
-    struct thread *thread = thread_get();
+    const struct dropbox *box = dropbox_file();
+    if (__builtin_expect(!box, 0))
+        box = dropbox_open();
+    struct thread *thread = box ? thread_get_in(box) : NULL;
     int level = thread ? thread_level(thread) : -1;
     if (level < 0)
         return NULL;
@@ -150,7 +155,7 @@ bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation
     uint64_t now_ns = clock_mono_ns();
     if (slot->depth)
         end_abandoned(thread, slot, frame, handle, now_ns);
-    if (is_full(slot)) {
+    if (slot->depth && is_full(slot)) {
         dropbox_count(DROP_TOO_DEEP);
         thread->busy[level] = 0;
         return false;
@@ -166,6 +171,7 @@ bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation
     span->statement = NULL;
     span->level = level;
     span->depth = slot->depth;
+    span->generation = thread->generation;
     span->facts = facts_of(thread, slot, open, level);
     return true;
 }
@@ -226,8 +232,8 @@ void span_mark_injected(struct span *span)
 }
 
 /* Entries above ours were left by callbacks that never came back. */
-static void end_entries_above(struct thread *thread, struct wire_thread_slot *slot, uint32_t depth,
-                              uint64_t now_ns)
+static __attribute__((noinline)) void end_entries_above(struct thread *thread, struct wire_thread_slot *slot,
+                                                        uint32_t depth, uint64_t now_ns)
 {
     static struct interned *const no_marks[2];
     while (slot->depth > depth)
@@ -238,7 +244,8 @@ void span_end(struct span *span, enum wire_outcome outcome)
 {
     struct thread *thread = span->thread;
     struct wire_thread_slot *slot = thread->slots[span->level];
-    if (!dropbox_file() || slot->depth < span->depth)
+    const struct dropbox *box = dropbox_file();
+    if (!box || thread->generation != span->generation || slot->depth < span->depth)
         return; /* a fork child came back through the wrapper, or somebody ended us as abandoned */
     uint64_t now_ns = clock_mono_ns();
     struct interned *const marks[2] = {
@@ -247,13 +254,14 @@ void span_end(struct span *span, enum wire_outcome outcome)
     };
     thread->busy[span->level] = 1;
     fence();
-    end_entries_above(thread, slot, span->depth, now_ns);
+    if (__builtin_expect(slot->depth > span->depth, 0))
+        end_entries_above(thread, slot, span->depth, now_ns);
     if (span->open->cut)
         dropbox_count(DROP_FACTS_CUT);
     end_entry(thread, slot, marks, outcome, now_ns);
     fence();
     thread->busy[span->level] = 0;
-    dropbox_ring(span_is_error(outcome), now_ns);
+    dropbox_ring(box, span_is_error(outcome), now_ns);
 }
 
 void span_take_over(struct thread *thread, struct wire_thread_slot *slot)

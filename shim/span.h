@@ -21,6 +21,7 @@ struct span {
     struct interned *statement;
     uint32_t level;
     uint32_t depth;
+    uint32_t generation; /* of the file: a fork child that comes back through the wrapper has another */
 };
 
 /* Identity of a span as it goes on the wire. */

@@ -48,14 +48,17 @@ int thread_claim_level(struct thread *thread);
  * This thread, with slots[0] claimed in the current file. Makes nothing but the claim: the file must exist.
  * NULL when no slot could be had (counted) or there is no file.
  */
-static inline struct thread *thread_get(void)
+static inline struct thread *thread_get_in(const struct dropbox *box)
 {
-    const struct dropbox *box = dropbox_file();
-    if (!box)
-        return NULL;
     if (__builtin_expect(thread_self.generation == box->generation && thread_self.slots[0] != NULL, 1))
         return &thread_self;
     return thread_claim(box);
+}
+
+static inline struct thread *thread_get(void)
+{
+    const struct dropbox *box = dropbox_file();
+    return box ? thread_get_in(box) : NULL;
 }
 
 /* The random state to use while `slot`, one of the thread's own, is being changed. */

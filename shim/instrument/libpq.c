@@ -68,8 +68,9 @@ static const struct libpq_calls *calls_of(struct connection *connection, const s
 }
 
 /* Begins the span of a call on a connection. False: not recorded, *ret_connection untouched. */
-static bool begin(struct span *span, enum wire_operation operation, PGconn *conn,
-                  const struct real_entry *entry, struct connection **ret_connection)
+static inline __attribute__((always_inline)) bool begin(struct span *span, enum wire_operation operation,
+                                                        PGconn *conn, const struct real_entry *entry,
+                                                        struct connection **ret_connection)
 {
     if (!lifecycle_is_active())
         return false;
@@ -207,7 +208,8 @@ EXPORTED PGresult *PQexec(PGconn *conn, const char *query)
     copy_statement(&span, query);
     PGresult *result = real(conn, query);
     libpq_end_query(&span, calls_of(connection, entry), conn, result);
-    libpq_follow_query(connection, query);
+    if (connection && libpq_state_of(connection)->prepared)
+        libpq_follow_query(connection, query);
     return result;
 }
 

@@ -52,7 +52,7 @@ static void ring_until_stopped(void *unused)
         uint64_t now_ns =
             clock_mono_ns(); /* before the commit, as in span_end(): the load follows the store at once */
         buffer_commit(thread, &reservation, 64);
-        dropbox_ring(false, now_ns);
+        dropbox_ring(dropbox_file(), false, now_ns);
         soak->bells_rung++;
         uint64_t word = __atomic_load_n(&box->chunk_lines[index].word, __ATOMIC_RELAXED) & WIRE_STATE_MASK;
         while (__atomic_load_n(&box->acknowledged[index], __ATOMIC_ACQUIRE) != word && !soak->stop_writers)

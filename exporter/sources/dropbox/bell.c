@@ -52,12 +52,15 @@ void bell_collect(struct dropbox *dropbox)
 
 void bell_set_asleep(struct dropbox *dropbox, bool is_asleep)
 {
+    static uint32_t
+        naps; /* another number each time: a host rings an unchanged one at most once a millisecond */
     dropbox->bell.is_asleep = is_asleep;
+    uint32_t word = is_asleep ? (naps += 2) | 1u : 0;
     for (uint32_t i = 0; i < dropbox->n_clients; i++) {
         struct client *client = dropbox->clients[i];
-        if (!client || client->is_dead || client->is_broken || client->words.asleep == (uint32_t)is_asleep)
+        if (!client || client->is_dead || client->is_broken || (!client->words.asleep && !is_asleep))
             continue;
-        client->words.asleep = is_asleep;
+        client->words.asleep = word;
         client_write_words(client);
     }
 }

@@ -251,20 +251,20 @@ static void the_bell_rings_when_somebody_sleeps(void)
     struct mapped_file file = begin();
     uint64_t now_ns = clock_mono_ns();
     uint32_t before = read_doorbell();
-    dropbox_ring(false, now_ns);
+    dropbox_ring(dropbox_file(), false, now_ns);
     CHECK(read_doorbell() == before); /* it is awake */
     set_asleep(&file, 1);
     errno = 77;
-    dropbox_ring(false, now_ns);
+    dropbox_ring(dropbox_file(), false, now_ns);
     CHECK(errno == 77 && read_doorbell() != before);
     before = read_doorbell();
-    dropbox_ring(false, now_ns + 1000); /* it is waking up */
+    dropbox_ring(dropbox_file(), false, now_ns + 1000); /* it is waking up */
     CHECK(read_doorbell() == before);
     set_asleep(&file, 2);
-    dropbox_ring(false, now_ns + 2000); /* it fell asleep again */
+    dropbox_ring(dropbox_file(), false, now_ns + 2000); /* it fell asleep again */
     CHECK(read_doorbell() != before);
     before = read_doorbell();
-    dropbox_ring(false, now_ns + 2000000);
+    dropbox_ring(dropbox_file(), false, now_ns + 2000000);
     CHECK(read_doorbell() != before);
     CHECK(dropbox_file()->header->rung == 3);
 }
@@ -274,7 +274,7 @@ static void errors_ring_at_most_every_10_ms(void)
     (void)begin();
     uint64_t now_ns = clock_mono_ns();
     for (uint64_t ms = 0; ms < 100; ms++)
-        dropbox_ring(true, now_ns + ms * 1000000);
+        dropbox_ring(dropbox_file(), true, now_ns + ms * 1000000);
     CHECK(dropbox_file()->header->rung == 10);
 }
 
@@ -289,12 +289,12 @@ static void a_new_doorbell_is_followed(void)
     const volatile void *address = image->doorbell;
     CHECK(unlink(path) == 0 && close(open(path, O_CREAT | O_RDWR, 0600)) == 0 && truncate(path, 4096) == 0);
     set_asleep(&file, 1);
-    dropbox_ring(false, clock_mono_ns());
+    dropbox_ring(dropbox_file(), false, clock_mono_ns());
     CHECK(stat(path, &status) == 0 && image->doorbell_inode == status.st_ino &&
           image->doorbell_inode != inode);
     CHECK(image->doorbell == address && read_doorbell());
     CHECK(unlink(path) == 0);
-    dropbox_ring(false, clock_mono_ns() + 5000000); /* none at all: the wake alone */
+    dropbox_ring(dropbox_file(), false, clock_mono_ns() + 5000000); /* none at all: the wake alone */
 }
 
 /* ---- an exporter ---- */

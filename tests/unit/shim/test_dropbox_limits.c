@@ -68,7 +68,7 @@ static void a_limit_lowered_later_does_not_kill_the_ringer(void)
     uint32_t asleep = 1;
     CHECK(pwrite(file.fd, &asleep, sizeof asleep, WIRE_EXPORTER_OFFSET) == (ssize_t)sizeof asleep);
     set_file_limit(0);
-    dropbox_ring(true, 1000000000);
+    dropbox_ring(dropbox_file(), true, 1000000000);
     CHECK(dropbox_file()->header->rung == 1);
 }
 
