@@ -1,8 +1,9 @@
 /*
- * encode_trace: what is encoded decodes to the same spans.
+ * encode_trace: what is encoded decodes to the same spans, and is byte for byte what protobuf-c makes of them.
  *
  * Decoded here with protobuf-c; tests/integration/otlp decodes the same with the official schema.
- * `test_encode bench [REQUESTS]` prints what a span costs; `test_encode write FILE` writes a request for other decoders.
+ * `test_encode bench [REQUESTS]` prints what a span costs, beside protobuf-c; `test_encode write FILE` writes a request
+ * for other decoders.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,10 @@
 
 #include <cmocka.h>
 
+#include "encode_reference.h"
 #include "outputs/otlp/encode_trace.h"
+#include "outputs/otlp/write_span.h"
+#include "random_spans.h"
 #include "span_samples.h"
 #include "trace_service.pb-c.h"
 #include <errno.h>
@@ -209,7 +213,7 @@ static void test_encode_respects_the_limit(void **state)
     resource_release(resource);
 }
 
-/* The room for the bytes is summed up while the tree grows: every text must be in the sum. */
+/* Every text must have its room. */
 static void test_encode_long_texts(void **state)
 {
     (void)state;
@@ -247,6 +251,77 @@ static void test_encode_long_texts(void **state)
     free(text);
 }
 
+static void check_bytes(struct span *const *spans, uint32_t n, struct body *body, const char *what,
+                        uint64_t number)
+{
+    struct arena arena = {0}, scratch = {0};
+    size_t n_expected;
+    uint8_t *expected = reference_encode(&arena, spans, n, &n_expected);
+    assert_int_equal(encode_trace(spans, n, NO_LIMIT, &scratch, body), 0);
+    size_t i = 0;
+    while (i < n_expected && i < body->n_bytes && expected[i] == body->bytes[i])
+        i++;
+    if (body->n_bytes != n_expected || i < n_expected)
+        fail_msg("%s %lu: %zu bytes, expected %zu; they differ from byte %zu", what, (unsigned long)number,
+                 body->n_bytes, n_expected, i);
+    arena_fini(&arena);
+    arena_fini(&scratch);
+}
+
+static void test_encode_is_what_protobuf_c_makes(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct body body = {0};
+    struct resource *resource = sample_resource("trader");
+    struct span *spans[512];
+    for (uint32_t i = 0; i < 512; i++)
+        spans[i] = i % 7 ? sample_span(&arena, resource, i) : full_span(&arena, resource);
+    check_bytes(spans, 0, &body, "samples", 0);
+    check_bytes(spans, 1, &body, "samples", 1);
+    check_bytes(spans, 512, &body, "samples", 512);
+    arena_fini(&arena);
+    resource_release(resource);
+    for (uint64_t seed = 1; seed <= 2000; seed++) {
+        struct resource resources[3];
+        random_state = seed * 0x9e3779b97f4a7c15u;
+        uint32_t n = 1 + random_below(12);
+        for (uint32_t i = 0; i < 3; i++)
+            random_resource(&arena, &resources[i]);
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t which = random_below(4);
+            spans[i] = random_span(&arena);
+            spans[i]->resource = which < 3 ? &resources[which] : NULL;
+        }
+        check_bytes(spans, n, &body, "seed", seed);
+        arena_reset(&arena);
+    }
+    arena_fini(&arena);
+    body_fini(&body);
+}
+
+/* Memory that ends anywhere in a span: AddressSanitizer sees a byte written without room. */
+static void test_encode_makes_room(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct resource *resource = sample_resource("trader");
+    struct span *full = full_span(&arena, resource);
+    struct writer whole = {0};
+    uint8_t *expected = write_span(&whole, NULL, 2, full);
+    size_t n_bytes = writer_bytes(&whole, expected);
+    for (size_t n = 1; n <= n_bytes + 256; n++) {
+        struct writer writer = {malloc(n), n};
+        uint8_t *at = write_span(&writer, writer_end(&writer), 2, full);
+        assert_int_equal(writer_bytes(&writer, at), n_bytes);
+        assert_memory_equal(at, expected, n_bytes);
+        free(writer.memory);
+    }
+    free(whole.memory);
+    arena_fini(&arena);
+    resource_release(resource);
+}
+
 static int write_request(const char *path)
 {
     struct arena arena = {0}, scratch = {0};
@@ -266,25 +341,36 @@ static int write_request(const char *path)
     return 0;
 }
 
+static double cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
 static int bench(int n_requests)
 {
     struct resource *resource = sample_resource("trader");
     struct arena arena = {0}, scratch = {0};
     struct body body = {0};
     struct span *spans[512];
+    size_t n_bytes;
     for (unsigned i = 0; i < 512; i++)
         spans[i] = sample_span(&arena, resource, i);
     for (int round = 0; round < 5; round++) {
-        struct timespec begin, end;
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+        double begin = cpu_ns();
         for (int i = 0; i < n_requests; i++) {
             encode_trace(spans, 512, NO_LIMIT, &scratch, &body);
             arena_reset(&scratch);
         }
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
-        double ns = (double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec);
-        printf("encode: %.0f ns a span, %.1f bytes a span\n", ns / (512.0 * n_requests),
-               (double)body.n_bytes / 512);
+        double middle = cpu_ns();
+        for (int i = 0; i < n_requests; i++) {
+            reference_encode(&scratch, spans, 512, &n_bytes);
+            arena_reset(&scratch);
+        }
+        printf("encode: %.0f ns a span, %.1f bytes a span; protobuf-c: %.0f ns\n",
+               (middle - begin) / (512.0 * n_requests), (double)body.n_bytes / 512,
+               (cpu_ns() - middle) / (512.0 * n_requests));
     }
     body_fini(&body);
     arena_fini(&arena);
@@ -305,6 +391,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_encode_groups_by_resource_and_scope),
         cmocka_unit_test(test_encode_respects_the_limit),
         cmocka_unit_test(test_encode_long_texts),
+        cmocka_unit_test(test_encode_is_what_protobuf_c_makes),
+        cmocka_unit_test(test_encode_makes_room),
     };
     return cmocka_run_group_tests_name("encode", tests, NULL, NULL);
 }

@@ -1,213 +1,75 @@
 /*
  * encode_trace: see encode_trace.h.
  *
- * protobuf-c packs a tree of structs. The tree is allocated from an arena, its arrays sized once, nothing per span is
- * malloc'ed. Every message passes through its ..._init(): a zeroed struct without descriptor crashes the
- * packer. A oneof's `value_case` is always set, and its strings are never NULL: either mistake sends an empty value.
+ *     request ─▶ resource ─▶ scope ─▶ spans        written from the last span of the last scope to the first (writer.h)
  *
- * How many bytes it may become at most is summed up while the tree grows [asking protobuf-c for the exact size costs
- * 5,200 of 11,600 instructions a span].
+ * [protobuf-c's packer needs a tree of structs, and three quarters of what a span costs goes into building and
+ * summing it up: 890 ns, against 160 here. It still decodes the answers, and tests/unit/test_encode checks every byte by it.]
  */
 #include "outputs/otlp/encode_trace.h"
 
+#include "outputs/otlp/write_span.h"
 #include "telemetry/resource.h"
-#include "trace_service.pb-c.h"
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Schema URL of the conventions that signals/spans follows. */
 #define SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
 
-/* At most: tag of a field (two bytes), length or varint (ten). */
-#define MAX_FIELD_BYTES ((size_t)12)
+#define NO_SPAN UINT32_MAX
 
-/* Where the tree grows, and how large it may become when packed. */
-struct tree {
-    struct arena *arena;
-    size_t max_bytes;
-};
+/* Field numbers of trace_service.proto, trace.proto, resource.proto and common.proto. */
+enum { REQUEST_RESOURCE_SPANS = 1 };
+enum { OF_RESOURCE_RESOURCE = 1, OF_RESOURCE_SCOPE_SPANS, OF_RESOURCE_SCHEMA_URL };
+enum { OF_SCOPE_SCOPE = 1, OF_SCOPE_SPANS, OF_SCOPE_SCHEMA_URL };
+enum { RESOURCE_ATTRIBUTES = 1, RESOURCE_DROPPED_ATTRIBUTES };
+enum { SCOPE_NAME = 1, SCOPE_VERSION };
 
 /* Spans of one resource and scope. */
 struct scope_group {
     const struct resource *resource;
     const char *scope;
-    uint32_t hash, n_spans;
-    struct scope_group *next; /* of the same resource */
-    Otlp__ScopeSpans message;
-    Otlp__InstrumentationScope instrumentation;
+    uint32_t hash, last_span;
+    struct scope_group *previous; /* of the same resource */
 };
 
 struct resource_group {
     const struct resource *resource;
-    struct scope_group *first, **last;
-    uint32_t n_scopes;
-    Otlp__ResourceSpans message;
-    Otlp__Resource of_resource;
+    struct scope_group *last;
 };
 
 /* Both tables are open-addressed, of the same size: a power of two above twice the number of spans. */
 struct grouping {
-    struct tree *tree;
+    struct arena *arena;
+    struct span *const *spans;
+    size_t max_bytes; /* of the request */
     struct scope_group **scopes;
     struct resource_group **resources, **in_order;
+    uint32_t *previous_span; /* of the same group */
     uint32_t mask, n_resources;
 };
 
 void body_fini(struct body *body)
 {
-    free(body->bytes);
+    free(body->memory);
     *body = (struct body){0};
 }
 
 void body_reserve(struct body *body, size_t max_bytes)
 {
     body->n_bytes = 0;
-    if (max_bytes <= body->max_bytes)
-        return;
-    max_bytes = (max_bytes + max_bytes / 4 + 4095) & ~(size_t)4095;
-    free(body->bytes);
-    body->bytes = malloc(max_bytes);
-    if (!body->bytes)
-        abort();
-    body->max_bytes = max_bytes;
-}
-
-/* protobuf-c's structs are without const; packing only reads. */
-static void *unconst(const void *pointer)
-{
-    union {
-        const void *from;
-        void *to;
-    } cast = {.from = pointer};
-    return cast.to;
-}
-
-static char *add_text(struct tree *tree, const char *text)
-{
-    tree->max_bytes += MAX_FIELD_BYTES + strlen(text);
-    return unconst(text);
-}
-
-static Otlp__ArrayValue *make_array(struct tree *tree, const struct text *texts, uint32_t n)
-{
-    Otlp__ArrayValue *array = arena_alloc(tree->arena, sizeof(*array));
-    Otlp__AnyValue *items = arena_alloc(tree->arena, n * sizeof(*items));
-    otlp__array_value__init(array);
-    array->n_values = n;
-    array->values = arena_alloc(tree->arena, n * sizeof(*array->values));
-    for (uint32_t i = 0; i < n; i++) {
-        otlp__any_value__init(&items[i]);
-        items[i].value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
-        items[i].string_value = unconst(texts[i].bytes);
-        array->values[i] = &items[i];
-        tree->max_bytes += 2 * MAX_FIELD_BYTES + texts[i].n_bytes;
+    if (max_bytes > body->max_bytes) {
+        max_bytes = (max_bytes + max_bytes / 4 + 4095) & ~(size_t)4095;
+        free(body->memory);
+        body->memory = malloc(max_bytes);
+        if (!body->memory)
+            abort();
+        body->max_bytes = max_bytes;
     }
-    return array;
+    body->bytes = body->memory;
 }
 
-static void fill_any_value(struct tree *tree, Otlp__AnyValue *message, const struct attribute *attribute)
-{
-    tree->max_bytes += MAX_FIELD_BYTES;
-    switch (attribute->type) {
-    case ATTRIBUTE_STRING:
-        message->value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
-        message->string_value = unconst(attribute->value.string.bytes);
-        tree->max_bytes += attribute->value.string.n_bytes;
-        break;
-    case ATTRIBUTE_INT:
-        message->value_case = OTLP__ANY_VALUE__VALUE_INT_VALUE;
-        message->int_value = attribute->value.integer;
-        break;
-    case ATTRIBUTE_DOUBLE:
-        message->value_case = OTLP__ANY_VALUE__VALUE_DOUBLE_VALUE;
-        message->double_value = attribute->value.number;
-        break;
-    case ATTRIBUTE_BOOL:
-        message->value_case = OTLP__ANY_VALUE__VALUE_BOOL_VALUE;
-        message->bool_value = attribute->value.flag;
-        break;
-    case ATTRIBUTE_STRINGS:
-        message->value_case = OTLP__ANY_VALUE__VALUE_ARRAY_VALUE;
-        message->array_value =
-            make_array(tree, attribute->value.strings.items, attribute->value.strings.n_items);
-        break;
-    }
-}
-
-static Otlp__KeyValue **make_attributes(struct tree *tree, const struct attributes *list)
-{
-    struct pair {
-        Otlp__KeyValue key_value;
-        Otlp__AnyValue value;
-    };
-    if (!list->n)
-        return NULL;
-    Otlp__KeyValue **pointers = arena_alloc(tree->arena, list->n * sizeof(*pointers));
-    struct pair *pairs = arena_alloc(tree->arena, list->n * sizeof(*pairs));
-    for (uint32_t i = 0; i < list->n; i++) {
-        struct pair *pair = &pairs[i];
-        otlp__key_value__init(&pair->key_value);
-        pair->key_value.key = add_text(tree, list->items[i].key);
-        pair->key_value.value = &pair->value;
-        otlp__any_value__init(&pair->value);
-        fill_any_value(tree, &pair->value, &list->items[i]);
-        pointers[i] = &pair->key_value;
-    }
-    tree->max_bytes += 2 * MAX_FIELD_BYTES * list->n;
-    return pointers;
-}
-
-static void fill_events(struct tree *tree, Otlp__Span *message, const struct span *span)
-{
-    message->n_events = span->n_events;
-    message->events = arena_alloc(tree->arena, span->n_events * sizeof(*message->events));
-    Otlp__Span__Event *events = arena_alloc(tree->arena, span->n_events * sizeof(*events));
-    for (uint32_t i = 0; i < span->n_events; i++) {
-        const struct span_event *event = &span->events[i];
-        otlp__span__event__init(&events[i]);
-        events[i].time_unix_nano = event->time_unix_ns;
-        events[i].name = add_text(tree, event->name);
-        events[i].n_attributes = event->attributes.n;
-        events[i].attributes = make_attributes(tree, &event->attributes);
-        events[i].dropped_attributes_count = event->attributes.n_dropped;
-        message->events[i] = &events[i];
-    }
-    tree->max_bytes += 3 * MAX_FIELD_BYTES * span->n_events;
-}
-
-static Otlp__Span *make_span(struct tree *tree, const struct span *span)
-{
-    Otlp__Span *message = arena_alloc(tree->arena, sizeof(*message));
-    tree->max_bytes += 32 + 16 * MAX_FIELD_BYTES; /* ids; every field that is no text */
-    otlp__span__init(message);
-    message->trace_id = (ProtobufCBinaryData){16, unconst(span->trace_id)};
-    message->span_id = (ProtobufCBinaryData){8, unconst(span->span_id)};
-    if (span->has_parent) /* a root has no bytes here, not eight zeros */
-        message->parent_span_id = (ProtobufCBinaryData){8, unconst(span->parent_span_id)};
-    if (span->trace_state)
-        message->trace_state = add_text(tree, span->trace_state);
-    message->flags = span->flags;
-    message->name = add_text(tree, span->name);
-    message->kind = (Otlp__Span__SpanKind)span->kind;
-    message->start_time_unix_nano = span->start_unix_ns;
-    message->end_time_unix_nano = span->end_unix_ns;
-    message->n_attributes = span->attributes.n;
-    message->attributes = make_attributes(tree, &span->attributes);
-    message->dropped_attributes_count = span->attributes.n_dropped;
-    message->dropped_events_count = span->n_dropped_events;
-    if (span->n_events)
-        fill_events(tree, message, span);
-    if (span->status != SPAN_UNSET) {
-        message->status = arena_alloc(tree->arena, sizeof(*message->status));
-        otlp__status__init(message->status);
-        message->status->code = (Otlp__Status__StatusCode)span->status;
-        if (span->status == SPAN_ERROR && span->status_message)
-            message->status->message = add_text(tree, span->status_message);
-    }
-    return message;
-}
+/* ---- groups ---- */
 
 static uint32_t hash_pointer(const void *pointer)
 {
@@ -230,20 +92,8 @@ static struct resource_group *find_resource_group(struct grouping *grouping, con
         if (grouping->resources[slot]->resource == resource)
             return grouping->resources[slot];
 
-    struct resource_group *group = arena_zalloc(grouping->tree->arena, sizeof(*group));
+    struct resource_group *group = arena_zalloc(grouping->arena, sizeof(*group));
     group->resource = resource;
-    group->last = &group->first;
-    otlp__resource_spans__init(&group->message);
-    otlp__resource__init(&group->of_resource);
-    group->message.resource = &group->of_resource;
-    grouping->tree->max_bytes += 3 * MAX_FIELD_BYTES;
-    if (resource) {
-        group->of_resource.n_attributes = resource->attributes.n;
-        group->of_resource.attributes = make_attributes(grouping->tree, &resource->attributes);
-        group->of_resource.dropped_attributes_count = resource->attributes.n_dropped;
-        if (resource->schema_url)
-            group->message.schema_url = add_text(grouping->tree, resource->schema_url);
-    }
     grouping->resources[slot] = group;
     grouping->in_order[grouping->n_resources++] = group;
     return group;
@@ -258,87 +108,104 @@ static struct scope_group *find_scope_group(struct grouping *grouping, const str
         if (known->hash == hash && known->resource == span->resource && strcmp(known->scope, scope) == 0)
             return known;
     }
-    struct scope_group *group = arena_zalloc(grouping->tree->arena, sizeof(*group));
     struct resource_group *parent = find_resource_group(grouping, span->resource);
-    group->resource = span->resource;
-    group->scope = scope;
-    group->hash = hash;
-    otlp__scope_spans__init(&group->message);
-    otlp__instrumentation_scope__init(&group->instrumentation);
-    group->instrumentation.name = add_text(grouping->tree, scope);
-    group->instrumentation.version = add_text(grouping->tree, OTELSHIM_VERSION);
-    group->message.scope = &group->instrumentation;
-    grouping->tree->max_bytes += 2 * MAX_FIELD_BYTES;
-    group->message.schema_url = add_text(grouping->tree, SCHEMA_URL);
+    struct scope_group *group = arena_alloc(grouping->arena, sizeof(*group));
+    *group = (struct scope_group){span->resource, scope, hash, NO_SPAN, parent->last};
+    parent->last = group;
     grouping->scopes[slot] = group;
-    *parent->last = group;
-    parent->last = &group->next;
-    parent->n_scopes++;
     return group;
 }
 
-static void start_grouping(struct grouping *grouping, uint32_t n_spans, struct tree *tree)
+static void start_grouping(struct grouping *grouping, uint32_t n_spans)
 {
+    struct arena *arena = grouping->arena;
     uint32_t n_slots = 8;
     while (n_slots < 2 * n_spans)
         n_slots *= 2;
-    *grouping = (struct grouping){.tree = tree, .mask = n_slots - 1};
-    grouping->scopes = arena_zalloc(tree->arena, n_slots * sizeof(*grouping->scopes));
-    grouping->resources = arena_zalloc(tree->arena, n_slots * sizeof(*grouping->resources));
-    grouping->in_order = arena_alloc(tree->arena, n_spans * sizeof(*grouping->in_order));
+    grouping->mask = n_slots - 1;
+    grouping->scopes = arena_zalloc(arena, n_slots * sizeof(*grouping->scopes));
+    grouping->resources = arena_zalloc(arena, n_slots * sizeof(*grouping->resources));
+    grouping->in_order = arena_alloc(arena, n_spans * sizeof(*grouping->in_order));
+    grouping->previous_span = arena_alloc(arena, n_spans * sizeof(*grouping->previous_span));
 }
 
 /* Which group each span belongs to. Neighbours nearly always share one. */
-static struct scope_group **group_spans(struct grouping *grouping, struct span *const *spans,
-                                        uint32_t n_spans)
+static void group_spans(struct grouping *grouping, uint32_t n_spans)
 {
-    struct scope_group **group_of = arena_alloc(grouping->tree->arena, n_spans * sizeof(*group_of));
+    struct span *const *spans = grouping->spans;
+    struct scope_group *group = NULL;
+    start_grouping(grouping, n_spans);
     for (uint32_t i = 0; i < n_spans; i++) {
-        bool is_same =
-            i && spans[i]->resource == spans[i - 1]->resource && spans[i]->scope == spans[i - 1]->scope;
-        group_of[i] = is_same ? group_of[i - 1] : find_scope_group(grouping, spans[i]);
-        group_of[i]->n_spans++;
+        if (!group || spans[i]->resource != spans[i - 1]->resource || spans[i]->scope != spans[i - 1]->scope)
+            group = find_scope_group(grouping, spans[i]);
+        grouping->previous_span[i] = group->last_span;
+        group->last_span = i;
     }
-    return group_of;
 }
 
-static void fill_request(Otlp__ExportTraceServiceRequest *request, const struct grouping *grouping)
+/* ---- bytes ---- */
+
+static uint8_t *write_scope(struct writer *writer, uint8_t *at, const char *name)
 {
-    struct arena *arena = grouping->tree->arena;
-    request->n_resource_spans = grouping->n_resources;
-    request->resource_spans = arena_alloc(arena, grouping->n_resources * sizeof(*request->resource_spans));
-    for (uint32_t i = 0; i < grouping->n_resources; i++) {
-        struct resource_group *resource = grouping->in_order[i];
-        resource->message.scope_spans =
-            arena_alloc(arena, resource->n_scopes * sizeof(*resource->message.scope_spans));
-        for (struct scope_group *scope = resource->first; scope; scope = scope->next) {
-            scope->message.spans = arena_alloc(arena, scope->n_spans * sizeof(*scope->message.spans));
-            resource->message.scope_spans[resource->message.n_scope_spans++] = &scope->message;
-        }
-        request->resource_spans[i] = &resource->message;
+    size_t before = writer_bytes(writer, at);
+    at = write_text(writer, at, SCOPE_VERSION, OTELSHIM_VERSION);
+    at = write_text(writer, at, SCOPE_NAME, name);
+    return put_message(writer, at, OF_SCOPE_SCOPE, before);
+}
+
+/* NULL: it has become too large. */
+static uint8_t *write_scope_spans(struct writer *writer, uint8_t *at, const struct grouping *grouping,
+                                  const struct scope_group *group)
+{
+    size_t before = writer_bytes(writer, at);
+    at = write_text(writer, at, OF_SCOPE_SCHEMA_URL, SCHEMA_URL);
+    for (uint32_t i = group->last_span; i != NO_SPAN; i = grouping->previous_span[i]) {
+        at = write_span(writer, at, OF_SCOPE_SPANS, grouping->spans[i]);
+        if (writer_bytes(writer, at) > grouping->max_bytes)
+            return NULL;
     }
+    at = write_scope(writer, at, group->scope);
+    at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
+    return put_message(writer, at, OF_RESOURCE_SCOPE_SPANS, before);
+}
+
+static uint8_t *write_resource(struct writer *writer, uint8_t *at, const struct resource *resource)
+{
+    size_t before = writer_bytes(writer, at);
+    at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
+    if (resource && resource->attributes.n_dropped)
+        at = put_number(at, RESOURCE_DROPPED_ATTRIBUTES, resource->attributes.n_dropped);
+    if (resource)
+        at = write_attributes(writer, at, RESOURCE_ATTRIBUTES, &resource->attributes);
+    at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
+    return put_message(writer, at, OF_RESOURCE_RESOURCE, before);
+}
+
+static uint8_t *write_resource_spans(struct writer *writer, uint8_t *at, const struct grouping *grouping,
+                                     const struct resource_group *of)
+{
+    size_t before = writer_bytes(writer, at);
+    at = write_text(writer, at, OF_RESOURCE_SCHEMA_URL, of->resource ? of->resource->schema_url : NULL);
+    for (const struct scope_group *group = of->last; group && at; group = group->previous)
+        at = write_scope_spans(writer, at, grouping, group);
+    if (!at)
+        return NULL;
+    at = write_resource(writer, at, of->resource);
+    at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
+    return put_message(writer, at, REQUEST_RESOURCE_SPANS, before);
 }
 
 int encode_trace(struct span *const *spans, uint32_t n_spans, size_t max_bytes, struct arena *arena,
                  struct body *ret_body)
 {
-    struct tree tree = {.arena = arena};
-    struct grouping grouping;
-    start_grouping(&grouping, n_spans, &tree);
-    struct scope_group **group_of = group_spans(&grouping, spans, n_spans);
-    Otlp__ExportTraceServiceRequest request = OTLP__EXPORT_TRACE_SERVICE_REQUEST__INIT;
-    fill_request(&request, &grouping);
-    for (uint32_t i = 0; i < n_spans; i++) {
-        Otlp__ScopeSpans *message = &group_of[i]->message;
-        message->spans[message->n_spans++] = make_span(&tree, spans[i]);
-    }
-    if (tree.max_bytes > max_bytes) {
-        tree.max_bytes = otlp__export_trace_service_request__get_packed_size(&request);
-        if (tree.max_bytes > max_bytes)
-            return -EMSGSIZE;
-    }
-    body_reserve(ret_body, tree.max_bytes);
-    ret_body->n_bytes = otlp__export_trace_service_request__pack(&request, ret_body->bytes);
-    assert(ret_body->n_bytes <= tree.max_bytes);
-    return 0;
+    struct grouping grouping = {.arena = arena, .spans = spans, .max_bytes = max_bytes};
+    group_spans(&grouping, n_spans);
+    struct writer writer = {ret_body->memory, ret_body->max_bytes};
+    uint8_t *at = writer_reserve(&writer, writer_end(&writer), WRITER_MAX_FIELD_BYTES);
+    for (uint32_t i = grouping.n_resources; i-- > 0 && at;)
+        at = write_resource_spans(&writer, at, &grouping, grouping.in_order[i]);
+    bool is_whole = at && writer_bytes(&writer, at) <= max_bytes;
+    size_t n_bytes = is_whole ? writer_bytes(&writer, at) : 0;
+    *ret_body = (struct body){is_whole ? at : NULL, n_bytes, writer.memory, writer.max_bytes};
+    return is_whole ? 0 : -EMSGSIZE;
 }

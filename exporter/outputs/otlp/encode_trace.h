@@ -1,8 +1,8 @@
 /*
  * encode_trace: spans → the bytes of an ExportTraceServiceRequest.
  *
- * Context: loop. Ownership: the messages live in the caller's arena until it is reset; the bytes are appended to
- * nothing: `ret_body` is overwritten, its memory reused from batch to batch.
+ * Context: loop. Ownership: what is noted about groups lives in the caller's arena until it is reset; the bytes are
+ * appended to nothing: `ret_body` is overwritten, its memory reused from batch to batch.
  */
 #ifndef OTELSHIM_ENCODE_TRACE_H
 #define OTELSHIM_ENCODE_TRACE_H
@@ -11,8 +11,10 @@
 
 /* Bytes of an encoded request; its memory grows and is kept. A zeroed struct is empty. */
 struct body {
-    uint8_t *bytes;
-    size_t n_bytes, max_bytes;
+    uint8_t *bytes; /* somewhere in `memory` */
+    size_t n_bytes;
+    uint8_t *memory;
+    size_t max_bytes;
 };
 
 void body_fini(struct body *body);

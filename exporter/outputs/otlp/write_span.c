@@ -1,0 +1,152 @@
+/* write_span: see write_span.h. A value inside a oneof is written even where it is zero: it says which one is set. */
+#include "outputs/otlp/write_span.h"
+
+/* common.proto */
+enum { VALUE_STRING = 1, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE, VALUE_ARRAY };
+enum { ARRAY_VALUES = 1 };
+enum { KEY_VALUE_KEY = 1, KEY_VALUE_VALUE };
+/* trace.proto */
+enum {
+    SPAN_TRACE_ID = 1,
+    SPAN_SPAN_ID,
+    SPAN_TRACE_STATE,
+    SPAN_PARENT_SPAN_ID,
+    SPAN_NAME,
+    SPAN_KIND,
+    SPAN_START_TIME,
+    SPAN_END_TIME,
+    SPAN_ATTRIBUTES,
+    SPAN_DROPPED_ATTRIBUTES,
+    SPAN_EVENTS,
+    SPAN_DROPPED_EVENTS,
+    SPAN_LINKS,
+    SPAN_DROPPED_LINKS,
+    SPAN_STATUS_FIELD,
+    SPAN_FLAGS
+};
+enum { EVENT_TIME = 1, EVENT_NAME, EVENT_ATTRIBUTES, EVENT_DROPPED_ATTRIBUTES };
+enum { STATUS_MESSAGE = 2, STATUS_CODE };
+
+/* All fields of a span but its texts and lists: ids 28, times 18, the rest without bytes. */
+#define MAX_FIELDS_BYTES (16 * WRITER_MAX_FIELD_BYTES)
+
+static uint8_t *write_array(struct writer *writer, uint8_t *at, const struct text *items, uint32_t n)
+{
+    size_t before = writer_bytes(writer, at);
+    for (uint32_t i = n; i-- > 0;) {
+        size_t before_value = writer_bytes(writer, at);
+        at = writer_reserve(writer, at, items[i].n_bytes + 2 * WRITER_MAX_FIELD_BYTES);
+        at = put_bytes(at, VALUE_STRING, items[i].bytes, items[i].n_bytes);
+        at = put_message(writer, at, ARRAY_VALUES, before_value);
+    }
+    at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
+    return put_message(writer, at, VALUE_ARRAY, before);
+}
+
+/* With room for a field without bytes behind it; what a string needs is made here. */
+static uint8_t *write_any_value(struct writer *writer, uint8_t *at, const struct attribute *attribute)
+{
+    const struct text *text = &attribute->value.string;
+    uint64_t bits;
+    switch (attribute->type) {
+    case ATTRIBUTE_STRING:
+        at = writer_reserve(writer, at, text->n_bytes + WRITER_MAX_FIELD_BYTES);
+        return put_bytes(at, VALUE_STRING, text->bytes, text->n_bytes);
+    case ATTRIBUTE_INT:
+        return put_number(at, VALUE_INT, (uint64_t)attribute->value.integer);
+    case ATTRIBUTE_DOUBLE:
+        memcpy(&bits, &attribute->value.number, sizeof(bits));
+        return put_fixed64(at, VALUE_DOUBLE, bits);
+    case ATTRIBUTE_BOOL:
+        return put_number(at, VALUE_BOOL, attribute->value.flag);
+    case ATTRIBUTE_STRINGS:
+        return write_array(writer, at, attribute->value.strings.items, attribute->value.strings.n_items);
+    }
+    return at;
+}
+
+uint8_t *write_attributes(struct writer *writer, uint8_t *at, unsigned field, const struct attributes *list)
+{
+    for (uint32_t i = list->n; i-- > 0;) {
+        const struct attribute *attribute = &list->items[i];
+        size_t before = writer_bytes(writer, at), key_bytes = strlen(attribute->key);
+        at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
+        at = write_any_value(writer, at, attribute);
+        at = writer_reserve(writer, at, key_bytes + 3 * WRITER_MAX_FIELD_BYTES);
+        at = put_message(writer, at, KEY_VALUE_VALUE, before);
+        if (key_bytes)
+            at = put_bytes(at, KEY_VALUE_KEY, attribute->key, key_bytes);
+        at = put_message(writer, at, field, before);
+    }
+    return at;
+}
+
+static uint8_t *write_events(struct writer *writer, uint8_t *at, const struct span *span)
+{
+    for (uint32_t i = span->n_events; i-- > 0;) {
+        const struct span_event *event = &span->events[i];
+        size_t before = writer_bytes(writer, at);
+        at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
+        if (event->attributes.n_dropped)
+            at = put_number(at, EVENT_DROPPED_ATTRIBUTES, event->attributes.n_dropped);
+        at = write_attributes(writer, at, EVENT_ATTRIBUTES, &event->attributes);
+        at = write_text(writer, at, EVENT_NAME, event->name);
+        at = writer_reserve(writer, at, 2 * WRITER_MAX_FIELD_BYTES);
+        if (event->time_unix_ns)
+            at = put_fixed64(at, EVENT_TIME, event->time_unix_ns);
+        at = put_message(writer, at, SPAN_EVENTS, before);
+    }
+    return at;
+}
+
+/* A message goes with an error only (OTel spec, trace API, "Set Status"). */
+static uint8_t *write_status(struct writer *writer, uint8_t *at, const struct span *span)
+{
+    size_t before = writer_bytes(writer, at);
+    at = put_number(at, STATUS_CODE, span->status);
+    at = write_text(writer, at, STATUS_MESSAGE, span->status == SPAN_ERROR ? span->status_message : NULL);
+    return put_message(writer, at, SPAN_STATUS_FIELD, before);
+}
+
+static uint8_t *put_ids(uint8_t *at, const struct span *span)
+{
+    at = put_bytes(at, SPAN_SPAN_ID, span->span_id, 8);
+    return put_bytes(at, SPAN_TRACE_ID, span->trace_id, 16);
+}
+
+static uint8_t *write_lists(struct writer *writer, uint8_t *at, const struct span *span)
+{
+    at = writer_reserve(writer, at, MAX_FIELDS_BYTES);
+    if (span->n_dropped_events)
+        at = put_number(at, SPAN_DROPPED_EVENTS, span->n_dropped_events);
+    at = write_events(writer, at, span);
+    at = writer_reserve(writer, at, MAX_FIELDS_BYTES);
+    if (span->attributes.n_dropped)
+        at = put_number(at, SPAN_DROPPED_ATTRIBUTES, span->attributes.n_dropped);
+    return write_attributes(writer, at, SPAN_ATTRIBUTES, &span->attributes);
+}
+
+uint8_t *write_span(struct writer *writer, uint8_t *at, unsigned field, const struct span *span)
+{
+    size_t before = writer_bytes(writer, at);
+    at = writer_reserve(writer, at, MAX_FIELDS_BYTES);
+    if (span->flags)
+        at = put_fixed32(at, SPAN_FLAGS, span->flags);
+    if (span->status != SPAN_UNSET)
+        at = write_status(writer, at, span);
+    at = write_lists(writer, at, span);
+    at = writer_reserve(writer, at, MAX_FIELDS_BYTES);
+    if (span->end_unix_ns)
+        at = put_fixed64(at, SPAN_END_TIME, span->end_unix_ns);
+    if (span->start_unix_ns)
+        at = put_fixed64(at, SPAN_START_TIME, span->start_unix_ns);
+    if (span->kind)
+        at = put_number(at, SPAN_KIND, span->kind);
+    at = write_text(writer, at, SPAN_NAME, span->name);
+    at = writer_reserve(writer, at, MAX_FIELDS_BYTES);
+    if (span->has_parent) /* a root has no bytes here, not eight zeros */
+        at = put_bytes(at, SPAN_PARENT_SPAN_ID, span->parent_span_id, 8);
+    at = write_text(writer, at, SPAN_TRACE_STATE, span->trace_state);
+    at = writer_reserve(writer, at, MAX_FIELDS_BYTES);
+    return put_message(writer, put_ids(at, span), field, before);
+}
