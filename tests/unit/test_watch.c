@@ -251,7 +251,8 @@ static void test_bell_wakes_and_asleep_is_told(void **state)
     reader_poll(reader);
     assert_int_equal(fake.exporter->asleep, 0);
     assert_true(dropbox_fall_asleep(reader->dropbox));
-    assert_int_equal(fake.exporter->asleep, 1);
+    uint32_t asleep = fake.exporter->asleep;
+    assert_int_not_equal(asleep, 0);
     uint64_t before = fake_now_ns();
     assert_int_equal(pthread_create(&thread, NULL, wait_for_bell, reader), 0);
     fake_sleep_ms(50);
@@ -270,6 +271,7 @@ static void test_bell_wakes_and_asleep_is_told(void **state)
     fake_sleep_ms(1);
     reader_poll_for(reader, 300);
     assert_true(dropbox_fall_asleep(reader->dropbox));
+    assert_int_not_equal(fake.exporter->asleep, asleep); /* or the host would take it for the one it rang */
     ring(reader);
     before = fake_now_ns();
     dropbox_wait(reader->dropbox, 3000);

@@ -52,8 +52,8 @@ void bell_collect(struct dropbox *dropbox)
 
 void bell_set_asleep(struct dropbox *dropbox, bool is_asleep)
 {
-    static uint32_t
-        naps; /* another number each time: a host rings an unchanged one at most once a millisecond */
+    /* Another number each time: a host rings an unchanged one at most once a millisecond. */
+    static uint32_t naps;
     dropbox->bell.is_asleep = is_asleep;
     uint32_t word = is_asleep ? (naps += 2) | 1u : 0;
     for (uint32_t i = 0; i < dropbox->n_clients; i++) {
