@@ -154,8 +154,8 @@ static void write_line(enum log_level level, char *line, size_t bytes)
     pthread_mutex_unlock(&journal.lock);
 }
 
-static void write_arguments(enum log_level level, uint32_t n_suppressed, const char *format, va_list arguments)
-    __attribute__((format(printf, 3, 0)));
+static void write_arguments(enum log_level level, uint32_t n_suppressed, const char *format,
+                            va_list arguments) __attribute__((format(printf, 3, 0)));
 static void write_arguments(enum log_level level, uint32_t n_suppressed, const char *format,
                             va_list arguments)
 {

@@ -31,12 +31,14 @@ void loop_timer_destroy(struct loop_timer *timer); /* NULL is fine */
 #define LOOP_READ 1
 #define LOOP_WRITE 2
 /* Watches a descriptor, which stays the caller's. `events` is what became possible. */
-struct loop_watch *loop_watch_create(struct loop *loop, int fd, void (*ready)(void *context, int events), void *context);
+struct loop_watch *loop_watch_create(struct loop *loop, int fd, void (*ready)(void *context, int events),
+                                     void *context);
 void loop_watch_set(struct loop_watch *watch, int events); /* 0: pause */
 void loop_watch_destroy(struct loop_watch *watch);
 
 /* A UNIX signal, delivered in the loop. */
-void loop_on_signal(struct loop *loop, int signal_number, void (*caught)(void *context, int signal_number), void *context);
+void loop_on_signal(struct loop *loop, int signal_number, void (*caught)(void *context, int signal_number),
+                    void *context);
 /* Runs `run` in the loop soon. Any thread. */
 void loop_post(struct loop *loop, void (*run)(void *context), void *context);
 

@@ -58,8 +58,8 @@ void attribute_set_string(struct attributes *list, struct arena *arena, const ch
 void attribute_set_int(struct attributes *list, struct arena *arena, const char *key, int64_t value);
 void attribute_set_double(struct attributes *list, struct arena *arena, const char *key, double value);
 void attribute_set_bool(struct attributes *list, struct arena *arena, const char *key, bool value);
-void attribute_set_strings(struct attributes *list, struct arena *arena, const char *key, const struct text *items,
-                           uint32_t n);
+void attribute_set_strings(struct attributes *list, struct arena *arena, const char *key,
+                           const struct text *items, uint32_t n);
 /* NULL when there is none. */
 const struct attribute *attribute_find(const struct attributes *list, const char *key);
 

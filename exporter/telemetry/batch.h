@@ -14,9 +14,9 @@
 
 enum receipt_kind {
     RECEIPT_NONE,
-    RECEIPT_CHUNK,    /* E of chunk `index` may become `word` */
-    RECEIPT_ROOT,     /* root `word` of thread slot `index` was exported from the slot */
-    RECEIPT_DEATH,    /* the open spans of the dead process were exported */
+    RECEIPT_CHUNK, /* E of chunk `index` may become `word` */
+    RECEIPT_ROOT,  /* root `word` of thread slot `index` was exported from the slot */
+    RECEIPT_DEATH, /* the open spans of the dead process were exported */
 };
 
 struct receipt {

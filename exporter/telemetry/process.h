@@ -6,10 +6,10 @@
 #ifndef OTELSHIM_PROCESS_H
 #define OTELSHIM_PROCESS_H
 
-#include <wire.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <wire.h>
 
 struct settings;
 struct resource;
@@ -19,12 +19,12 @@ struct process {
     uint64_t start_ticks, pid_namespace;
     bool is_foreign; /* of another pid namespace: /proc/<pid> is somebody else */
     bool is_watched;
-    const char *exe;            /* path; "" unknown */
-    const char *arguments;      /* NUL-separated */
+    const char *exe;       /* path; "" unknown */
+    const char *arguments; /* NUL-separated */
     size_t arguments_bytes;
-    const char *settings_text;  /* "NAME=value\0"…, "NAME\0" for a secret's presence */
+    const char *settings_text; /* "NAME=value\0"…, "NAME\0" for a secret's presence */
     size_t settings_bytes;
-    const char *secrets_text;   /* the same form, with values, from /proc/<pid>/environ; "" when unreadable */
+    const char *secrets_text; /* the same form, with values, from /proc/<pid>/environ; "" when unreadable */
     size_t secrets_bytes;
     const struct wire_instrumentation *instrumentations;
     uint32_t n_instrumentations;

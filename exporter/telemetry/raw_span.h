@@ -12,8 +12,8 @@
 #include <wire.h>
 
 struct raw_fact {
-    uint16_t key;      /* enum wire_attribute */
-    uint8_t type;      /* enum wire_type */
+    uint16_t key; /* enum wire_attribute */
+    uint8_t type; /* enum wire_type */
     bool is_cut;
     uint32_t n_bytes;  /* of a string */
     const char *bytes; /* not NUL-terminated; NULL for numbers */

@@ -57,7 +57,8 @@ static void end_request(struct connection *connection, const struct curl_calls *
     curl_request_restore(handle_of(connection), state, calls);
 }
 
-static enum wire_outcome copy_end(struct connection *connection, const struct curl_calls *calls, CURLcode code)
+static enum wire_outcome copy_end(struct connection *connection, const struct curl_calls *calls,
+                                  CURLcode code)
 {
     struct operation *operation = operation_oldest(connection);
     if (!operation)

@@ -129,7 +129,7 @@ int64_t curl_request_total_us(CURL *handle, const struct curl_calls *calls);
 
 /* What the library knows of the finished request. */
 enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, const struct curl_state *state,
-                      const struct curl_calls *calls, CURLcode code);
+                                   const struct curl_calls *calls, CURLcode code);
 
 /* ---- a request of the multi interface: curl_multi.c ---- */
 

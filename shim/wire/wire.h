@@ -71,15 +71,15 @@ static_assert(sizeof(struct wire_chunk_line) == WIRE_CHUNK_LINE_BYTES, "one cach
 /* Offset and size of a part, so that next year's exporter reads this year's file. */
 struct wire_part {
     uint64_t offset;
-    uint32_t count;      /* entries */
+    uint32_t count; /* entries */
     uint32_t entry_bytes;
 };
 
-#define WIRE_STATE_EXITED 1u   /* clean exit: nothing more will be written */
-#define WIRE_STATE_MOVED 2u    /* effective uid changed: a new file was made elsewhere */
-#define WIRE_STATE_EXECED 4u   /* exec is being tried: the mapping may be gone (reset when exec failed) */
-#define WIRE_WATCHED 1u        /* somebody deliberately watches this process: its death is reported */
-#define WIRE_IS_INIT 2u        /* pid 1 of its namespace */
+#define WIRE_STATE_EXITED 1u /* clean exit: nothing more will be written */
+#define WIRE_STATE_MOVED 2u  /* effective uid changed: a new file was made elsewhere */
+#define WIRE_STATE_EXECED 4u /* exec is being tried: the mapping may be gone (reset when exec failed) */
+#define WIRE_WATCHED 1u      /* somebody deliberately watches this process: its death is reported */
+#define WIRE_IS_INIT 2u      /* pid 1 of its namespace */
 
 /* What a thread does with a fact it cannot store is counted here; the rows are in wire/drops.h. */
 #define WIRE_MAX_DROPS 32u
@@ -102,21 +102,21 @@ struct wire_header {
     uint64_t start_ticks;   /* field 22 of /proc/self/stat; 0 unknown */
     uint64_t created_mono_ns;
     uint64_t created_unix_ns;
-    uint64_t trace_gap_ns;  /* OTELSHIM_TRACE_GAP as the shim understood it */
-    uint32_t pid;           /* as the process sees it */
-    uint32_t uid;           /* effective */
+    uint64_t trace_gap_ns; /* OTELSHIM_TRACE_GAP as the shim understood it */
+    uint32_t pid;          /* as the process sees it */
+    uint32_t uid;          /* effective */
     uint32_t page_bytes;
-    uint32_t flags; /* WIRE_WATCHED, … */
-    uint32_t exe_offset, exe_bytes;           /* into the text region, from the start of the file */
+    uint32_t flags;                             /* WIRE_WATCHED, … */
+    uint32_t exe_offset, exe_bytes;             /* into the text region, from the start of the file */
     uint32_t arguments_offset, arguments_bytes; /* argv, each NUL-terminated, cut at 4 KiB */
-    uint32_t settings_offset, settings_bytes; /* "NAME=value\0"…; a secret travels as "NAME\0", presence only */
+    uint32_t settings_offset, settings_bytes;   /* "NAME=value\0"…; of a secret only "NAME\0" */
     uint32_t instrumentations_offset, n_instrumentations;
     uint32_t entry_points_offset, entry_points_bytes; /* "row\tname\0"… for doctor */
     uint8_t trace_parent[26]; /* of the process (TRACEPARENT): trace id 16, span id 8, flags 1, valid 1 */
     uint8_t reserved_parent[6];
-    uint32_t state;    /* WIRE_STATE_…; changes while the process lives */
-    uint32_t waiting;  /* not 0: the host waits for delivery on `progress` */
-    uint32_t rung;     /* counts bells, for tests and status */
+    uint32_t state;   /* WIRE_STATE_…; changes while the process lives */
+    uint32_t waiting; /* not 0: the host waits for delivery on `progress` */
+    uint32_t rung;    /* counts bells, for tests and status */
     uint32_t reserved_state;
 };
 static_assert(sizeof(struct wire_header) <= 1024, "the header fits its kilobyte");
@@ -200,14 +200,14 @@ enum wire_outcome {
     WIRE_OK = 0,        /* the call did what was asked; a 404 is still WIRE_OK: the exporter judges facts */
     WIRE_FAILED = 1,    /* the library reported failure: WIRE_ERROR_CODE, WIRE_ERROR_MESSAGE say how */
     WIRE_ABANDONED = 2, /* left by longjmp, C++ throw or cancellation: not an error */
-    WIRE_REFUSED = 3,   /* WIRE_OK, but the peer's answer says error (HTTP 4xx, 5xx): counts in the root, rings */
+    WIRE_REFUSED = 3,   /* WIRE_OK, but the answer says error (HTTP 4xx, 5xx): counts in the root, rings */
 };
 
 #define WIRE_SPAN_SAMPLED 1u       /* W3C sampled flag */
 #define WIRE_SPAN_RANDOM 2u        /* W3C random flag (trace ids made here are random) */
 #define WIRE_SPAN_REMOTE_PARENT 4u /* the parent is the process's TRACEPARENT */
 #define WIRE_SPAN_HAS_PARENT 8u
-#define WIRE_SPAN_INJECTED 16u     /* context went out with the call */
+#define WIRE_SPAN_INJECTED 16u /* context went out with the call */
 
 /* What every span has. Also the fixed part of an open span. Times are CLOCK_MONOTONIC. */
 struct wire_span_facts {
@@ -257,7 +257,7 @@ struct wire_open_span {
     uint32_t from;          /* into the staging area */
     uint32_t bytes;         /* staged so far; grows by a plain store after the bytes are there */
     uint16_t n_shared;
-    uint16_t cut;           /* facts that did not fit */
+    uint16_t cut; /* facts that did not fit */
     uint32_t reserved;
 };
 static_assert(sizeof(struct wire_open_span) == 80, "aligned");
@@ -268,7 +268,7 @@ struct wire_episode {
     uint64_t end_mono_ns; /* end of the last call */
     uint32_t calls;
     uint32_t errors;
-    uint32_t open_calls; /* operations of the episode begun and not ended: it is not over (nor is it with depth > 0) */
+    uint32_t open_calls; /* operations of the episode that have not ended: it goes on (as with depth > 0) */
     uint32_t open_operations; /* begun on this thread and not ended, of this episode or not */
 };
 static_assert(sizeof(struct wire_episode) == 72, "aligned");

@@ -20,8 +20,8 @@ struct otlp_counts {
     uint64_t repeated;        /* batches sent again */
     uint64_t spooled_batches; /* on disk now */
     uint64_t spooled_bytes;
-    uint64_t queued;          /* spans in memory now */
-    char last_error[200];     /* one line; "" none */
+    uint64_t queued;      /* spans in memory now */
+    char last_error[200]; /* one line; "" none */
     uint64_t last_error_unix_ns;
     bool is_down;
     bool is_waiting; /* the last attempt failed; the same request is tried again soon */

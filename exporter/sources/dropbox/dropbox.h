@@ -59,7 +59,8 @@ int dropbox_descriptor(const struct dropbox *dropbox);
 uint32_t dropbox_poll(struct dropbox *dropbox, uint32_t max_spans);
 
 /* Only for clients for which `may_take` says so (its destination has room). Set before polling; NULL: all. */
-void dropbox_set_gate(struct dropbox *dropbox, bool (*may_take)(void *context, const struct process *process));
+void dropbox_set_gate(struct dropbox *dropbox,
+                      bool (*may_take)(void *context, const struct process *process));
 
 /* Somebody has taken responsibility. Unknown clients (their file is gone) are ignored. */
 void dropbox_acknowledge(struct dropbox *dropbox, const struct receipt *receipts, uint32_t n_receipts);
@@ -76,7 +77,8 @@ uint32_t dropbox_n_clients(const struct dropbox *dropbox);
 uint32_t dropbox_pool_pct(const struct dropbox *dropbox);
 /* Calls `each` for every client. */
 void dropbox_each(struct dropbox *dropbox,
-                  void (*each)(void *context, const struct process *process, const struct dropbox_counts *counts),
+                  void (*each)(void *context, const struct process *process,
+                               const struct dropbox_counts *counts),
                   void *context);
 /* Unlock and look once more: false and locked again when something is there (never leave work behind). */
 bool dropbox_leave(struct dropbox *dropbox);
