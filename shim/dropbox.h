@@ -104,6 +104,13 @@ void dropbox_probe_exporter(uint64_t now_mono_ns);
 /* Populates [address, address + bytes), rounded out to whole pages, of the mapping. False when tmpfs is full. */
 bool dropbox_populate(const void *address, size_t bytes);
 
+/*
+ * Constructor: registers for the exporter's membarrier. Cold. 3 us while there is one thread. Left to the first span of a
+ * program with threads, the kernel waited for a grace period there: 7 to 23 ms, over 100 ms on a loaded machine, in which the
+ * other threads' first calls waited for the file, too.
+ */
+void dropbox_bell_register(void);
+
 /* Called once per file made, to fill the rows and texts of the header area that other parts own (instrumentations,
  * entry points). Set by the constructor; `area` is the first 64 KiB of the file. */
 void dropbox_on_make(void (*fill)(uint8_t *area));

@@ -67,10 +67,15 @@ static void follow_doorbell(struct dropbox_image *image, int fd)
         sys_munmap(mapped, image->page_bytes);
 }
 
+/* Refused: a missed ring costs a second at most. */
+void dropbox_bell_register(void)
+{
+    (void)sys_membarrier(MEMBARRIER_REGISTER_GLOBAL_EXPEDITED);
+}
+
 void dropbox_bell_prepare(struct dropbox_image *image, int directory)
 {
-    /* Refused: a missed ring costs a second at most. */
-    (void)sys_membarrier(MEMBARRIER_REGISTER_GLOBAL_EXPEDITED);
+    dropbox_bell_register(); /* 0.6 us where it was done already */
     int fd = sys_openat(directory, "doorbell", O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) {
         fd = sys_openat(directory, "doorbell", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);

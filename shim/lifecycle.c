@@ -1,8 +1,9 @@
 /*
  * lifecycle: see lifecycle.h.
  *
- * The constructor does almost nothing: it scans the environment, and in a watched process makes the file. All else
- * waits for the first span, because most processes that load us never make one (a shell script's 66 helpers).
+ * The constructor does almost nothing: it scans the environment, registers for the bell's membarrier while that is cheap
+ * (one thread), and in a watched process makes the file. All else waits for the first span, because most processes that
+ * load us never make one (a shell script's 66 helpers).
  */
 #include "lifecycle.h"
 
@@ -73,6 +74,8 @@ __attribute__((constructor)) static void start(void)
 {
     const struct shim_settings *settings = settings_get();
     process_start();
+    if (!settings->is_disabled)
+        dropbox_bell_register();
     if (!settings->is_disabled && is_watched(settings) && lifecycle_is_active())
         dropbox_open();
 }
