@@ -54,8 +54,11 @@ def main():
     for argument in arguments:
         if argument == "--full":
             is_full = True
-        elif argument == "-j":
-            n_jobs = int(next(arguments))
+        elif argument.startswith("-j"):
+            n_jobs = int(argument[2:] or next(arguments))
+        elif argument.startswith("-"):
+            print(__doc__)
+            return 2
         elif argument == "--list":
             print("\n".join(entry.name for entry in case.entries))
             return 0

@@ -10,7 +10,7 @@ __attribute__((visibility("default"))) PGresult *PQexec(PGconn *conn, const char
     static PGresult *(*real)(PGconn *, const char *);
     if (!real)
         real = (__typeof__(real))dlsym(RTLD_NEXT, "PQexec");
-    n_calls++;
+    __atomic_fetch_add(&n_calls, 1, __ATOMIC_RELAXED);
     return real(conn, query);
 }
 
