@@ -24,6 +24,8 @@ FILE_NAME = re.compile(r"\d+-\d+-\d+$")
 
 def enter_own_world():
     """As root: a /dev/shm of our own, because every exporter serves the standard drop boxes, too."""
+    if not LIBRARY.exists() or not OTELSHIM.exists():
+        sys.exit(f"{Path(sys.argv[0]).name}: no {LIBRARY.name} and {OTELSHIM.name} in {build} (make builds them; BUILD=…)")
     if os.getuid() != 0 or os.environ.get("BENCH_OWN_WORLD") or subprocess.run(["unshare", "-m", "true"],
                                                                               stderr=subprocess.DEVNULL).returncode:
         return

@@ -36,7 +36,8 @@ static void *work(void *argument)
     for (unsigned i = 0; i < n_bursts; i++) {
         double from = now_ns();
         for (unsigned k = 0; k < BURST; k++)
-            PQclear(PQexec(conn, "SELECT id, price, volume FROM orders WHERE market = 'KRW-BTC' AND state = 'wait'"));
+            PQclear(PQexec(
+                conn, "SELECT id, price, volume FROM orders WHERE market = 'KRW-BTC' AND state = 'wait'"));
         bursts[i] = (now_ns() - from) / BURST;
         if (pause_us)
             usleep(pause_us);

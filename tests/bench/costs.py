@@ -1,0 +1,310 @@
+"""The measurements of tests/bench/run. Each prints rows: what, measured, target."""
+import os
+import re
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ground import (OTELSHIM, SPANS_DROPPED, Ground, build_program, flags_of, instructions, root, stub_directory)
+
+CLIENT_CPU, EXPORTER_CPU = 0, 1
+QUERY_OPTIONS = {"OTELSHIM_TRACE_GAP": "0"}  # no roots: a call is a span
+
+
+def say(text):
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def row(what, measured, target=""):
+    print(f"| {what} | {measured} | {target} |", flush=True)
+
+
+def quartiles(values, form):
+    values = sorted(values)
+    low, middle, high = values[len(values) // 4], statistics.median(values), values[3 * len(values) // 4]
+    return f"{form.format(middle)} [{form.format(low)}-{form.format(high)}]"
+
+
+def stub_program(name):
+    return build_program(name, f"-L{stub_directory()}", "-l:libpq.so.5", *flags_of("libpq")[:-1])
+
+
+def cpu_ns(pid):
+    """CPU time of all its threads that live."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir())
+
+
+def resident_kib(pid, name="VmRSS"):
+    return int(re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def dropped(process):
+    return sum(process["dropped"].get(reason, 0) for reason in SPANS_DROPPED)
+
+
+def alternate(n_pairs, *measures):
+    """[(a, b, …)] measured in turn; every other round in the other order."""
+    rounds = []
+    for i in range(n_pairs):
+        order = list(range(len(measures)))[:: -1 if i % 2 else 1]
+        values = {k: measures[k]() for k in order}
+        rounds.append(tuple(values[k] for k in range(len(measures))))
+    return rounds
+
+
+# ---- a span in a hot loop ----
+
+def floors():
+    """What two clocks cost here: the targets in nanoseconds are of a machine where it is 45."""
+    with Ground() as ground:
+        ns = float(ground.run([build_program("clock_cost")], cpu=CLIENT_CPU))
+    row("floor: clock_gettime twice", f"{2 * ns:.0f} ns", "(45 where the targets were set)")
+
+
+def hot_loop(n_pairs):
+    loop = stub_program("loop_span")
+    settings = {"on": {}, "off": {"OTELSHIM": "0"}, "unsampled": {"OTEL_TRACES_SAMPLER": "always_off"}}
+    targets = {"on": "<= 100 ns", "off": "<= 5 ns", "unsampled": "<= 70 ns"}
+    one_thread = None
+    with Ground() as ground:
+        ground.start_exporter(EXPORTER_CPU)
+        plain = ground.stub(ground.environment)
+        for name, more in settings.items():
+            traced = ground.stub(ground.traced(**more))
+            for n_threads in (1, 2, 8) if name == "on" else (1,):
+                say(f"hot loop, {name}, {n_threads} threads")
+                cpu = CLIENT_CPU if n_threads == 1 else None
+                rounds = alternate(n_pairs, *[lambda e=e: float(ground.run([loop, 100000, n_threads, 2000], e, cpu))
+                                              for e in (plain, traced)])
+                costs = [with_ns - without_ns for without_ns, with_ns in rounds]
+                target = targets[name]
+                if n_threads > 1:
+                    target = f"<= 1.3 x one thread = {1.3 * one_thread:.0f} ns" if n_threads == 8 else ""
+                elif name == "on":
+                    one_thread = statistics.median(costs)
+                row(f"span in a hot loop, {name}, {n_threads} thread{'s' * (n_threads > 1)}",
+                    quartiles(costs, "{:.0f}") + " ns", target)
+    with Ground() as ground:
+        for name, more in settings.items():
+            say(f"callgrind, {name}")
+            counts = [[instructions(ground, [loop, n, 1], ground.stub(e)) for n in (4000, 14000)]
+                      for e in (ground.traced(**more), ground.environment)]
+            cost = (counts[0][1] - counts[0][0] - counts[1][1] + counts[1][0]) / 10000
+            row(f"the same by callgrind, {name}", f"{cost:.0f} instructions",
+                "<= 700, gate 900" if name == "on" else "")
+
+
+# ---- real loops ----
+
+REAL = {"redis": ("Redis GET, UNIX socket", 40000, "<= 1.015"),
+        "pipeline": ("Redis GET, pipelined by 16, a span each", 400000, "<= 1.10"),
+        "libpq": ("libpq SELECT 1, UNIX socket", 25000, "<= 1.03"),
+        "curl": ("libcurl GET /small, connection kept open", 20000, "<= 1.05")}
+
+
+def server_environment(ground):
+    """Private servers on the client's CPU."""
+    servers = ground.directory / "servers"
+    subprocess.run(["taskset", "-c", str(CLIENT_CPU), root / "tests/servers/start", servers, "postgres", "redis", "nginx"],
+                   check=True, stdout=subprocess.DEVNULL)
+    found = {}
+    for line in (servers / "env").read_text().splitlines():
+        name, _, value = line.partition("=")
+        found[name] = value.strip("'\"")
+    found["PGHOST"] = found["PG_SOCKET_DIR"]
+    return servers, found
+
+
+def real_loops(n_pairs):
+    loop = build_program("loop_calls", *flags_of("libcurl", "libpq", "hiredis"))
+    with Ground() as ground:
+        servers, environment = server_environment(ground)
+        try:
+            ground.start_exporter(EXPORTER_CPU)
+            plain = {**ground.environment, **environment}
+            variants = [plain, {**plain, **ground.traced()}, {**plain, **ground.traced(OTELSHIM="0")}]
+            for kind, (name, n_calls, target) in REAL.items():
+                say(f"{name}: {n_pairs} rounds of three")
+                rounds = alternate(n_pairs, *[lambda e=e: ground.run([loop, kind, n_calls], e, CLIENT_CPU).split()
+                                              for e in variants])
+                ns = [[float(value[0]) for value in values] for values in rounds]
+                row(f"{name}: with / without", quartiles([v[1] / v[0] for v in ns], "{:.3f}") +
+                    f"; {statistics.median(v[0] for v in ns):.0f} ns without, "
+                    f"+{statistics.median(v[1] - v[0] for v in ns):.0f} ns", target)
+                row(f"{name}: preloaded but off / without", quartiles([v[2] / v[0] for v in ns], "{:.3f}"), "<= 1.01")
+                if kind == "redis":
+                    row("RSS added to the program (redis loop)", quartiles(
+                        [int(v[1][1]) - int(v[0][1]) for v in rounds], "{:.0f}") + " KiB", "<= 512 KiB")
+            lost = sum(dropped(p) for p in ground.status()["processes"])
+            row("spans dropped in these loops", lost, "0")
+        finally:
+            subprocess.run([root / "tests/servers/stop", servers], check=False, stdout=subprocess.DEVNULL)
+
+
+# ---- start-up ----
+
+def own_exporters(box):
+    """Exporters that the library started for a box of ours."""
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "exe").readlink() == OTELSHIM and \
+                    f"OTELSHIM_DIR={box}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+                yield int(entry.name)
+        except OSError:
+            pass
+
+
+def first_span(ground, measure, program, i):
+    """One program whose span starts the exporter, too."""
+    box = ground.box.parent / f"first-{i}"
+    box.mkdir(mode=0o700)
+    values = ground.stub(ground.traced(OTELSHIM_DIR=str(box), OTELSHIM_EXPORTER=str(OTELSHIM)))
+    us = float(ground.run([measure, 1, *[f"{k}={v}" for k, v in values.items()], program], cpu=CLIENT_CPU))
+    for pid in own_exporters(box):
+        os.kill(pid, signal.SIGKILL)
+    return us
+
+
+def start_up(n_pairs):
+    say("start-up")
+    measure, one_span = build_program("start_cost"), stub_program("one_span")
+    with Ground() as ground:
+        ground.start_exporter(EXPORTER_CPU)
+        plain, traced = ground.stub(ground.environment), ground.stub(ground.traced())
+        for what, program, target in (("true", "/bin/true", "<= +100 us"), ("a program with one span", one_span, "<= +600 us")):
+            rounds = alternate(n_pairs, *[
+                lambda e=e: float(ground.run([measure, 100, *[f"{k}={v}" for k, v in e.items()], program], cpu=CLIENT_CPU))
+                for e in (plain, traced)])
+            row(f"exec of {what}, exporter running", quartiles([v[1] - v[0] for v in rounds], "{:+.0f}") +
+                f" us over {statistics.median(v[0] for v in rounds):.0f}", target)
+        without = statistics.median(v[0] for v in rounds)
+    with Ground() as ground:  # where nobody serves the standard boxes
+        times = [first_span(ground, measure, one_span, i) - without for i in range(n_pairs)]
+        row("exec of a program with one span that starts the exporter", quartiles(times, "{:+.0f}") + " us", "<= +600 us")
+
+
+# ---- the exporter ----
+
+def start_sink(ground, file=None):
+    """Environment that sends to it."""
+    sink = ground.spawn(["taskset", "-c", CLIENT_CPU, build_program("sink"), *([file] if file else [])],
+                        stdout=subprocess.PIPE, text=True)
+    port = sink.stdout.readline().strip()
+    return {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
+
+
+def drain(n_spans, **more):
+    """CPU ns a span from a filled file to POSTed bytes, wall ns a span, peak RSS in KiB."""
+    loop = stub_program("loop_span")
+    with Ground() as ground:
+        to_sink = {**start_sink(ground), "OTEL_BSP_SCHEDULE_DELAY": "200", **more}
+        ground.run([loop, n_spans, 1], ground.stub(ground.traced(OTELSHIM_BUFFER_SIZE=str(64 << 20), **to_sink)))
+        begin = time.monotonic_ns()
+        exporter = ground.start_exporter(EXPORTER_CPU)
+        ground.wait_until_drained(120)
+        wall = time.monotonic_ns() - begin
+        cpu, peak = cpu_ns(exporter.pid), resident_kib(exporter.pid, "VmHWM")
+        status = ground.status()
+        n = sum(p["recorded"] for p in status["processes"])
+        if n < n_spans or dropped(status["processes"][0]):
+            raise RuntimeError(f"{n} of {n_spans} spans came out of the file: {status['processes']}")
+        return cpu / n, wall / n, peak
+
+
+def exporter_speed(n_pairs):
+    n = max(3, n_pairs // 3)
+    for name, more, target in (("not sent (traces exporter none)", {"OTEL_TRACES_EXPORTER": "none"}, ""),
+                               ("plain", {}, "<= 1,000 ns, >= 1 M/s"),
+                               ("gzip", {"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"}, "<= 1,500 ns")):
+        say(f"exporter, {name}: {n} files of 150,000 spans")
+        results = [drain(150000, **more) for _ in range(n)]
+        cpu = statistics.median(r[0] for r in results)
+        row(f"exporter CPU per span, file to POST, batches of 512, {name}", quartiles([r[0] for r in results], "{:.0f}") +
+            f" ns = {1000 / cpu:.2f} M/s per core; peak RSS {max(r[2] for r in results) / 1024:.1f} MiB", target)
+
+
+def exporter_at_rate():
+    say("exporter at 100,000 spans/s, then idle")
+    loop = stub_program("loop_span")
+    with Ground() as ground:
+        to_sink = start_sink(ground)
+        exporter = ground.start_exporter(EXPORTER_CPU)
+        environment = ground.stub(ground.traced(**to_sink))
+        process = ground.spawn(["taskset", "-c", CLIENT_CPU, loop, 2000000, 1, 4870], environment, stdout=subprocess.DEVNULL)
+        time.sleep(2)
+        begin, cpu = time.monotonic_ns(), cpu_ns(exporter.pid)
+        time.sleep(3)
+        seconds, used = (time.monotonic_ns() - begin) / 1e9, cpu_ns(exporter.pid) - cpu
+        row("RSS of the exporter at about 100,000 spans/s", f"{resident_kib(exporter.pid) / 1024:.1f} MiB, CPU "
+            f"{used / seconds / 1e7:.1f} % of a core", "<= 16 MiB")
+        process.kill()
+        process.wait()
+        idle = ground.spawn([stub_program("loop_idle"), 60], environment)
+        time.sleep(4)
+        cpu = cpu_ns(exporter.pid)
+        time.sleep(5)
+        row("idle exporter, one client", f"{(cpu_ns(exporter.pid) - cpu) / 5e7:.3f} % of a core", "<= 0.1 %")
+        idle.kill()
+
+
+# ---- what arrives ----
+
+def received(path):
+    """(arrival in unix ns, decoded request) for each."""
+    from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+    with open(path, "rb") as file:
+        while head := file.read(16):
+            arrival, n = struct.unpack("QQ", head)
+            yield arrival, trace_service_pb2.ExportTraceServiceRequest.FromString(file.read(n))
+
+
+def spans_of(request):
+    return (s for r in request.resource_spans for scope in r.scope_spans for s in scope.spans)
+
+
+def latency():
+    loop = stub_program("loop_span")
+    for name, delay in (("OTEL_BSP_SCHEDULE_DELAY=5000 (default)", "5000"), ("…=100", "100")):
+        say(f"latency, {name}")
+        with Ground() as ground:
+            file = ground.directory / "received"
+            to_sink = start_sink(ground, file)
+            ground.start_exporter(EXPORTER_CPU)
+            environment = ground.stub(ground.traced(OTEL_BSP_SCHEDULE_DELAY=delay, **to_sink, **QUERY_OPTIONS))
+            ground.run([loop, 30000, 1, 100000], environment, CLIENT_CPU)
+            ground.wait_until_drained(30)
+            times = [(arrival - s.end_time_unix_nano) / 1e6 for arrival, request in received(file)
+                     for s in spans_of(request)]
+            times.sort()
+            row(f"span end to arrival, 5,000 spans/s, {name}", f"{statistics.median(times):.0f} ms, "
+                f"p99 {times[len(times) * 99 // 100]:.0f} ms", "")
+
+
+def burst(name, arguments, target):
+    say(f"burst, {name}")
+    with Ground() as ground:
+        file = Path(ground.shared.name) / "received"
+        to_sink = start_sink(ground, file)
+        ground.start_exporter()
+        ground.run([stub_program("loop_span"), *arguments], ground.stub(ground.traced(**to_sink, **QUERY_OPTIONS)))
+        ground.wait_until_drained(120)
+        report = ground.status()
+        ids = [s.span_id for _, request in received(file) for s in spans_of(request)]
+        n_all = (arguments[0] + 1) * arguments[1]  # every thread connects once
+        n_dropped = sum(dropped(p) for p in report["processes"])
+        given_up = sum(d["rejected"] + d["dropped"] for d in report["destinations"])
+        is_exact = len(set(ids)) + n_dropped + given_up == n_all and len(ids) == len(set(ids))
+        row(f"300,000 spans, {name}", f"{len(set(ids)):,} arrived + {n_dropped:,} dropped"
+            f"{f' + {given_up:,} given up' if given_up else ''}: count {'exact' if is_exact else 'WRONG'}", target)
+
+
+def bursts():
+    burst("at 600,000/s", [300000, 1, 700], "none lost")
+    burst("flat out, one thread", [300000, 1], "counted exactly; opentelemetry-cpp exports 13 %")
+    burst("flat out, four threads", [75000, 4], "counted exactly")
+
+

@@ -1,0 +1,155 @@
+/*
+ * loop_calls: real calls to a real server in a loop. usage: loop_calls redis|pipeline|libpq|curl CALLS
+ *
+ *   redis     GET over a UNIX socket            REDIS_SOCKET
+ *   pipeline  the same, sixteen at a time
+ *   libpq     SELECT 1                          PGHOST …
+ *   curl      GET /small, connection kept open  HTTP_URL
+ *
+ * Prints nanoseconds per call (the median of 25 equal blocks) and the resident memory in KiB.
+ */
+#include <curl/curl.h>
+#include <hiredis/hiredis.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BLOCKS 25
+#define PIPELINED 16
+
+static redisContext *redis;
+static PGconn *postgres;
+static CURL *curl;
+
+static void check(int is_fine, const char *what)
+{
+    if (is_fine)
+        return;
+    fprintf(stderr, "loop_calls: %s failed\n", what);
+    exit(1);
+}
+
+static void open_redis(void)
+{
+    redis = redisConnectUnix(getenv("REDIS_SOCKET"));
+    check(redis && !redis->err, "connecting to Redis");
+    freeReplyObject(redisCommand(redis, "SET bench:key value"));
+}
+
+static void call_redis(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        redisReply *reply = redisCommand(redis, "GET %s", "bench:key");
+        check(reply && reply->type == REDIS_REPLY_STRING, "GET");
+        freeReplyObject(reply);
+    }
+}
+
+static void call_pipeline(unsigned n)
+{
+    for (unsigned i = 0; i < n; i += PIPELINED) {
+        void *reply = NULL;
+        for (unsigned k = 0; k < PIPELINED; k++)
+            redisAppendCommand(redis, "GET %s", "bench:key");
+        for (unsigned k = 0; k < PIPELINED; k++) {
+            check(redisGetReply(redis, &reply) == REDIS_OK, "a pipelined GET");
+            freeReplyObject(reply);
+        }
+    }
+}
+
+static void open_postgres(void)
+{
+    postgres = PQconnectdb("");
+    check(PQstatus(postgres) == CONNECTION_OK, "connecting to PostgreSQL");
+}
+
+static void call_postgres(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        PGresult *result = PQexec(postgres, "SELECT 1");
+        check(PQresultStatus(result) == PGRES_TUPLES_OK, "SELECT 1");
+        PQclear(result);
+    }
+}
+
+static size_t discard(char *bytes, size_t size, size_t n, void *context)
+{
+    (void)bytes;
+    (void)context;
+    return size * n;
+}
+
+static void open_curl(void)
+{
+    char url[256];
+    snprintf(url, sizeof(url), "%s/small", getenv("HTTP_URL"));
+    curl = curl_easy_init();
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard);
+}
+
+static void call_curl(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        check(curl_easy_perform(curl) == CURLE_OK, "GET /small");
+}
+
+static const struct {
+    const char *name;
+    void (*open)(void);
+    void (*call)(unsigned);
+} kinds[] = {{"redis", open_redis, call_redis},
+             {"pipeline", open_redis, call_pipeline},
+             {"libpq", open_postgres, call_postgres},
+             {"curl", open_curl, call_curl}};
+
+static double now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static long resident_kib(void)
+{
+    char line[128];
+    long kib = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof(line), status))
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kib = atol(line + 6);
+    if (status)
+        fclose(status);
+    return kib;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned n = argc > 2 ? (unsigned)atoi(argv[2]) / BLOCKS / PIPELINED * PIPELINED : 0;
+    double blocks[BLOCKS];
+    for (size_t k = 0; n && k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        if (strcmp(argv[1], kinds[k].name) != 0)
+            continue;
+        kinds[k].open();
+        kinds[k].call(n);
+        for (unsigned i = 0; i < BLOCKS; i++) {
+            double from = now_ns();
+            kinds[k].call(n);
+            blocks[i] = (now_ns() - from) / n;
+        }
+        qsort(blocks, BLOCKS, sizeof(blocks[0]), compare);
+        printf("%.1f %ld\n", blocks[BLOCKS / 2], resident_kib());
+        return 0;
+    }
+    fputs("usage: loop_calls redis|pipeline|libpq|curl CALLS\n", stderr);
+    return 2;
+}
