@@ -142,7 +142,7 @@ bool dropbox_map_populate(const struct dropbox_image *image, const void *address
 }
 
 /* ---- the file ---- */
-/* A descriptor, or -errno. A higher number than an existing file's proves that image gone: exec keeps both. */
+/* A descriptor, or -errno. exec keeps pid and start time: the file created last is the living image's. */
 static int create_file(int directory, const struct dropbox_identity *identity, char *ret_name)
 {
     for (uint32_t n = 0; n < MAX_NAMES; n++) {
