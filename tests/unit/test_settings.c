@@ -43,6 +43,16 @@ static const char *write_file(const char *name, const char *text)
     return path;
 }
 
+static void remove_files(void)
+{
+    static const char *const names[] = {"otelshim/otelshim.conf", "otelshim", ".env", "."};
+    char path[128];
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+        remove(i + 1 < sizeof(names) / sizeof(names[0]) ? path : directory);
+    }
+}
+
 static void write_user_file(const char *text)
 {
     char path[128];
@@ -392,5 +402,7 @@ int main(void)
     };
     if (!mkdtemp(directory) || setenv("XDG_CONFIG_HOME", directory, 1))
         return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
+    remove_files();
+    return n_failed;
 }
