@@ -20,6 +20,7 @@
 #define SHARED_RUN 16u
 /* Owners are asked after at most so often: with 500 threads it costs 60 µs. */
 #define RECLAIM_GAP_NS 1000000u
+#define UID_GAP_NS 1000000000u
 /* Leases without asking for a page again, once /dev/shm was full. */
 #define POPULATE_PAUSE 256u
 
@@ -183,6 +184,17 @@ static bool lease_owned(const struct dropbox *box, struct thread *thread)
     return true;
 }
 
+/* Asking for the uid is a system call: once a second, not once a chunk. A file made for another uid is for the next
+ * span: this one's slot lies in this file. */
+static void look_at_uid(uint64_t now_ns)
+{
+    static uint64_t looked_ns; /* relaxed atomic, any thread */
+    if (now_ns - __atomic_load_n(&looked_ns, __ATOMIC_RELAXED) < UID_GAP_NS)
+        return;
+    __atomic_store_n(&looked_ns, now_ns, __ATOMIC_RELAXED);
+    (void)dropbox_reopen_if_moved();
+}
+
 /* About every 70 spans. `lease.index` counts down, while nothing is leased, to the next attempt to own a chunk. */
 static bool __attribute__((noinline))
 lease_and_reserve(const struct dropbox *box, struct thread *thread, uint32_t max_bytes,
@@ -196,9 +208,9 @@ lease_and_reserve(const struct dropbox *box, struct thread *thread, uint32_t max
         if (take_shared(box, thread, max_bytes, reservation) == LEASE_FOUND)
             return true;
     }
-    /* A file made for another uid is for the next span: this one's slot lies in this file. */
-    (void)dropbox_reopen_if_moved();
-    dropbox_probe_exporter(clock_mono_ns());
+    uint64_t now_ns = clock_mono_ns();
+    dropbox_probe_exporter(now_ns);
+    look_at_uid(now_ns);
     if (!lease_owned(box, thread) && !(reclaim_chunks(box) && lease_owned(box, thread))) {
         thread->lease.index = SHARED_RUN - 1;
         return reserve_shared(box, thread, max_bytes, PLAIN_SHARED, reservation);

@@ -235,8 +235,10 @@ static int serve(struct exporter *exporter, const struct pipeline_options *optio
     clock_gettime(CLOCK_REALTIME, &now);
     exporter->started_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     signal(SIGPIPE, SIG_IGN);
+    /* NOLINTBEGIN(concurrency-mt-unsafe): before any thread */
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     (void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+    /* NOLINTEND(concurrency-mt-unsafe) */
     (void)self_path(); /* as long as it is there */
     open_log(exporter);
     exporter->loop = loop_create();

@@ -64,7 +64,9 @@ struct connection *libpq_connection_of(const PGconn *conn, const struct real_ent
 
 static const struct libpq_calls *calls_of(struct connection *connection, const struct real_entry *entry)
 {
-    return connection ? libpq_state_of(connection)->pq : libpq_calls_of(entry);
+    /* A connection that another thread finishes meanwhile, which libpq forbids, has lost its state. */
+    const struct libpq_calls *pq = connection ? libpq_state_of(connection)->pq : NULL;
+    return pq ? pq : libpq_calls_of(entry);
 }
 
 /* Begins the span of a call on a connection. False: not recorded, *ret_connection untouched. */

@@ -110,7 +110,7 @@ if unshare -rpf --mount-proc true 2>/dev/null; then
     is "init: orphans are reaped" "" "$(init -- bash -c '(sleep 0.1 &) ; sleep 0.4; for p in /proc/[0-9]*/stat; do
         awk "\$3 == \"Z\"" $p; done 2>/dev/null')"
     before=$(n_spans)
-    OTEL_TRACES_EXPORTER=otlp init --endpoint "$RECEIVER" -- curl -s -o /dev/null "$WEB"
+    OTELSHIM_FLUSH_TIMEOUT=20000 OTEL_TRACES_EXPORTER=otlp init --endpoint "$RECEIVER" -- curl -s -o /dev/null "$WEB"
     is "init: delivered before it ends" $((before + 2)) "$(n_spans)"
     begin=$(now_ms)
     OTEL_TRACES_EXPORTER=otlp OTELSHIM_FLUSH_TIMEOUT=300 init --endpoint http://127.0.0.1:1 -- curl -s -o /dev/null "$WEB"

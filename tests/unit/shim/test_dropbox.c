@@ -210,8 +210,9 @@ static void another_uid_has_another_file(void)
     commit_one();
     struct thread *thread = thread_get();
     CHECK(seteuid(65534) == 0);
+    usleep(1100000);
     struct buffer_reservation reservation;
-    for (uint32_t i = 0; i < 4; i++) { /* the next lease notices; this record still goes into the old file */
+    for (uint32_t i = 0; i < 4; i++) { /* a lease a second later notices; its record still goes into the old file */
         CHECK(buffer_reserve(thread, WIRE_RECORD_MAX, &reservation));
         buffer_commit(thread, &reservation, WIRE_RECORD_MAX);
     }
