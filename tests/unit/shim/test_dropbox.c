@@ -212,7 +212,8 @@ static void another_uid_has_another_file(void)
     CHECK(seteuid(65534) == 0);
     usleep(1100000);
     struct buffer_reservation reservation;
-    for (uint32_t i = 0; i < 4; i++) { /* a lease a second later notices; its record still goes into the old file */
+    for (uint32_t i = 0; i < 4;
+         i++) { /* a lease a second later notices; its record still goes into the old file */
         CHECK(buffer_reserve(thread, WIRE_RECORD_MAX, &reservation));
         buffer_commit(thread, &reservation, WIRE_RECORD_MAX);
     }
