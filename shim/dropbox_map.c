@@ -136,9 +136,9 @@ bool dropbox_map_populate(const struct dropbox_image *image, const void *address
     if (image->is_small)
         return true;
     uintptr_t mask = image->page_bytes - 1;
-    uintptr_t from = (uintptr_t)address & ~mask;
-    uintptr_t to = ((uintptr_t)address + bytes + mask) & ~mask;
-    return sys_madvise((void *)from, to - from, MADV_POPULATE_WRITE) == 0;
+    uintptr_t offset = (uintptr_t)address - (uintptr_t)image->box.base; /* the mapping begins a page */
+    uintptr_t from = offset & ~mask, to = (offset + bytes + mask) & ~mask;
+    return sys_madvise(image->box.base + from, to - from, MADV_POPULATE_WRITE) == 0;
 }
 
 /* ---- the file ---- */
