@@ -11,6 +11,7 @@
 #include "ids.h"
 #include "lifecycle.h"
 #include "record.h"
+#include "sampler.h"
 #include "sys.h"
 #include <stdatomic.h>
 #include <stddef.h>
@@ -219,7 +220,7 @@ struct facts operation_facts(struct operation *operation)
         .base = operation->slot.staged,
         .bytes = &operation->slot.span.bytes,
         .max_bytes = WIRE_OPERATION_STAGING_BYTES,
-        .always_only = !(operation->slot.span.facts.flags & WIRE_SPAN_SAMPLED),
+        .always_only = !sampler_wants_all(operation->slot.span.facts.flags),
         .cut = &operation->slot.span.cut,
         .busy = FACTS_NOT_SHARED,
     };

@@ -15,4 +15,10 @@ bool sampler_parse_ratio(const char *text, uint64_t *ret_threshold);
 
 bool sampler_is_sampled(const struct shim_settings *settings, const uint8_t trace_id[16]);
 
+/* Are all facts of a span with these flags to be recorded, or only those that metrics need? */
+static inline bool sampler_wants_all(uint8_t span_flags)
+{
+    return (span_flags & WIRE_SPAN_SAMPLED) || settings_get()->keep_all;
+}
+
 #endif

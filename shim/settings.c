@@ -229,6 +229,23 @@ static bool is_sdk_disabled(void)
     return false;
 }
 
+static bool is_on(enum row row)
+{
+    const char *value = scanned.values[row];
+    return value && text_equals_ignoring_case(value, "true");
+}
+
+/* What is opted into, because it copies more than needed. */
+static void understand_options(struct shim_settings *settings)
+{
+    settings->keep_all = scanned.values[ROW_OTELSHIM_KEEP] != NULL;
+    settings->sql_comment = is_on(ROW_OTELSHIM_SQL_COMMENT);
+    settings->user_agent = is_on(ROW_OTELSHIM_USER_AGENT);
+    settings->propagate_exclude = scanned.values[ROW_OTELSHIM_PROPAGATE_EXCLUDE];
+    settings->request_headers = scanned.values[ROW_OTELSHIM_REQUEST_HEADERS];
+    settings->response_headers = scanned.values[ROW_OTELSHIM_RESPONSE_HEADERS];
+}
+
 static void understand(struct shim_settings *settings)
 {
     const char *off = scanned.values[ROW_OTELSHIM];
@@ -251,6 +268,7 @@ static void understand(struct shim_settings *settings)
     settings->exporter = scanned.values[ROW_OTELSHIM_EXPORTER];
     settings->exporter_none = settings->exporter && text_equals_ignoring_case(settings->exporter, "none");
     settings->text = scanned.text;
+    understand_options(settings);
 }
 
 const struct shim_settings *settings_scan(void)

@@ -30,6 +30,9 @@ struct shim_settings {
     bool sampler_has_parent; /* parentbased_…: TRACEPARENT's flag decides where there is one */
     bool has_parent;         /* TRACEPARENT (or b3) was valid */
     bool exporter_none;      /* OTELSHIM_EXPORTER=none */
+    bool keep_all;           /* OTELSHIM_KEEP: unsampled spans are written whole */
+    bool sql_comment;        /* OTELSHIM_SQL_COMMENT */
+    bool user_agent;         /* OTELSHIM_USER_AGENT */
     enum sampler_kind sampler;
     uint32_t propagators;     /* enum propagator bits */
     uint64_t ratio_threshold; /* of 2^56: sampled when the low 56 bits of the trace id are not below it */
@@ -40,8 +43,10 @@ struct shim_settings {
     uint32_t main_pid, systemd_pid; /* 0 unset */
     struct span_context parent;
     const char *dir, *runtime_dir, *exporter, *allow, *deny; /* NULL when unset or empty */
-    const char *tracestate_line, *baggage_line;              /* whole header lines; NULL: not sent */
-    const char *text; /* "NAME=value\0"… as it goes into the header area */
+    const char *propagate_exclude;                  /* comma list of globs on host names; NULL: none */
+    const char *request_headers, *response_headers; /* comma lists of header names; NULL: none */
+    const char *tracestate_line, *baggage_line;     /* whole header lines; NULL: not sent */
+    const char *text;                               /* "NAME=value\0"… as it goes into the header area */
     uint32_t text_bytes;
 };
 

@@ -11,6 +11,7 @@
 #include "ids.h"
 #include "lifecycle.h"
 #include "record.h"
+#include "sampler.h"
 #include "sys.h"
 #include <stdatomic.h>
 #include <string.h>
@@ -119,7 +120,7 @@ static struct facts facts_of(struct thread *thread, struct wire_thread_slot *slo
         .base = slot->staged + open->from,
         .bytes = &open->bytes,
         .max_bytes = WIRE_STAGING_BYTES - open->from,
-        .always_only = !(open->facts.flags & WIRE_SPAN_SAMPLED),
+        .always_only = !sampler_wants_all(open->facts.flags),
         .cut = &open->cut,
         .busy = &thread->busy[level],
     };

@@ -140,6 +140,17 @@ struct wire_exporter {
 };
 static_assert(sizeof(struct wire_exporter) == 64, "a cache line of its own");
 
+/* The live settings word: what replaces the settings the process began with. 0: nothing. The low bits are the sampler's
+ * threshold, of 2^24: a root is sampled when the highest 24 bits of its randomness are not below it. */
+#define WIRE_LIVE_VALID (1u << 31)
+#define WIRE_LIVE_OFF (1u << 30)     /* record nothing */
+#define WIRE_LIVE_SAMPLER (1u << 29) /* NEVER, PARENT and the threshold replace the sampler */
+#define WIRE_LIVE_NEVER (1u << 28)   /* always_off at the root */
+#define WIRE_LIVE_PARENT (1u << 27)  /* the flag of TRACEPARENT decides where there is one */
+#define WIRE_LIVE_KEEP (1u << 26)    /* unsampled spans are written whole (OTELSHIM_KEEP) */
+#define WIRE_LIVE_NO_KEEP (1u << 25) /* they are not, whatever the process began with */
+#define WIRE_LIVE_THRESHOLD 0xffffffu
+
 #define WIRE_INSTRUMENTATIONS_OFFSET 4096u
 #define WIRE_MAX_INSTRUMENTATIONS 64u
 enum wire_family { WIRE_HTTP = 1, WIRE_DATABASE = 2, WIRE_MESSAGING = 3, WIRE_INTERNAL = 4 };
@@ -172,6 +183,7 @@ enum wire_record_kind {
     WIRE_RECORD_FACTS = 1, /* struct wire_facts: facts that later spans of this chunk refer to */
     WIRE_RECORD_SPAN = 2,  /* struct wire_span */
     WIRE_RECORD_ROOT = 3,  /* struct wire_root: root span of an episode */
+    WIRE_RECORD_COUNT = 4, /* struct wire_count: a number that changed, for metrics */
 };
 
 /* Begins every record. Unknown kinds are skipped by `bytes`. */
@@ -246,6 +258,26 @@ struct wire_root {
     char thread_name[16];
 };
 static_assert(sizeof(struct wire_root) == 96, "aligned");
+
+/* What is counted without being a span. */
+enum wire_counter {
+    WIRE_OPEN_CONNECTIONS = 1,  /* up and down; what is left open ends with the process */
+    WIRE_MESSAGES_SENT = 2,     /* WebSocket: whole messages */
+    WIRE_MESSAGES_RECEIVED = 3, /* likewise */
+};
+
+struct wire_count {
+    struct wire_record record;
+    uint64_t mono_ns;
+    int64_t delta;
+    uint32_t tid;
+    uint16_t instrumentation; /* index into the instrumentation rows */
+    uint16_t counter;         /* enum wire_counter */
+    uint32_t connection;      /* number of a FACTS record of this chunk; 0 none */
+    uint32_t reserved;
+    /* facts follow, up to record.bytes */
+};
+static_assert(sizeof(struct wire_count) == 40, "aligned");
 
 /* ---- open spans --------------------------------------------------------------------------------------------- */
 /* One entry of a thread's stack, or the span of an operation slot. Its facts lie at staging + from. They begin

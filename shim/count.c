@@ -1,0 +1,49 @@
+/* count: see count.h. */
+#include "count.h"
+
+#include "buffer.h"
+#include "clock.h"
+#include "lifecycle.h"
+#include <string.h>
+
+/* The connection's facts, unless this chunk has them already; returns the bytes written. */
+static uint32_t write_connection(const struct buffer_reservation *reservation, struct connection *connection)
+{
+    const struct wire_facts *shared = &connection->shared;
+    uint32_t bytes = (uint32_t)sizeof(*shared) + shared->fact_bytes;
+    if (connection->interned.lease_id == reservation->lease_id)
+        return 0;
+    struct wire_facts *block = (struct wire_facts *)(void *)reservation->at;
+    memcpy(block, shared, bytes); /* the facts lie behind their head */
+    block->record.bytes = bytes;
+    connection->interned.lease_id = reservation->lease_id;
+    return bytes;
+}
+
+void count_add(uint16_t instrumentation, enum wire_counter counter, int64_t delta,
+               struct connection *connection)
+{
+    const struct dropbox *box = lifecycle_is_active() ? dropbox_file() : NULL;
+    struct thread *thread = box ? thread_get_in(box) : NULL;
+    if (connection && !connection->shared.fact_bytes)
+        connection = NULL;
+    uint32_t max_bytes = (uint32_t)sizeof(struct wire_count);
+    if (connection)
+        max_bytes += (uint32_t)sizeof(struct wire_facts) + connection->shared.fact_bytes;
+    struct buffer_reservation reservation;
+    if (!thread || !buffer_reserve(thread, max_bytes, &reservation))
+        return;
+    uint32_t written = connection ? write_connection(&reservation, connection) : 0;
+    struct wire_count record = {
+        .record = {.bytes = sizeof(record), .kind = WIRE_RECORD_COUNT},
+        .mono_ns = clock_mono_ns(),
+        .delta = delta,
+        .tid = thread->tid,
+        .instrumentation = instrumentation,
+        .counter = (uint16_t)counter,
+        .connection = connection ? connection->interned.number : 0,
+    };
+    memcpy(reservation.at + written, &record, sizeof(record));
+    buffer_commit(thread, &reservation, written + record.record.bytes);
+    dropbox_ring(box, false, record.mono_ns);
+}
