@@ -1,22 +1,15 @@
 /*
- * family_database: database client spans (semantic conventions 1.44, "Database
- * client spans", PostgreSQL, Redis).
+ * family_database: database client spans (semantic conventions 1.44, "Database client spans", PostgreSQL, Redis).
  *
- * What differs between systems is a row of `systems`. db.operation.name and
- * db.collection.name are not taken out of SQL text (the conventions forbid it);
- * db.query.summary is. error.type is the server's code (SQLSTATE, the first
- * word of a Redis error), or a name for the client library's own failure, from
- * the row's table.
+ * Here is what all systems share, and what differs between them is a row of `systems`; what statements say is in
+ * family_sql.c, what Redis commands say in family_redis.c. db.operation.name and db.collection.name are not taken out
+ * of SQL text (the conventions forbid it); db.query.summary is. error.type is the server's code (SQLSTATE, the first
+ * word of a Redis error), or a name for the client library's own failure, from the row's table.
  */
-#include "signals/spans/assemble_priv.h"
+#include "signals/spans/family_database_priv.h"
 
-#include "signals/spans/reading.h"
-#include "signals/spans/redact.h"
-#include "signals/spans/redis.h"
 #include <errno.h>
 
-#define NAME_MAX_BYTES 255u
-#define COMMAND_TEXT_MAX_BYTES WIRE_STRING_MAX
 #define CODE_MAX_BYTES 32u /* of a Redis error's first word */
 
 struct error_name {
@@ -65,14 +58,6 @@ static struct system find_system(struct assembly *assembly)
     return (struct system){.name = name, .errors = no_errors};
 }
 
-/* Joins three texts in the arena. */
-static const char *join(struct arena *arena, const char *a, const char *b, const char *c)
-{
-    char *out = arena_alloc(arena, strlen(a) + strlen(b) + strlen(c) + 1);
-    stpcpy(stpcpy(stpcpy(out, a), b), c);
-    return out;
-}
-
 /* server.address, and server.port where it says something. Returns
  * "address:port" or "address"; NULL unknown. */
 static const char *assemble_server(struct assembly *assembly, const struct system *system)
@@ -87,15 +72,15 @@ static const char *assemble_server(struct assembly *assembly, const struct syste
     if (is_socket && system->socket_prefix) {
         const char *number =
             assembly_print_number(assembly->arena, (uint64_t)(has_port ? port : system->port)).bytes;
-        address.bytes = join(assembly->arena, address.bytes, system->socket_prefix, number);
+        address.bytes = family_join(assembly->arena, address.bytes, system->socket_prefix, number);
         address.n_bytes = (uint32_t)strlen(address.bytes);
     }
     assembly_add_text(assembly, "server.address", address);
     if (is_socket || !has_port || port == system->port)
         return address.bytes;
     assembly_add_int(assembly, "server.port", port);
-    return join(assembly->arena, address.bytes, ":",
-                assembly_print_number(assembly->arena, (uint64_t)port).bytes);
+    return family_join(assembly->arena, address.bytes, ":",
+                       assembly_print_number(assembly->arena, (uint64_t)port).bytes);
 }
 
 static void assemble_peer(struct assembly *assembly)
@@ -106,137 +91,6 @@ static void assemble_peer(struct assembly *assembly)
     char first = assembly->facts[WIRE_NETWORK_PEER_ADDRESS]->bytes[0];
     if (first != '/' && first != '@')
         assembly_add_fact_int(assembly, "network.peer.port", WIRE_NETWORK_PEER_PORT);
-}
-
-/* Text with bind parameters holds no values of theirs, and is exported as it is
- * (conventions, "Sanitization"). */
-static struct text query_text(struct assembly *assembly, const struct raw_fact *fact,
-                              const struct statement_reading *reading)
-{
-    int64_t n_parameters = 0;
-    assembly_number(assembly, WIRE_DB_PARAMETER_COUNT, &n_parameters);
-    if (n_parameters <= 0 && !assembly->settings->raw)
-        return (struct text){arena_copy(assembly->arena, reading->redacted.bytes, reading->redacted.n_bytes),
-                             reading->redacted.n_bytes};
-    struct text text = text_repaired(assembly->arena, fact->bytes, fact->n_bytes);
-    if (fact->is_cut) {
-        text.bytes = join(assembly->arena, text.bytes, REDACT_MARK, "");
-        text.n_bytes = (uint32_t)strlen(text.bytes);
-    }
-    return text;
-}
-
-/* Returns the summary: the span's name; NULL where there is none. */
-static const char *assemble_statement(struct assembly *assembly)
-{
-    if (!assembly_has_text(assembly, WIRE_DB_QUERY_TEXT))
-        return NULL;
-    const struct raw_fact *fact = assembly->facts[WIRE_DB_QUERY_TEXT];
-    const struct statement_reading *reading = reading_of_statement(fact);
-    assembly_add_text(assembly, "db.query.text", query_text(assembly, fact, reading));
-    if (!reading->summary.n_bytes)
-        return NULL;
-    bool is_prepare = assembly->raw->span.operation == WIRE_PREPARE;
-    if (is_prepare && reading->summary.n_bytes + sizeof("PREPARE ") > NAME_MAX_BYTES)
-        return NULL;
-    const char *summary = is_prepare
-                              ? join(assembly->arena, "PREPARE ", reading->summary.bytes, "")
-                              : arena_copy(assembly->arena, reading->summary.bytes, reading->summary.n_bytes);
-    assembly_add_string(assembly, "db.query.summary", summary);
-    return summary;
-}
-
-/* A Redis command as its arguments, in the arguments' order. */
-struct command {
-    struct redis_argument args[RAW_MAX_FACTS];
-    uint32_t n, n_total;
-    char scratch[WIRE_RECORD_MAX];
-};
-
-static uint32_t collect_format_arguments(const struct raw_span *raw, struct redis_format_argument *out)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < raw->n_facts && n < RAW_MAX_FACTS; i++) {
-        const struct raw_fact *fact = &raw->facts[i];
-        if (fact->key != WIRE_DB_COMMAND_ARGUMENT)
-            continue;
-        out[n++] = (struct redis_format_argument){
-            .type = fact->type == WIRE_INT      ? REDIS_FORMAT_INT
-                    : fact->type == WIRE_DOUBLE ? REDIS_FORMAT_DOUBLE
-                                                : REDIS_FORMAT_BYTES,
-            .bytes = {.bytes = fact->bytes ? fact->bytes : "", .n_bytes = fact->n_bytes, .cut = fact->is_cut},
-            .integer = fact->integer,
-            .number = fact->number};
-    }
-    return n;
-}
-
-static uint32_t collect_words(const struct raw_span *raw, struct redis_argument *out)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < raw->n_facts && n < RAW_MAX_FACTS; i++) {
-        const struct raw_fact *fact = &raw->facts[i];
-        if (fact->key == WIRE_DB_COMMAND_ARGUMENT)
-            out[n++] = (struct redis_argument){
-                .bytes = fact->bytes ? fact->bytes : "", .n_bytes = fact->n_bytes, .cut = fact->is_cut};
-    }
-    return n;
-}
-
-static void read_command(struct assembly *assembly, struct command *command)
-{
-    const struct raw_fact *format = assembly->facts[WIRE_DB_COMMAND_FORMAT];
-    bool is_whole = true;
-    if (format && format->bytes) {
-        struct redis_format_argument args[RAW_MAX_FACTS];
-        struct redis_format pieces = {
-            .format = {.bytes = format->bytes, .n_bytes = format->n_bytes, .cut = format->is_cut},
-            .args = args};
-        pieces.n_args = collect_format_arguments(assembly->raw, args);
-        struct redis_scratch scratch = {.bytes = command->scratch, .max = sizeof(command->scratch)};
-        command->n = redis_format_split(&pieces, scratch, command->args, RAW_MAX_FACTS, &is_whole);
-        command->n_total = command->n + !is_whole;
-        return;
-    }
-    int64_t n_total = 0;
-    command->n = collect_words(assembly->raw, command->args);
-    assembly_number(assembly, WIRE_DB_COMMAND_COUNT, &n_total);
-    bool has_more = n_total > command->n && n_total <= UINT32_MAX;
-    command->n_total = has_more ? (uint32_t)n_total : command->n + (n_total < 0);
-}
-
-static size_t print_raw_command(const struct command *command, char *out, size_t max)
-{
-    struct redact_writer writer;
-    redact_begin(&writer, out, max);
-    for (uint32_t i = 0; i < command->n; i++) {
-        if (i)
-            redact_put_char(&writer, ' ');
-        redact_put_printable(&writer, command->args[i].bytes, command->args[i].n_bytes);
-    }
-    return redact_end(&writer, command->n_total > command->n);
-}
-
-/* Returns the operation: the span's name (Redis conventions: the database index
- * must not be in it); NULL unknown. */
-static const char *assemble_command(struct assembly *assembly)
-{
-    struct command command;
-    struct redis_argument operation;
-    char text[COMMAND_TEXT_MAX_BYTES];
-    read_command(assembly, &command);
-    if (!command.n)
-        return NULL;
-    size_t bytes = assembly->settings->raw
-                       ? print_raw_command(&command, text, sizeof(text))
-                       : redis_redact(command.args, command.n, command.n_total, text, sizeof(text));
-    if (bytes)
-        assembly_add_text(assembly, "db.query.text", text_repaired(assembly->arena, text, bytes));
-    if (!redis_operation(command.args, command.n, &operation) || !operation.n_bytes)
-        return NULL;
-    struct text name = text_repaired(assembly->arena, operation.bytes, operation.n_bytes);
-    assembly_add_text(assembly, "db.operation.name", name);
-    return name.bytes;
 }
 
 /* The database's index as a string, where the shim knows it. */
@@ -322,9 +176,9 @@ void family_database_assemble(struct assembly *assembly)
     assembly_add_string(assembly, "db.system.name", system.name);
     const char *namespace = assemble_namespace(assembly);
     if (is_connect)
-        name = join(assembly->arena, system.name, " connect", "");
+        name = family_join(assembly->arena, system.name, " connect", "");
     else
-        name = system.has_commands ? assemble_command(assembly) : assemble_statement(assembly);
+        name = system.has_commands ? family_redis_command(assembly) : family_sql_statement(assembly);
     const char *server = assemble_server(assembly, &system);
     assemble_peer(assembly);
     assembly_add_fact_int(assembly, "db.response.returned_rows", WIRE_DB_RETURNED_ROWS);

@@ -1,0 +1,26 @@
+/*
+ * family_database_priv: what family_database.c shares with the files that read statements and commands.
+ *
+ * Context: loop. Texts are literals or in the arena.
+ */
+#ifndef OTELSHIM_FAMILY_DATABASE_PRIV_H
+#define OTELSHIM_FAMILY_DATABASE_PRIV_H
+
+#include "signals/spans/assemble_priv.h"
+
+/* Adds the statement's attributes. Returns the summary: the span's name; NULL where there is none. */
+const char *family_sql_statement(struct assembly *assembly);
+
+/* Adds the command's attributes. Returns the operation: the span's name (Redis conventions: the database index must
+ * not be in it); NULL unknown. */
+const char *family_redis_command(struct assembly *assembly);
+
+/* Joins three texts in the arena. */
+static inline const char *family_join(struct arena *arena, const char *a, const char *b, const char *c)
+{
+    char *out = arena_alloc(arena, strlen(a) + strlen(b) + strlen(c) + 1);
+    stpcpy(stpcpy(stpcpy(out, a), b), c);
+    return out;
+}
+
+#endif
