@@ -85,8 +85,7 @@ static void join_process_trace(const struct shim_settings *settings, struct wire
     const struct span_context *parent = &settings->parent;
     memcpy(facts->trace_id, parent->trace_id, sizeof(facts->trace_id));
     memcpy(facts->parent_span_id, parent->span_id, sizeof(facts->parent_span_id));
-    bool sampled = settings->sampler_has_parent ? (parent->flags & WIRE_SPAN_SAMPLED) != 0
-                                                : sampler_is_sampled(settings, facts->trace_id);
+    bool sampled = sampler_is_child_sampled(settings, parent);
     facts->flags = (parent->flags & WIRE_SPAN_RANDOM) | (sampled ? WIRE_SPAN_SAMPLED : 0) |
                    WIRE_SPAN_HAS_PARENT | WIRE_SPAN_REMOTE_PARENT;
 }

@@ -163,7 +163,7 @@ static struct thread *admit(const struct dropbox **ret_box)
         return NULL;
     struct thread *thread = thread_get();
     *ret_box = dropbox_file();
-    return thread && *ret_box ? thread : NULL;
+    return thread && *ret_box && !sampler_is_off(*ret_box) ? thread : NULL;
 }
 
 static void fill(struct operation *operation, struct thread *thread, struct connection *connection)
@@ -244,7 +244,7 @@ void operation_statement(struct operation *operation, struct interned *mark, con
     struct wire_open_span *open = &operation->slot.span;
     struct links *links = links_of(operation);
     uint32_t at = open->bytes, taken = at + (uint32_t)sizeof(struct wire_facts) + LATER_FACTS_BYTES;
-    if (!(open->facts.flags & WIRE_SPAN_SAMPLED) || open->n_shared > 1 ||
+    if (!sampler_wants_all(open->facts.flags) || open->n_shared > 1 ||
         taken >= WIRE_OPERATION_STAGING_BYTES)
         return;
     uint32_t fact_bytes =

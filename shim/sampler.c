@@ -2,10 +2,31 @@
 #include "sampler.h"
 
 #define RANDOM_BITS 56
+#define DIGIT_BITS 4
+#define KEPT_DIGITS 4 /* besides leading f or 0 */
+#define LIVE_BITS 24
+
+static unsigned digit_of(uint64_t threshold, unsigned i)
+{
+    return threshold >> (RANDOM_BITS - DIGIT_BITS - DIGIT_BITS * i) & 0xf;
+}
+
+/* To the digits that the rule sends with a trace: two processes with one ratio then agree with others of the same rule. */
+static uint64_t rounded(uint64_t threshold)
+{
+    unsigned n = 0, n_digits = RANDOM_BITS / DIGIT_BITS;
+    while (n < n_digits && digit_of(threshold, n) == digit_of(threshold, 0) &&
+           (digit_of(threshold, 0) == 0xf || digit_of(threshold, 0) == 0))
+        n++;
+    if (n + KEPT_DIGITS >= n_digits)
+        return threshold;
+    uint64_t unit = 1ull << (n_digits - n - KEPT_DIGITS) * DIGIT_BITS;
+    return (threshold + unit / 2) & ~(unit - 1);
+}
 
 /*
- * Decimal fraction with at most 15 digits behind the point, an exponent not allowed: kept without floating-point
- * parsing of libc, which depends on the locale. T = (1 - ratio) * 2^56.
+ * Decimal fraction, maybe with a negative exponent: without floating-point parsing of libc, which depends on the locale.
+ * T = (1 - ratio) * 2^56; 2^56 itself, which nothing reaches, for 0.
  */
 bool sampler_parse_ratio(const char *text, uint64_t *ret_threshold)
 {
@@ -19,15 +40,42 @@ bool sampler_parse_ratio(const char *text, uint64_t *ret_threshold)
             fraction += scale * (*text - '0');
         }
     double ratio = whole + fraction;
+    if ((*text == 'e' || *text == 'E') && text[1] == '-' && text[2]) {
+        unsigned exponent = 0;
+        for (text += 2; *text >= '0' && *text <= '9'; text++)
+            exponent = exponent < 100 ? exponent * 10 + (unsigned)(*text - '0') : exponent;
+        for (; exponent && ratio > 0; exponent--)
+            ratio /= 10;
+    }
     if (*text || !n_digits || ratio > 1)
         return false;
-    double threshold = (1 - ratio) * (double)(1ull << RANDOM_BITS);
-    *ret_threshold = threshold <= 0 ? 0 : (uint64_t)(threshold + 0.5);
+    uint64_t all = 1ull << RANDOM_BITS, exact = all - (uint64_t)(ratio * (double)all + 0.5);
+    *ret_threshold = exact >> RANDOM_BITS ? exact : rounded(exact);
     return true;
+}
+
+static uint64_t randomness_of(const uint8_t trace_id[16])
+{
+    uint64_t randomness = 0;
+    for (unsigned i = 9; i < 16; i++)
+        randomness = randomness << 8 | trace_id[i];
+    return randomness;
+}
+
+/* 0: as started. */
+static uint32_t live_word(void)
+{
+    const struct dropbox *box = dropbox_file();
+    uint32_t word = box ? __atomic_load_n(&box->exporter->settings, __ATOMIC_RELAXED) : 0;
+    return word & WIRE_LIVE_VALID ? word : 0;
 }
 
 bool sampler_is_sampled(const struct shim_settings *settings, const uint8_t trace_id[16])
 {
+    uint32_t live = live_word();
+    if (live & WIRE_LIVE_SAMPLER)
+        return !(live & WIRE_LIVE_NEVER) &&
+               randomness_of(trace_id) >> (RANDOM_BITS - LIVE_BITS) >= (live & WIRE_LIVE_THRESHOLD);
     switch (settings->sampler) {
     case SAMPLER_ALWAYS_ON:
         return true;
@@ -36,8 +84,22 @@ bool sampler_is_sampled(const struct shim_settings *settings, const uint8_t trac
     case SAMPLER_RATIO:
         break;
     }
-    uint64_t randomness = 0;
-    for (unsigned i = 9; i < 16; i++)
-        randomness = randomness << 8 | trace_id[i];
-    return randomness >= settings->ratio_threshold;
+    return randomness_of(trace_id) >= settings->ratio_threshold;
+}
+
+bool sampler_is_child_sampled(const struct shim_settings *settings, const struct span_context *parent)
+{
+    uint32_t live = live_word();
+    bool has_parent =
+        live & WIRE_LIVE_SAMPLER ? (live & WIRE_LIVE_PARENT) != 0 : settings->sampler_has_parent;
+    return has_parent ? (parent->flags & WIRE_SPAN_SAMPLED) != 0
+                      : sampler_is_sampled(settings, parent->trace_id);
+}
+
+bool sampler_keeps_all(void)
+{
+    uint32_t live = live_word();
+    if (live & (WIRE_LIVE_KEEP | WIRE_LIVE_NO_KEEP))
+        return (live & WIRE_LIVE_KEEP) != 0;
+    return settings_get()->keep_all;
 }

@@ -134,7 +134,7 @@ static struct thread *admit(uint32_t *ret_level)
     const struct dropbox *box = dropbox_file();
     if (__builtin_expect(!box, 0))
         box = dropbox_open();
-    struct thread *thread = box ? thread_get_in(box) : NULL;
+    struct thread *thread = box && !sampler_is_off(box) ? thread_get_in(box) : NULL;
     int level = thread ? thread_level(thread) : -1;
     if (level < 0)
         return NULL;
