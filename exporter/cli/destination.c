@@ -36,7 +36,8 @@ static struct destination *create(struct pipeline *pipeline, struct settings *se
     struct otlp_events events = {.on_receipts = give_back, .on_note = note, .context = pipeline};
     destination->settings = settings;
     destination->uid = uid;
-    destination->otlp = otlp_create(pipeline->loop, settings, pipeline->spool_directory, &events);
+    destination->otlp =
+        otlp_create(pipeline->loop, settings, OTLP_TRACES, pipeline->spool_directory, &events);
     destination->next = pipeline->destinations;
     pipeline->destinations = destination;
     return destination;
@@ -110,8 +111,8 @@ struct destination *destination_find_alike(struct pipeline *pipeline, const stru
                                            const struct settings *settings)
 {
     struct destination *found = pipeline->destinations;
-    while (found && !(found->uid == process->uid && found->settings->n_headers > 0 &&
-                      strcmp(found->settings->traces_url, settings->traces_url) == 0))
+    while (found && !(found->uid == process->uid && found->settings->traces.n_headers > 0 &&
+                      strcmp(found->settings->traces.url, settings->traces.url) == 0))
         found = found->next;
     if (found)
         found->n_users++;

@@ -1,9 +1,7 @@
-/* endpoint: where traces go, from what OTEL_EXPORTER_OTLP_[TRACES_]ENDPOINT says. */
+/* endpoint: where a signal goes, from what OTEL_EXPORTER_OTLP_[<SIGNAL>_]ENDPOINT says. */
 #include "settings/settings_priv.h"
 
 #include <string.h>
-
-#define SIGNAL_PATH "v1/traces"
 
 /* What a URL is made of; everything from `authority` on is the caller's text. */
 struct parts {
@@ -77,8 +75,8 @@ static bool has_unsafe_bytes(const char *text)
     return false;
 }
 
-const char *endpoint_traces_url(struct arena *arena, const char *endpoint, bool is_generic,
-                                const char *scheme)
+const char *endpoint_url(struct arena *arena, const char *endpoint, const char *generic_path,
+                         const char *scheme)
 {
     struct parts parts;
     int64_t port;
@@ -90,12 +88,12 @@ const char *endpoint_traces_url(struct arena *arena, const char *endpoint, bool 
     if (!parts.scheme)
         parts.scheme = scheme;
     int n_authority = (int)(parts.path - parts.authority), n_path = (int)(parts.query - parts.path);
-    if (!is_generic) /* verbatim; a URL without any path gets "/" */
+    if (!generic_path) /* verbatim; a URL without any path gets "/" */
         return arena_printf(arena, "%s%.*s%s%s", parts.scheme, n_authority, parts.authority,
                             n_path ? "" : "/", parts.path);
     bool has_slash = n_path > 0 && parts.query[-1] == '/';
-    return arena_printf(arena, "%s%.*s%.*s%s" SIGNAL_PATH, parts.scheme, n_authority, parts.authority, n_path,
-                        parts.path, has_slash ? "" : "/");
+    return arena_printf(arena, "%s%.*s%.*s%s%s", parts.scheme, n_authority, parts.authority, n_path,
+                        parts.path, has_slash ? "" : "/", generic_path);
 }
 
 bool endpoint_means_grpc(const char *endpoint)

@@ -123,7 +123,8 @@ static const char *scheme_without(const struct sources *sources)
 static void guard_secrets(struct settings *settings, const struct sources *sources)
 {
     bool is_own_endpoint = settings->origins[SETTING_OTEL_EXPORTER_OTLP_ENDPOINT] <= ORIGIN_ENV_FILE ||
-                           settings->origins[SETTING_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT] <= ORIGIN_ENV_FILE;
+                           settings->origins[SETTING_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT] <= ORIGIN_ENV_FILE ||
+                           settings->origins[SETTING_OTEL_EXPORTER_OTLP_METRICS_ENDPOINT] <= ORIGIN_ENV_FILE;
     if (sources->uid == geteuid() || !is_own_endpoint)
         return;
     for (uint32_t i = 0; i < N_SETTINGS; i++) {

@@ -76,45 +76,47 @@ static bool is_header_value(const char *value, size_t bytes)
     return true;
 }
 
-static void set_header(struct settings *settings, const char *name, const char *value)
+static void set_header(struct arena *arena, struct delivery *delivery, const char *name, const char *value)
 {
-    for (uint32_t i = 0; i < settings->n_headers; i++)
-        if (setting_words_equal(name, strlen(name), settings->headers[i].name)) {
-            settings->headers[i] = (struct header_line){name, value};
+    for (uint32_t i = 0; i < delivery->n_headers; i++)
+        if (setting_words_equal(name, strlen(name), delivery->headers[i].name)) {
+            delivery->headers[i] = (struct header_line){name, value};
             return;
         }
-    struct header_line *lines = arena_alloc(&settings->arena, (settings->n_headers + 1) * sizeof(*lines));
-    if (settings->n_headers)
-        memcpy(lines, settings->headers, settings->n_headers * sizeof(*lines));
-    lines[settings->n_headers++] = (struct header_line){name, value};
-    settings->headers = lines;
+    struct header_line *lines = arena_alloc(arena, (delivery->n_headers + 1) * sizeof(*lines));
+    if (delivery->n_headers)
+        memcpy(lines, delivery->headers, delivery->n_headers * sizeof(*lines));
+    lines[delivery->n_headers++] = (struct header_line){name, value};
+    delivery->headers = lines;
 }
 
-static const char *parse_header(struct settings *settings, const char *member, size_t bytes)
+static const char *parse_header(struct arena *arena, struct delivery *delivery, const char *member,
+                                size_t bytes)
 {
     struct span_of_text key, text;
     if (!split(member, bytes, &key, &text))
         return "a member is not name=value";
-    const char *name = arena_copy(&settings->arena, key.begin, key.bytes);
+    const char *name = arena_copy(arena, key.begin, key.bytes);
     if (!is_token(name))
         return "a name is not an HTTP header name";
     size_t n = text.bytes;
-    const char *value = decoded(&settings->arena, text, &n);
+    const char *value = decoded(arena, text, &n);
     if (!value) /* one bad escape leaves the whole value as it is, as in opentelemetry-cpp */
-        value = arena_copy(&settings->arena, text.begin, text.bytes);
+        value = arena_copy(arena, text.begin, text.bytes);
     if (!is_header_value(value, n))
         return "a value has control characters";
-    set_header(settings, name, value);
+    set_header(arena, delivery, name, value);
     return NULL;
 }
 
-void pairs_parse_headers(struct settings *settings, const char *text, const char **ret_why)
+void pairs_parse_headers(struct arena *arena, struct delivery *delivery, const char *text,
+                         const char **ret_why)
 {
     const char *cursor = text, *member;
     size_t bytes;
     *ret_why = NULL;
     while (setting_next_element(&cursor, &member, &bytes)) {
-        const char *why = bytes ? parse_header(settings, member, bytes) : NULL;
+        const char *why = bytes ? parse_header(arena, delivery, member, bytes) : NULL;
         if (why && !*ret_why)
             *ret_why = why;
     }

@@ -42,6 +42,20 @@ struct header_line {
 #define EXPORT_OTLP 1u
 #define EXPORT_CONSOLE 2u
 
+/* Where and how one signal's requests are sent. */
+struct delivery {
+    const char *url; /* complete */
+    struct header_line *headers;
+    uint32_t n_headers;
+    uint32_t timeout_ms;        /* of a request with all its retries; 0: no limit */
+    uint32_t export_timeout_ms; /* the same, as the batch processor or reader has it */
+    bool gzip;
+    const char *certificate, *client_key, *client_certificate; /* NULL: none */
+};
+
+enum temporality_preference { PREFER_CUMULATIVE, PREFER_DELTA, PREFER_LOWMEMORY };
+enum exemplar_filter { EXEMPLARS_TRACE_BASED, EXEMPLARS_ALWAYS_ON, EXEMPLARS_ALWAYS_OFF };
+
 struct settings {
     struct arena arena;
     const char *values[N_SETTINGS]; /* as given; NULL unset */
@@ -52,14 +66,13 @@ struct settings {
     const char *service_name;              /* NULL: by the spec's fall-backs */
     const char *(*resource_attributes)[2]; /* key, value pairs, decoded */
     uint32_t n_resource_attributes;
-    uint32_t exporters;     /* EXPORT_… bits */
-    const char *traces_url; /* complete */
-    struct header_line *headers;
-    uint32_t n_headers;
-    uint32_t timeout_ms; /* 0: no limit */
-    bool gzip;
-    const char *certificate, *client_key, *client_certificate; /* NULL: none */
-    uint32_t schedule_delay_ms, export_timeout_ms, max_queue, max_batch;
+    uint32_t exporters, metrics_exporters; /* EXPORT_… bits */
+    struct delivery traces, metrics;
+    uint32_t schedule_delay_ms, max_queue, max_batch;
+    uint32_t metric_interval_ms; /* from the beginning of one export to the next */
+    enum temporality_preference temporality;
+    enum exemplar_filter exemplars;
+    bool exponential_histograms;
     uint32_t attribute_count_limit, span_event_count_limit;
     uint32_t attribute_value_limit; /* UINT32_MAX: none */
     const char *known_http_methods; /* NULL: the conventions' list */

@@ -81,16 +81,17 @@ bool setting_next_element(const char **cursor, const char **ret_element, size_t 
 bool setting_words_equal(const char *a, size_t bytes, const char *b);
 
 /*
- * Complete URL for traces by the endpoint algorithm (OTel spec, OTLP exporter, "Endpoint URLs for OTLP/HTTP").
+ * Complete URL for a signal ("v1/traces") by the endpoint algorithm (OTel spec, OTLP exporter, "Endpoint URLs for OTLP/HTTP").
  * NULL: not a URL. `scheme` stands in where there is only host:port.
  */
-const char *endpoint_traces_url(struct arena *arena, const char *endpoint, bool is_generic,
-                                const char *scheme);
+const char *endpoint_url(struct arena *arena, const char *endpoint, const char *generic_path,
+                         const char *scheme);
 /* host:4317 without a scheme: gRPC is meant. */
 bool endpoint_means_grpc(const char *endpoint);
 
 /* Adds or replaces by name. Members that are not usable are skipped; *ret_why is then why the first one was. */
-void pairs_parse_headers(struct settings *settings, const char *text, const char **ret_why);
+void pairs_parse_headers(struct arena *arena, struct delivery *delivery, const char *text,
+                         const char **ret_why);
 /* All or nothing: false with *ret_why. */
 bool pairs_parse_attributes(struct settings *settings, const char *text, const char **ret_why);
 void pairs_add_attribute(struct settings *settings, const char *key, const char *value);

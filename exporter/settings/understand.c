@@ -79,15 +79,40 @@ static void check_words(struct settings *settings, enum setting setting)
         refuse(settings, setting, setting_row(setting)->allowed);
 }
 
+/* Who wants metrics elsewhere does not want them sent: with none of our exporters named, there is none. */
+static bool refuse_later_exporters(struct settings *settings)
+{
+    const enum setting setting = SETTING_OTEL_METRICS_EXPORTER;
+    const char *cursor = settings->values[setting], *word;
+    size_t bytes;
+    bool has_later = false, has_ours = false;
+    while (setting_next_element(&cursor, &word, &bytes)) {
+        has_later |=
+            setting_words_equal(word, bytes, "prometheus") || setting_words_equal(word, bytes, "console");
+        has_ours |= setting_is_one_of(word, bytes, setting_row(setting)->allowed);
+    }
+    if (!has_later)
+        return false;
+    settings_note(settings, "%s=\"%s\": otlp, none (prometheus and console are not there yet)%s",
+                  settings->names[setting], settings->values[setting], has_ours ? "" : "; no metrics");
+    if (!has_ours)
+        settings->values[setting] = "none";
+    return true;
+}
+
 void settings_check_row(struct settings *settings, enum setting setting)
 {
     if (!settings->values[setting])
         return;
-    if (setting == SETTING_OTEL_TRACES_EXPORTER || setting == SETTING_OTEL_PROPAGATORS)
+    if (setting == SETTING_OTEL_METRICS_EXPORTER && refuse_later_exporters(settings))
+        return;
+    if (setting == SETTING_OTEL_TRACES_EXPORTER || setting == SETTING_OTEL_METRICS_EXPORTER ||
+        setting == SETTING_OTEL_PROPAGATORS)
         check_words(settings, setting);
     else if (!is_valid(setting, settings->values[setting])) {
         bool is_protocol = setting == SETTING_OTEL_EXPORTER_OTLP_PROTOCOL ||
-                           setting == SETTING_OTEL_EXPORTER_OTLP_TRACES_PROTOCOL;
+                           setting == SETTING_OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ||
+                           setting == SETTING_OTEL_EXPORTER_OTLP_METRICS_PROTOCOL;
         refuse(settings, setting, is_protocol ? GRPC_LATER : setting_row(setting)->allowed);
     }
 }
@@ -114,19 +139,40 @@ static const char *path_of(const struct settings *settings, enum setting specifi
     return *path ? path : NULL;
 }
 
-#define TRACES(NAME) SETTING_OTEL_EXPORTER_OTLP_TRACES_##NAME, SETTING_OTEL_EXPORTER_OTLP_##NAME
 #define ONLY(NAME) SETTING_##NAME, SETTING_##NAME
 
-static void understand_endpoint(struct settings *settings, const char *scheme)
+/* Each row of one signal, before the one that holds for all. */
+enum { ENDPOINT, HEADERS, TIMEOUT, COMPRESSION, CERTIFICATE, CLIENT_KEY, CLIENT_CERTIFICATE, N_PER_SIGNAL };
+
+struct signal_rows {
+    const char *path;
+    enum setting rows[N_PER_SIGNAL];
+    enum setting export_timeout;
+};
+
+#define ROWS(PREFIX)                                                                             \
+    {                                                                                            \
+        [ENDPOINT] = PREFIX##ENDPOINT, [HEADERS] = PREFIX##HEADERS, [TIMEOUT] = PREFIX##TIMEOUT, \
+        [COMPRESSION] = PREFIX##COMPRESSION, [CERTIFICATE] = PREFIX##CERTIFICATE,                \
+        [CLIENT_KEY] = PREFIX##CLIENT_KEY, [CLIENT_CERTIFICATE] = PREFIX##CLIENT_CERTIFICATE,    \
+    }
+static const enum setting generic_rows[] = ROWS(SETTING_OTEL_EXPORTER_OTLP_);
+static const struct signal_rows traces_rows = {"v1/traces", ROWS(SETTING_OTEL_EXPORTER_OTLP_TRACES_),
+                                               SETTING_OTEL_BSP_EXPORT_TIMEOUT};
+static const struct signal_rows metrics_rows = {"v1/metrics", ROWS(SETTING_OTEL_EXPORTER_OTLP_METRICS_),
+                                                SETTING_OTEL_METRIC_EXPORT_TIMEOUT};
+
+static void understand_endpoint(struct settings *settings, const struct signal_rows *signal,
+                                const char *scheme, struct delivery *delivery)
 {
-    const enum setting order[] = {TRACES(ENDPOINT)};
+    const enum setting order[] = {signal->rows[ENDPOINT], generic_rows[ENDPOINT]};
     for (uint32_t i = 0; i < 2; i++) {
         enum setting setting = order[i];
         const char *value = settings->values[setting];
-        if (!value || settings->traces_url)
+        if (!value || delivery->url)
             continue;
-        settings->traces_url = endpoint_traces_url(&settings->arena, value, i == 1, scheme);
-        if (!settings->traces_url)
+        delivery->url = endpoint_url(&settings->arena, value, i == 1 ? signal->path : NULL, scheme);
+        if (!delivery->url)
             refuse(settings, setting, setting_row(setting)->allowed);
         else if (endpoint_means_grpc(value))
             settings_note(settings,
@@ -135,20 +181,20 @@ static void understand_endpoint(struct settings *settings, const char *scheme)
                           "4318)",
                           settings->names[setting], value);
     }
-    if (!settings->traces_url)
-        settings->traces_url = endpoint_traces_url(
-            &settings->arena, setting_row(SETTING_OTEL_EXPORTER_OTLP_ENDPOINT)->standard, true, "");
+    if (!delivery->url)
+        delivery->url =
+            endpoint_url(&settings->arena, setting_row(generic_rows[ENDPOINT])->standard, signal->path, "");
 }
 
-/* Generic ones first, so that those for traces overlay them by name. */
-static void understand_headers(struct settings *settings)
+/* Generic ones first, so that those for the signal overlay them by name. */
+static void understand_headers(struct settings *settings, const struct signal_rows *signal,
+                               struct delivery *delivery)
 {
-    const enum setting order[] = {SETTING_OTEL_EXPORTER_OTLP_HEADERS,
-                                  SETTING_OTEL_EXPORTER_OTLP_TRACES_HEADERS};
+    const enum setting order[] = {generic_rows[HEADERS], signal->rows[HEADERS]};
     for (uint32_t i = 0; i < 2; i++) {
         const char *why = NULL;
         if (settings->values[order[i]])
-            pairs_parse_headers(settings, settings->values[order[i]], &why);
+            pairs_parse_headers(&settings->arena, delivery, settings->values[order[i]], &why);
         if (why)
             settings_note(settings,
                           "%s: %s; name=value,name=value (percent-encoded) is allowed; that member ignored",
@@ -156,26 +202,71 @@ static void understand_headers(struct settings *settings)
     }
 }
 
+static void understand_delivery(struct settings *settings, const struct signal_rows *signal,
+                                const char *scheme, struct delivery *delivery)
+{
+    understand_endpoint(settings, signal, scheme, delivery);
+    understand_headers(settings, signal, delivery);
+    delivery->timeout_ms = number_of(settings, signal->rows[TIMEOUT], generic_rows[TIMEOUT], 0);
+    delivery->export_timeout_ms = number_of(settings, signal->export_timeout, signal->export_timeout, 0);
+    const char *compression = chosen(settings, signal->rows[COMPRESSION], generic_rows[COMPRESSION]);
+    delivery->gzip = setting_words_equal(compression, strlen(compression), "gzip");
+    delivery->certificate = path_of(settings, signal->rows[CERTIFICATE], generic_rows[CERTIFICATE]);
+    delivery->client_key = path_of(settings, signal->rows[CLIENT_KEY], generic_rows[CLIENT_KEY]);
+    delivery->client_certificate =
+        path_of(settings, signal->rows[CLIENT_CERTIFICATE], generic_rows[CLIENT_CERTIFICATE]);
+}
+
+static uint32_t exporters_in(const char *words)
+{
+    const char *cursor = words, *word;
+    size_t bytes;
+    uint32_t exporters = 0;
+    while (setting_next_element(&cursor, &word, &bytes)) {
+        exporters |= setting_words_equal(word, bytes, "otlp") ? EXPORT_OTLP : 0;
+        exporters |= setting_words_equal(word, bytes, "console") ? EXPORT_CONSOLE : 0;
+    }
+    return exporters;
+}
+
 static void understand_exporters(struct settings *settings)
 {
-    const char *cursor = chosen(settings, ONLY(OTEL_TRACES_EXPORTER)), *word;
-    size_t bytes;
-    while (setting_next_element(&cursor, &word, &bytes)) {
-        settings->exporters |= setting_words_equal(word, bytes, "otlp") ? EXPORT_OTLP : 0;
-        settings->exporters |= setting_words_equal(word, bytes, "console") ? EXPORT_CONSOLE : 0;
-    }
+    settings->exporters = exporters_in(chosen(settings, ONLY(OTEL_TRACES_EXPORTER)));
+    settings->metrics_exporters =
+        exporters_in(chosen(settings, ONLY(OTEL_METRICS_EXPORTER))) & ~EXPORT_CONSOLE;
     bool is_disabled = false;
     if (settings->values[SETTING_OTEL_SDK_DISABLED])
         setting_parse_bool(settings->values[SETTING_OTEL_SDK_DISABLED], &is_disabled);
     if (is_disabled)
-        settings->exporters = 0;
+        settings->exporters = settings->metrics_exporters = 0;
+}
+
+static bool is_word(const struct settings *settings, enum setting setting, const char *word)
+{
+    const char *value = chosen(settings, setting, setting);
+    return setting_words_equal(value, strlen(value), word);
+}
+
+static void understand_metrics(struct settings *settings)
+{
+    const enum setting preference = SETTING_OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE;
+    const enum setting filter = SETTING_OTEL_METRICS_EXEMPLAR_FILTER;
+    settings->metric_interval_ms = number_of(settings, ONLY(OTEL_METRIC_EXPORT_INTERVAL), 0);
+    settings->temporality = is_word(settings, preference, "delta")       ? PREFER_DELTA
+                            : is_word(settings, preference, "lowmemory") ? PREFER_LOWMEMORY
+                                                                         : PREFER_CUMULATIVE;
+    settings->exemplars = is_word(settings, filter, "always_on")    ? EXEMPLARS_ALWAYS_ON
+                          : is_word(settings, filter, "always_off") ? EXEMPLARS_ALWAYS_OFF
+                                                                    : EXEMPLARS_TRACE_BASED;
+    settings->exponential_histograms =
+        is_word(settings, SETTING_OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION,
+                "base2_exponential_bucket_histogram");
 }
 
 /* OTel spec: the batch must not be larger than the queue. A queue made small on purpose makes the batch small. */
 static void understand_batches(struct settings *settings)
 {
     settings->schedule_delay_ms = number_of(settings, ONLY(OTEL_BSP_SCHEDULE_DELAY), 0);
-    settings->export_timeout_ms = number_of(settings, ONLY(OTEL_BSP_EXPORT_TIMEOUT), 0);
     settings->max_queue = number_of(settings, ONLY(OTEL_BSP_MAX_QUEUE_SIZE), 0);
     settings->max_batch = number_of(settings, ONLY(OTEL_BSP_MAX_EXPORT_BATCH_SIZE), 0);
     if (settings->max_batch <= settings->max_queue)
@@ -211,18 +302,13 @@ static void understand_resource(struct settings *settings)
 
 void settings_understand(struct settings *settings, const char *insecure_scheme)
 {
-    understand_endpoint(settings, insecure_scheme);
-    understand_headers(settings);
+    understand_delivery(settings, &traces_rows, insecure_scheme, &settings->traces);
+    understand_delivery(settings, &metrics_rows, insecure_scheme, &settings->metrics);
     understand_exporters(settings);
+    understand_metrics(settings);
     understand_batches(settings);
     understand_limits(settings);
     understand_resource(settings);
-    settings->timeout_ms = number_of(settings, TRACES(TIMEOUT), 0);
-    const char *compression = chosen(settings, TRACES(COMPRESSION));
-    settings->gzip = setting_words_equal(compression, strlen(compression), "gzip");
-    settings->certificate = path_of(settings, TRACES(CERTIFICATE));
-    settings->client_key = path_of(settings, TRACES(CLIENT_KEY));
-    settings->client_certificate = path_of(settings, TRACES(CLIENT_CERTIFICATE));
     settings->known_http_methods = settings->values[SETTING_OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS];
     setting_parse_bytes(chosen(settings, ONLY(OTELSHIM_SPOOL_SIZE)), &settings->spool_bytes);
     setting_parse_bool(chosen(settings, ONLY(OTELSHIM_RAW)), &settings->raw);

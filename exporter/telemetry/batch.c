@@ -46,7 +46,7 @@ void batch_release(struct batch *batch)
 {
     if (!batch || --batch->n_references > 0)
         return;
-    for (uint32_t i = 0; i < batch->n_spans; i++)
+    for (uint32_t i = 0; !batch->encoded && i < batch->n_spans; i++)
         resource_release(counted(batch->spans[i]->resource));
     free(batch->spans);
     free(batch->receipts);

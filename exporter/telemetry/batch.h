@@ -1,5 +1,5 @@
 /*
- * batch: spans on their way to one destination, and the receipts of where they came from.
+ * batch: spans, or an encoded request, on their way to one destination, and the receipts of where they came from.
  *
  * A receipt is handed back once the batch is delivered, spooled, or given up and counted: only then is it
  * acknowledged in the mapped file (at-least-once; facts "hand-over" 4). Receipts of one batch are handed back in order.
@@ -30,7 +30,10 @@ struct receipt {
 struct batch {
     struct arena arena;
     struct span **spans;
-    uint32_t n_spans, max_spans;
+    uint32_t n_spans, max_spans; /* of an encoded request: its data points */
+    const void
+        *encoded; /* a whole request before compression, in the arena; then there are no spans. NULL: none */
+    size_t encoded_bytes;
     struct receipt *receipts;
     uint32_t n_receipts, max_receipts;
     uint64_t first_mono_ms; /* when the first span came in */

@@ -57,13 +57,14 @@ static void check_problems(const struct settings *settings)
 
 static void check(const struct settings *settings)
 {
-    require(strncmp(settings->traces_url, "http://", 7) == 0 ||
-            strncmp(settings->traces_url, "https://", 8) == 0);
-    for (const char *c = settings->traces_url; *c; c++)
+    require(strncmp(settings->traces.url, "http://", 7) == 0 ||
+            strncmp(settings->traces.url, "https://", 8) == 0);
+    for (const char *c = settings->traces.url; *c; c++)
         require((unsigned char)*c > 0x20);
-    for (uint32_t i = 0; i < settings->n_headers; i++) {
-        require(settings->headers[i].name[0] && !strpbrk(settings->headers[i].name, ": \t\r\n"));
-        require(!strpbrk(settings->headers[i].value, "\r\n"));
+    for (uint32_t i = 0; i < settings->traces.n_headers; i++) {
+        require(settings->traces.headers[i].name[0] &&
+                !strpbrk(settings->traces.headers[i].name, ": \t\r\n"));
+        require(!strpbrk(settings->traces.headers[i].value, "\r\n"));
     }
     for (uint32_t i = 0; i < settings->n_resource_attributes; i++)
         require(settings->resource_attributes[i][0][0] && settings->resource_attributes[i][1]);

@@ -107,7 +107,7 @@ static bool is_down(struct fixture *fixture)
 static void create(struct fixture *fixture)
 {
     struct otlp_events events = {keep_receipts, keep_note, fixture};
-    fixture->otlp = otlp_create(fixture->loop, &fixture->settings, fixture->spool_path, &events);
+    fixture->otlp = otlp_create(fixture->loop, &fixture->settings, OTLP_TRACES, fixture->spool_path, &events);
 }
 
 static void start(struct fixture *fixture, const char *const *answers)
@@ -117,9 +117,9 @@ static void start(struct fixture *fixture, const char *const *answers)
     stub_start(&fixture->server, answers);
     snprintf(fixture->url, sizeof(fixture->url), "http://127.0.0.1:%d/v1/traces", fixture->server.port);
     fixture->settings = (struct settings){
-        .traces_url = fixture->url,
-        .timeout_ms = 10000,
-        .export_timeout_ms = 30000,
+        .traces.url = fixture->url,
+        .traces.timeout_ms = 10000,
+        .traces.export_timeout_ms = 30000,
         .schedule_delay_ms = 60000,
         .max_batch = 4,
         .max_queue = 16,
@@ -231,8 +231,8 @@ static void test_request_head(void **state)
     struct fixture fixture;
     start(&fixture, answers);
     otlp_destroy(fixture.otlp);
-    fixture.settings.headers = headers;
-    fixture.settings.n_headers = 4;
+    fixture.settings.traces.headers = headers;
+    fixture.settings.traces.n_headers = 4;
     create(&fixture);
     add_spans(&fixture, 4);
     run_until(&fixture, is_idle, 0);
@@ -256,7 +256,7 @@ static void test_gzip(void **state)
     struct fixture fixture;
     start(&fixture, answers);
     otlp_destroy(fixture.otlp);
-    fixture.settings.gzip = true;
+    fixture.settings.traces.gzip = true;
     create(&fixture);
     add_spans(&fixture, 8);
     run_until(&fixture, is_idle, 0);
@@ -367,7 +367,7 @@ static void test_down_spools_then_replays_in_order(void **state)
     static const char *const answers[] = {"", STUB_CLOSE, STUB_OK, NULL};
     struct fixture fixture;
     start(&fixture, answers);
-    fixture.settings.timeout_ms = 300;
+    fixture.settings.traces.timeout_ms = 300;
     add_spans(&fixture, 6);
     run_until(&fixture, is_down, 0);
     assert_int_equal(counts_of(&fixture).spooled_batches, 1);
@@ -446,8 +446,8 @@ static void test_without_spool_nothing_is_acknowledged(void **state)
     snprintf(path, sizeof(path), "%s/file", fixture.spool_path);
     close(open(path, O_WRONLY | O_CREAT, 0600));
     struct otlp_events events = {keep_receipts, keep_note, &fixture};
-    fixture.otlp = otlp_create(fixture.loop, &fixture.settings, path, &events);
-    fixture.settings.timeout_ms = 300;
+    fixture.otlp = otlp_create(fixture.loop, &fixture.settings, OTLP_TRACES, path, &events);
+    fixture.settings.traces.timeout_ms = 300;
     assert_non_null(strstr(fixture.notes, "no spool: "));
     add_spans(&fixture, 8);
     run_until(&fixture, is_down, 0);
@@ -473,7 +473,7 @@ static void test_down_without_spool_recovers(void **state)
     start(&fixture, answers);
     otlp_destroy(fixture.otlp);
     fixture.settings.spool_bytes = 0;
-    fixture.settings.timeout_ms = 300;
+    fixture.settings.traces.timeout_ms = 300;
     create(&fixture);
     add_spans(&fixture, 8);
     run_until(&fixture, is_down, 0);
@@ -493,14 +493,14 @@ static void test_serves_equal_settings_only(void **state)
     struct settings other = fixture.settings;
     other.service_name = "other"; /* no matter of delivery */
     assert_true(otlp_serves(fixture.otlp, &other));
-    other.headers = headers;
-    other.n_headers = 1;
+    other.traces.headers = headers;
+    other.traces.n_headers = 1;
     assert_false(otlp_serves(fixture.otlp, &other));
     other = fixture.settings;
-    other.traces_url = "http://127.0.0.1:1/";
+    other.traces.url = "http://127.0.0.1:1/";
     assert_false(otlp_serves(fixture.otlp, &other));
     other = fixture.settings;
-    other.certificate = "/ca.pem";
+    other.traces.certificate = "/ca.pem";
     assert_false(otlp_serves(fixture.otlp, &other));
     assert_string_equal(otlp_url(fixture.otlp), fixture.url);
     stop(&fixture);
@@ -573,16 +573,16 @@ static int drive_receiver(const char *url, const char *spool_path, unsigned n_sp
     struct otlp_events events = {count_receipts, print_note, &drive};
     struct otlp_counts counts;
     drive.settings = (struct settings){
-        .traces_url = url,
-        .timeout_ms = 500,
+        .traces.url = url,
+        .traces.timeout_ms = 500,
         .schedule_delay_ms = 60000,
         .max_batch = 512,
         .max_queue = 2048,
         .spool_bytes = 64 << 20,
-        .gzip = gzip,
+        .traces.gzip = gzip,
     };
     double assembled_ns = assembly_ns(&drive, n_spans);
-    drive.otlp = otlp_create(drive.loop, &drive.settings, spool_path, &events);
+    drive.otlp = otlp_create(drive.loop, &drive.settings, OTLP_TRACES, spool_path, &events);
     drive.timer = loop_timer_create(drive.loop, drive_some, &drive);
     loop_timer_start(drive.timer, 0);
     double begin_ns = cpu_ns();

@@ -65,18 +65,18 @@ static void test_settings_create_defaults(void **state)
 {
     (void)state;
     struct settings *s = create(WITH("OTEL_EXPORTER_OTLP_ENDPOINT", "", "OTEL_BSP_MAX_QUEUE_SIZE", ""));
-    assert_string_equal(s->traces_url, "http://localhost:4318/v1/traces");
+    assert_string_equal(s->traces.url, "http://localhost:4318/v1/traces");
     assert_int_equal(s->exporters, EXPORT_OTLP);
-    assert_int_equal(s->timeout_ms, 10000);
+    assert_int_equal(s->traces.timeout_ms, 10000);
     assert_int_equal(s->schedule_delay_ms, 5000);
-    assert_int_equal(s->export_timeout_ms, 30000);
+    assert_int_equal(s->traces.export_timeout_ms, 30000);
     assert_int_equal(s->max_queue, 2048);
     assert_int_equal(s->max_batch, 512);
     assert_int_equal(s->attribute_count_limit, 128);
     assert_int_equal(s->attribute_value_limit, UINT32_MAX);
     assert_int_equal(s->span_event_count_limit, 128);
     assert_int_equal(s->spool_bytes, 64 << 20);
-    assert_false(s->gzip || s->raw || s->service_name || s->certificate || s->n_headers);
+    assert_false(s->traces.gzip || s->raw || s->service_name || s->traces.certificate || s->traces.n_headers);
     assert_string_equal(s->log_level, "info");
     assert_int_equal(s->n_problems, 0);
     settings_destroy(s);
@@ -104,7 +104,7 @@ static void test_settings_endpoint(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct settings *s = create(WITH(cases[i][0], cases[i][1]));
-        assert_string_equal(s->traces_url, cases[i][2]);
+        assert_string_equal(s->traces.url, cases[i][2]);
         assert_int_equal(s->n_problems, 0);
         settings_destroy(s);
     }
@@ -114,18 +114,18 @@ static void test_settings_endpoint(void **state)
         "u:p@c:80", "http://[]:80", "localhost",     "http://c\"d/traces"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct settings *s = create(WITH(generic, bad[i]));
-        assert_string_equal(s->traces_url, "http://localhost:4318/v1/traces");
+        assert_string_equal(s->traces.url, "http://localhost:4318/v1/traces");
         assert_int_equal(s->n_problems, 1);
         assert_null(s->values[SETTING_OTEL_EXPORTER_OTLP_ENDPOINT]);
         settings_destroy(s);
     }
     struct settings *s = create(WITH(generic, "http://g:1", traces, "nonsense"));
-    assert_string_equal(s->traces_url, "http://g:1/v1/traces");
+    assert_string_equal(s->traces.url, "http://g:1/v1/traces");
     assert_string_equal(s->problems[0].text,
                         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=\"nonsense\": http:// or https:// URL; ignored");
     settings_destroy(s);
     s = create(WITH("OTLP_ENDPOINT", "collector:4317", "OTEL_INSECURE", "false"));
-    assert_string_equal(s->traces_url, "https://collector:4317/v1/traces");
+    assert_string_equal(s->traces.url, "https://collector:4317/v1/traces");
     assert_non_null(strstr(s->problems[0].text, "OTLP_ENDPOINT=\"collector:4317\": port 4317 is gRPC's"));
     settings_destroy(s);
     s = create(WITH(generic, "http://user:secret@"));
@@ -137,9 +137,9 @@ static void expect_headers(const char **pairs, const char *expected, uint32_t n_
 {
     struct settings *s = create(pairs);
     char text[500] = "";
-    for (uint32_t i = 0; i < s->n_headers; i++)
-        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s: %s\n", s->headers[i].name,
-                 s->headers[i].value);
+    for (uint32_t i = 0; i < s->traces.n_headers; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s: %s\n", s->traces.headers[i].name,
+                 s->traces.headers[i].value);
     assert_string_equal(text, expected);
     assert_int_equal(s->n_problems, n_problems);
     for (uint32_t i = 0; i < s->n_problems; i++)
@@ -234,7 +234,7 @@ static void test_settings_malformed(void **state)
             fail_msg("%s=%s: %u problems", cases[i][0], cases[i][1], s->n_problems);
         if (cases[i][2])
             assert_string_equal(s->problems[0].text, cases[i][2]);
-        assert_int_equal(s->timeout_ms, 10000);
+        assert_int_equal(s->traces.timeout_ms, 10000);
         assert_int_equal(s->exporters, EXPORT_OTLP);
         assert_int_equal(s->max_queue, 2048);
         assert_false(s->raw);
@@ -253,11 +253,11 @@ static void test_settings_valid(void **state)
              "/ca.pem", "OTEL_ATTRIBUTE_COUNT_LIMIT", "7", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "0",
              "SERVICE_NAME", "bot", "OTEL_BSP_SCHEDULE_DELAY", "0"));
     assert_int_equal(s->n_problems, 0);
-    assert_int_equal(s->timeout_ms, 0);
-    assert_true(s->gzip && s->raw);
+    assert_int_equal(s->traces.timeout_ms, 0);
+    assert_true(s->traces.gzip && s->raw);
     assert_int_equal(s->exporters, EXPORT_OTLP | EXPORT_CONSOLE);
     assert_int_equal(s->spool_bytes, 2 << 20);
-    assert_string_equal(s->certificate, "/ca.pem");
+    assert_string_equal(s->traces.certificate, "/ca.pem");
     assert_int_equal(s->attribute_count_limit, 7);
     assert_int_equal(s->attribute_value_limit, 0);
     assert_int_equal(s->schedule_delay_ms, 0);
@@ -308,10 +308,10 @@ static void test_settings_files(void **state)
     struct settings *s = create(WITH("OTELSHIM_ENV_FILE", env_file, "OTEL_BSP_EXPORT_TIMEOUT", "5"));
     assert_string_equal(s->service_name, "from file");
     assert_int_equal(s->origins[SETTING_OTEL_SERVICE_NAME], ORIGIN_USER_FILE);
-    assert_string_equal(s->traces_url, "http://env-file:1/v1/traces");
+    assert_string_equal(s->traces.url, "http://env-file:1/v1/traces");
     assert_int_equal(s->origins[SETTING_OTEL_EXPORTER_OTLP_ENDPOINT], ORIGIN_ENV_FILE);
     assert_int_equal(s->origins[SETTING_OTEL_BSP_EXPORT_TIMEOUT], ORIGIN_ENVIRONMENT);
-    assert_string_equal(s->headers[0].value, "b # c");
+    assert_string_equal(s->traces.headers[0].value, "b # c");
     assert_int_equal(s->schedule_delay_ms, 70);
     assert_int_equal(s->n_resource_attributes, 2);
     assert_null(s->values[SETTING_OTELSHIM_TRACE_GAP]);
@@ -332,7 +332,7 @@ static void test_settings_files(void **state)
     /* as a service, for somebody else's process: not this user's file, not a file that is not his */
     s = settings_create_for(lookup, WITH("OTELSHIM_ENV_FILE", env_file), geteuid() + 1);
     assert_null(s->service_name);
-    assert_string_equal(s->traces_url, "http://localhost:4318/v1/traces");
+    assert_string_equal(s->traces.url, "http://localhost:4318/v1/traces");
     assert_non_null(strstr(s->problems[0].text, "it must belong to the program's user"));
     settings_destroy(s);
 
@@ -352,7 +352,7 @@ static void test_settings_long_value(void **state)
     memset(text + n, 'x', 2000);
     write_user_file(text);
     struct settings *s = create(WITH("OTEL_EXPORTER_OTLP_HEADERS", "<unreadable>"));
-    assert_int_equal(strlen(s->headers[0].value), 2000);
+    assert_int_equal(strlen(s->traces.headers[0].value), 2000);
     assert_false(s->is_secret_missing[SETTING_OTEL_EXPORTER_OTLP_HEADERS]);
     settings_destroy(s);
     write_user_file("");

@@ -25,7 +25,8 @@ struct fixture {
 static struct spool *open_spool(struct fixture *fixture)
 {
     struct problem problem = {""};
-    struct spool *spool = spool_open(fixture->path, &fixture->settings, &problem);
+    struct spool *spool =
+        spool_open(fixture->path, &fixture->settings.traces, fixture->settings.spool_bytes, &problem);
     if (!spool)
         print_message("%s\n", problem.text);
     return spool;
@@ -34,7 +35,7 @@ static struct spool *open_spool(struct fixture *fixture)
 static void start(struct fixture *fixture, uint64_t max_bytes)
 {
     *fixture =
-        (struct fixture){.settings = {.traces_url = "http://h:4318/v1/traces", .spool_bytes = max_bytes}};
+        (struct fixture){.settings = {.traces.url = "http://h:4318/v1/traces", .spool_bytes = max_bytes}};
     temporary_make(fixture->path, sizeof(fixture->path));
     fixture->spool = open_spool(fixture);
     assert_non_null(fixture->spool);
@@ -237,8 +238,8 @@ static void test_two_of_one_url_never_share(void **state)
     struct spool_batch batch;
     start(&fixture, 1 << 20);
     spool_close(fixture.spool);
-    fixture.settings.headers = &token_a;
-    fixture.settings.n_headers = 1;
+    fixture.settings.traces.headers = &token_a;
+    fixture.settings.traces.n_headers = 1;
     fixture.spool = open_spool(&fixture); /* the first one's directory is empty: taken over */
     struct spool *same = open_spool(&fixture);
     assert_non_null(same);
@@ -247,13 +248,13 @@ static void test_two_of_one_url_never_share(void **state)
     spool_close(same);
     spool_close(fixture.spool);
 
-    fixture.settings.headers = &token_b;
+    fixture.settings.traces.headers = &token_b;
     fixture.spool = open_spool(&fixture); /* nobody has a's now, but its batches are for a's token */
     assert_int_equal(take(&fixture, &batch), 0);
     append(fixture.spool, 'b', 10, 1, false);
     spool_close(fixture.spool);
 
-    fixture.settings.headers = &token_a;
+    fixture.settings.traces.headers = &token_a;
     fixture.spool = open_spool(&fixture);
     assert_int_equal(take(&fixture, &batch), 'a');
     stop(&fixture);
@@ -269,7 +270,7 @@ static void test_open_says_why_not(void **state)
     snprintf(path, sizeof(path), "%s/file", fixture.path);
     close(open(path, O_WRONLY | O_CREAT, 0600));
     strcat(path, "/below");
-    assert_null(spool_open(path, &fixture.settings, &problem));
+    assert_null(spool_open(path, &fixture.settings.traces, fixture.settings.spool_bytes, &problem));
     assert_non_null(strstr(problem.text, "Not a directory"));
     stop(&fixture);
 }

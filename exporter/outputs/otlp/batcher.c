@@ -48,6 +48,20 @@ static void append(struct batcher *batcher, struct batch *batch)
     batcher->last = &queued->next;
 }
 
+struct batch *batcher_begin_encoded(struct batcher *batcher)
+{
+    struct batch *batch = batch_create(0);
+    batch->arena = batcher->spare;
+    batcher->spare = (struct arena){0};
+    return batch;
+}
+
+void batcher_append(struct batcher *batcher, struct batch *batch)
+{
+    batcher->n_spans += batch->n_spans;
+    append(batcher, batch);
+}
+
 bool batcher_add(struct batcher *batcher, struct span *span, const struct receipt *receipt)
 {
     struct batch *batch = begin_batch(batcher);

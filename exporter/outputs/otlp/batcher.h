@@ -25,6 +25,9 @@ void batcher_fini(struct batcher *batcher);
 struct arena *batcher_arena(struct batcher *batcher);
 /* True when this made a batch full and so queued it. `span` may be NULL. */
 bool batcher_add(struct batcher *batcher, struct span *span, const struct receipt *receipt);
+/* An empty batch for an encoded request, with memory of an earlier one; then batcher_append(), or batch_release(). */
+struct batch *batcher_begin_encoded(struct batcher *batcher);
+void batcher_append(struct batcher *batcher, struct batch *batch);
 bool batcher_has_room(const struct batcher *batcher);
 /* Spans of the batch being filled. */
 uint32_t batcher_n_filling(const struct batcher *batcher);

@@ -8,22 +8,16 @@
  */
 #include "outputs/otlp/encode_trace.h"
 
+#include "outputs/otlp/write_scope.h"
 #include "outputs/otlp/write_span.h"
 #include "telemetry/resource.h"
 #include <errno.h>
 #include <stdlib.h>
 
-/* Schema URL of the conventions that signals/spans follows. */
-#define SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
-
 #define NO_SPAN UINT32_MAX
 
-/* Field numbers of trace_service.proto, trace.proto, resource.proto and common.proto. */
+/* Field number of trace_service.proto. */
 enum { REQUEST_RESOURCE_SPANS = 1 };
-enum { OF_RESOURCE_RESOURCE = 1, OF_RESOURCE_SCOPE_SPANS, OF_RESOURCE_SCHEMA_URL };
-enum { OF_SCOPE_SCOPE = 1, OF_SCOPE_SPANS, OF_SCOPE_SCHEMA_URL };
-enum { RESOURCE_ATTRIBUTES = 1, RESOURCE_DROPPED_ATTRIBUTES };
-enum { SCOPE_NAME = 1, SCOPE_VERSION };
 
 /* Spans of one resource and scope. */
 struct scope_group {
@@ -145,14 +139,6 @@ static void group_spans(struct grouping *grouping, uint32_t n_spans)
 
 /* ---- bytes ---- */
 
-static uint8_t *write_scope(struct writer *writer, uint8_t *at, const char *name)
-{
-    size_t before = writer_bytes(writer, at);
-    at = write_text(writer, at, SCOPE_VERSION, OTELSHIM_VERSION);
-    at = write_text(writer, at, SCOPE_NAME, name);
-    return put_message(writer, at, OF_SCOPE_SCOPE, before);
-}
-
 /* NULL: it has become too large. */
 static uint8_t *write_scope_spans(struct writer *writer, uint8_t *at, const struct grouping *grouping,
                                   const struct scope_group *group)
@@ -160,25 +146,13 @@ static uint8_t *write_scope_spans(struct writer *writer, uint8_t *at, const stru
     size_t before = writer_bytes(writer, at);
     at = write_text(writer, at, OF_SCOPE_SCHEMA_URL, SCHEMA_URL);
     for (uint32_t i = group->last_span; i != NO_SPAN; i = grouping->previous_span[i]) {
-        at = write_span(writer, at, OF_SCOPE_SPANS, grouping->spans[i]);
+        at = write_span(writer, at, OF_SCOPE_ITEMS, grouping->spans[i]);
         if (writer_bytes(writer, at) > grouping->max_bytes)
             return NULL;
     }
     at = write_scope(writer, at, group->scope);
     at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
-    return put_message(writer, at, OF_RESOURCE_SCOPE_SPANS, before);
-}
-
-static uint8_t *write_resource(struct writer *writer, uint8_t *at, const struct resource *resource)
-{
-    size_t before = writer_bytes(writer, at);
-    at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
-    if (resource && resource->attributes.n_dropped)
-        at = put_number(at, RESOURCE_DROPPED_ATTRIBUTES, resource->attributes.n_dropped);
-    if (resource)
-        at = write_attributes(writer, at, RESOURCE_ATTRIBUTES, &resource->attributes);
-    at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
-    return put_message(writer, at, OF_RESOURCE_RESOURCE, before);
+    return put_message(writer, at, OF_RESOURCE_SCOPES, before);
 }
 
 static uint8_t *write_resource_spans(struct writer *writer, uint8_t *at, const struct grouping *grouping,

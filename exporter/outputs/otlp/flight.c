@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REQUEST_MAX_BYTES (64u << 20)
-
 void flight_finish_batch(struct otlp *otlp, struct batch *batch)
 {
     if (batch->n_receipts && otlp->events.on_receipts)
@@ -14,24 +12,40 @@ void flight_finish_batch(struct otlp *otlp, struct batch *batch)
     batcher_finish(&otlp->batcher, batch);
 }
 
-/* Encodes as many of the spans as a request may hold. Returns how many; 0: the first alone is too large. */
-static uint32_t encode(struct otlp *otlp, struct span *const *spans, uint32_t n_spans, struct body *ret_body)
+/* Of the spans from `i_first` on as many as a request may hold. Returns how many; 0: the first alone is too large. */
+static uint32_t encode_spans(struct otlp *otlp, const struct batch *batch, uint32_t i_first,
+                             struct body *ret_body)
+{
+    for (uint32_t n = batch->n_spans - i_first; n; n /= 2) {
+        int status = encode_trace(batch->spans + i_first, n, REQUEST_MAX_BYTES, &otlp->scratch, ret_body);
+        arena_reset(&otlp->scratch);
+        if (status == 0)
+            return n;
+    }
+    return 0;
+}
+
+static uint32_t copy_encoded(const struct batch *batch, struct body *ret_body)
+{
+    body_reserve(ret_body, batch->encoded_bytes);
+    memcpy(ret_body->bytes, batch->encoded, batch->encoded_bytes);
+    ret_body->n_bytes = batch->encoded_bytes;
+    return batch->n_spans;
+}
+
+/* The next request out of the batch. Returns how many spans or points are in it. */
+static uint32_t encode(struct otlp *otlp, const struct batch *batch, uint32_t i_first, struct body *ret_body)
 {
     struct body *body = otlp->gzip ? &otlp->plain : ret_body;
-    for (;; n_spans /= 2) {
-        int status = n_spans ? encode_trace(spans, n_spans, REQUEST_MAX_BYTES, &otlp->scratch, body) : 0;
-        arena_reset(&otlp->scratch);
-        if (!n_spans)
-            return 0;
-        if (status == 0)
-            break;
-    }
+    uint32_t n = batch->encoded ? copy_encoded(batch, body) : encode_spans(otlp, batch, i_first, body);
+    if (!n)
+        return 0;
     if (otlp->gzip) {
         size_t max_bytes = gzip_max_bytes(otlp->gzip, body->n_bytes);
         body_reserve(ret_body, max_bytes);
         ret_body->n_bytes = gzip_encode(otlp->gzip, body->bytes, body->n_bytes, ret_body->bytes, max_bytes);
     }
-    return n_spans;
+    return n;
 }
 
 static void count_oversized(struct otlp *otlp)
@@ -48,9 +62,8 @@ static int append_to_spool(struct otlp *otlp, const struct body *body, struct sp
     int status = spool_append(otlp->spool, body, batch, otlp->flight.spooled.sequence);
     uint64_t n_lost = spool_get_counts(otlp->spool).n_lost_spans - n_lost_before;
     if (n_lost)
-        otlp_note(otlp, FACT_LOST,
-                  "the spool is full (OTELSHIM_SPOOL_SIZE): the oldest %llu spans are dropped",
-                  (unsigned long long)n_lost);
+        otlp_note(otlp, FACT_LOST, "the spool is full (OTELSHIM_SPOOL_SIZE): the oldest %llu %s are dropped",
+                  (unsigned long long)n_lost, otlp->noun);
     if (status != 0)
         otlp_note(otlp, FACT_SPOOL, "cannot write to the spool: %s", strerrordesc_np(-status));
     return status;
@@ -60,7 +73,7 @@ static int append_to_spool(struct otlp *otlp, const struct body *body, struct sp
 static bool spool_batch(struct otlp *otlp, struct batch *batch, uint32_t i_first)
 {
     while (i_first < batch->n_spans) {
-        uint32_t n = encode(otlp, batch->spans + i_first, batch->n_spans - i_first, &otlp->packed);
+        uint32_t n = encode(otlp, batch, i_first, &otlp->packed);
         struct spool_batch spooled = {.n_spans = n, .is_gzip = otlp->gzip != NULL};
         if (n && append_to_spool(otlp, &otlp->packed, &spooled) != 0)
             return false;
@@ -116,7 +129,7 @@ static void describe(const struct http_result *result, const struct answer *answ
 /* How long one batch may take with all its retries; 0: no limit. */
 static uint32_t flight_bound_ms(const struct otlp *otlp)
 {
-    uint32_t timeout_ms = otlp->settings->timeout_ms, export_ms = otlp->settings->export_timeout_ms;
+    uint32_t timeout_ms = otlp->delivery->timeout_ms, export_ms = otlp->delivery->export_timeout_ms;
     return !timeout_ms || (export_ms && export_ms < timeout_ms) ? export_ms : timeout_ms;
 }
 
@@ -138,7 +151,7 @@ static void send_flight(struct otlp *otlp)
 static bool board_batch(struct otlp *otlp, struct batch *batch, uint32_t i_first)
 {
     for (; i_first < batch->n_spans; i_first++) {
-        uint32_t n = encode(otlp, batch->spans + i_first, batch->n_spans - i_first, &otlp->body);
+        uint32_t n = encode(otlp, batch, i_first, &otlp->body);
         if (!n) {
             count_oversized(otlp);
             continue;
@@ -217,8 +230,8 @@ static void land(struct otlp *otlp)
 static void go_down(struct otlp *otlp, const char *why, uint32_t delay_ms)
 {
     if (!otlp->is_down)
-        otlp_note(otlp, FACT_DOWN, "%s: down%s", why,
-                  otlp->spool ? "; spans go to the spool" : ", and there is no spool");
+        otlp_note(otlp, FACT_DOWN, "%s: down%s%s%s", why, otlp->spool ? "; " : ", and there is no spool",
+                  otlp->spool ? otlp->noun : "", otlp->spool ? " go to the spool" : "");
     otlp->is_down = true;
     if (!spool_flight(otlp) && otlp->flight.batch) {
         /* what of it was delivered or spooled already is at most one request, and sent again whole */
@@ -245,6 +258,21 @@ static void try_later(struct otlp *otlp, const char *why, int64_t retry_after_ms
     loop_timer_start(otlp->retry_timer, delay_ms);
 }
 
+/*
+ * A backend for traces alone answers 404 to every export of metrics: said once, then only counted, until something is
+ * taken.
+ */
+static void note_refusal(struct otlp *otlp, uint32_t n_items, const char *why)
+{
+    if (otlp->signal == OTLP_METRICS && otlp->is_refused) {
+        otlp_remember_error(otlp, why);
+        return;
+    }
+    otlp->is_refused = true;
+    otlp_note(otlp, FACT_REFUSED, "%u %s dropped: %s%s", n_items, otlp->noun, why,
+              otlp->signal == OTLP_METRICS ? " (OTEL_METRICS_EXPORTER=none asks for none; said once)" : "");
+}
+
 static void on_answer(void *context, const struct http_result *result)
 {
     struct otlp *otlp = context;
@@ -258,9 +286,10 @@ static void on_answer(void *context, const struct http_result *result)
         uint64_t n_rejected = answer.n_rejected < n_spans ? answer.n_rejected : n_spans;
         otlp->counts.exported += n_spans - n_rejected;
         otlp->counts.rejected += n_rejected;
+        otlp->is_refused = false;
         if (n_rejected)
-            otlp_note(otlp, FACT_PARTIAL, "%llu of %u spans refused: %s", (unsigned long long)n_rejected,
-                      n_spans, answer.message);
+            otlp_note(otlp, FACT_PARTIAL, "%llu of %u %s refused: %s", (unsigned long long)n_rejected,
+                      n_spans, otlp->noun, answer.message);
         else if (answer.message[0])
             otlp_note(otlp, FACT_PARTIAL, "taken, with a warning: %s", answer.message);
         land(otlp);
@@ -268,7 +297,7 @@ static void on_answer(void *context, const struct http_result *result)
     }
     case RETRY_NEVER:
         otlp->counts.rejected += n_spans;
-        otlp_note(otlp, FACT_REFUSED, "%u spans dropped: %s", n_spans, why);
+        note_refusal(otlp, n_spans, why);
         land(otlp);
         break;
     case RETRY_AGAIN:

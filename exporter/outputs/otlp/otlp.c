@@ -1,6 +1,8 @@
 /* otlp: see otlp.h; the drawing is in otlp_priv.h. */
 #include "outputs/otlp/otlp_priv.h"
 
+#include "outputs/otlp/encode_metrics.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,8 @@ void otlp_note(struct otlp *otlp, enum fact fact, const char *format, ...)
 {
     char line[700];
     uint64_t now_mono_ms = loop_now_ms(otlp->loop);
-    int n = snprintf(line, sizeof(line), "traces to %s: ", otlp->url);
+    int n = snprintf(line, sizeof(line), "%s to %s: ", otlp->signal == OTLP_METRICS ? "metrics" : "traces",
+                     otlp->url);
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line + n, sizeof(line) - (size_t)n, format, arguments);
@@ -67,8 +70,13 @@ static void on_retry(void *context)
     flight_retry(context);
 }
 
-struct otlp *otlp_create(struct loop *loop, const struct settings *settings, const char *spool_dir,
-                         const struct otlp_events *events)
+static const struct delivery *delivery_of(const struct settings *settings, enum otlp_signal signal)
+{
+    return signal == OTLP_METRICS ? &settings->metrics : &settings->traces;
+}
+
+struct otlp *otlp_create(struct loop *loop, const struct settings *settings, enum otlp_signal signal,
+                         const char *spool_dir, const struct otlp_events *events)
 {
     struct otlp *otlp = calloc(1, sizeof(*otlp));
     struct problem problem;
@@ -78,18 +86,21 @@ struct otlp *otlp_create(struct loop *loop, const struct settings *settings, con
     clock_gettime(CLOCK_REALTIME, &now);
     otlp->loop = loop;
     otlp->settings = settings;
+    otlp->signal = signal;
+    otlp->delivery = delivery_of(settings, signal);
+    otlp->noun = signal == OTLP_METRICS ? "points" : "spans";
     otlp->events = *events;
-    if (http_print_url(settings->traces_url, otlp->url, sizeof(otlp->url)) != 0)
+    if (http_print_url(otlp->delivery->url, otlp->url, sizeof(otlp->url)) != 0)
         snprintf(otlp->url, sizeof(otlp->url), "(not a URL)");
-    otlp->sender = sender_create(loop, settings);
-    otlp->gzip = settings->gzip ? gzip_create() : NULL;
+    otlp->sender = sender_create(loop, otlp->delivery);
+    otlp->gzip = otlp->delivery->gzip ? gzip_create() : NULL;
     batcher_init(&otlp->batcher, settings->max_batch, settings->max_queue);
     retry_init(&otlp->retry, (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)otlp);
     otlp->schedule_timer = loop_timer_create(loop, on_schedule, otlp);
     otlp->retry_timer = loop_timer_create(loop, on_retry, otlp);
     otlp->pump_timer = loop_timer_create(loop, on_pump, otlp);
     if (settings->spool_bytes) {
-        otlp->spool = spool_open(spool_dir, settings, &problem);
+        otlp->spool = spool_open(spool_dir, otlp->delivery, settings->spool_bytes, &problem);
         if (!otlp->spool)
             otlp_note(otlp, FACT_SPOOL, "no spool: %s", problem.text);
     }
@@ -122,24 +133,31 @@ static bool is_equal_text(const char *left, const char *right)
     return left == right || (left && right && strcmp(left, right) == 0);
 }
 
+static bool is_same_delivery(const struct delivery *ours, const struct delivery *other)
+{
+    if (!is_equal_text(ours->url, other->url) || !is_equal_text(ours->certificate, other->certificate) ||
+        !is_equal_text(ours->client_key, other->client_key) ||
+        !is_equal_text(ours->client_certificate, other->client_certificate) ||
+        ours->timeout_ms != other->timeout_ms || ours->gzip != other->gzip ||
+        ours->export_timeout_ms != other->export_timeout_ms || ours->n_headers != other->n_headers)
+        return false;
+    for (uint32_t i = 0; i < ours->n_headers; i++)
+        if (!is_equal_text(ours->headers[i].name, other->headers[i].name) ||
+            !is_equal_text(ours->headers[i].value, other->headers[i].value))
+            return false;
+    return true;
+}
+
 bool otlp_serves(const struct otlp *otlp, const struct settings *settings)
 {
     const struct settings *ours = otlp->settings;
-    if (!is_equal_text(ours->traces_url, settings->traces_url) ||
-        !is_equal_text(ours->certificate, settings->certificate) ||
-        !is_equal_text(ours->client_key, settings->client_key) ||
-        !is_equal_text(ours->client_certificate, settings->client_certificate) ||
-        ours->timeout_ms != settings->timeout_ms || ours->gzip != settings->gzip ||
-        ours->schedule_delay_ms != settings->schedule_delay_ms ||
-        ours->export_timeout_ms != settings->export_timeout_ms || ours->max_queue != settings->max_queue ||
-        ours->max_batch != settings->max_batch || ours->spool_bytes != settings->spool_bytes ||
-        ours->n_headers != settings->n_headers)
+    if (ours->spool_bytes != settings->spool_bytes ||
+        !is_same_delivery(otlp->delivery, delivery_of(settings, otlp->signal)))
         return false;
-    for (uint32_t i = 0; i < ours->n_headers; i++)
-        if (!is_equal_text(ours->headers[i].name, settings->headers[i].name) ||
-            !is_equal_text(ours->headers[i].value, settings->headers[i].value))
-            return false;
-    return true;
+    return otlp->signal == OTLP_METRICS
+               ? ours->metric_interval_ms == settings->metric_interval_ms
+               : ours->schedule_delay_ms == settings->schedule_delay_ms &&
+                     ours->max_queue == settings->max_queue && ours->max_batch == settings->max_batch;
 }
 
 bool otlp_has_room(const struct otlp *otlp)
@@ -167,6 +185,30 @@ void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receip
     }
 }
 
+void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collection)
+{
+    struct batch *batch = batcher_begin_encoded(&otlp->batcher);
+    struct body body = {0};
+    if (encode_metrics(collection, REQUEST_MAX_BYTES, &body) != 0) {
+        otlp->counts.rejected += collection->n_points;
+        otlp_note(otlp, FACT_REFUSED, "%u points are larger than a request may be (64 MiB): dropped",
+                  collection->n_points);
+        batch_release(batch);
+    } else {
+        batch->encoded = arena_copy(&batch->arena, body.bytes, body.n_bytes);
+        batch->encoded_bytes = body.n_bytes;
+        batch->n_spans = collection->n_points;
+        batcher_append(&otlp->batcher, batch);
+        pump_soon(otlp);
+    }
+    body_fini(&body);
+}
+
+bool otlp_is_busy(const struct otlp *otlp)
+{
+    return batcher_has_queued(&otlp->batcher) || otlp->flight.state != FLIGHT_NONE;
+}
+
 /* Where nothing can be written, the oldest in memory make room: without them the host's pool would fill for good. */
 void otlp_relieve(struct otlp *otlp)
 {
@@ -180,8 +222,8 @@ void otlp_relieve(struct otlp *otlp)
         if (!batch)
             return;
         otlp->n_lost_in_memory += batch->n_spans;
-        otlp_note(otlp, FACT_LOST, "the queue is full and the spool cannot be written: %u spans dropped",
-                  batch->n_spans);
+        otlp_note(otlp, FACT_LOST, "the queue is full and the spool cannot be written: %u %s dropped",
+                  batch->n_spans, otlp->noun);
         flight_finish_batch(otlp, batch);
     }
 }

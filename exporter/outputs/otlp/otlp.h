@@ -1,5 +1,5 @@
 /*
- * otlp: one OTLP destination: batch, encode, send with the spec's retry rules, spool while it is down.
+ * otlp: one OTLP destination of one signal: batch, encode, send with the spec's retry rules, spool while it is down.
  *
  * Context: loop. One request in flight per destination, batches in order ("export must never run concurrently for one
  * exporter instance"). Receipts are handed back once a batch is delivered, spooled, or given up and counted.
@@ -10,11 +10,14 @@
 #include "base/loop.h"
 #include "settings/settings.h"
 #include "telemetry/batch.h"
+#include "telemetry/metric.h"
 
 struct otlp;
 
+enum otlp_signal { OTLP_TRACES, OTLP_METRICS };
+
 struct otlp_counts {
-    uint64_t exported;        /* spans the destination took */
+    uint64_t exported;        /* spans or data points the destination took */
     uint64_t rejected;        /* by partial success or a non-retryable answer */
     uint64_t dropped_spool;   /* oldest batches removed because the spool was full */
     uint64_t repeated;        /* batches sent again */
@@ -36,8 +39,8 @@ struct otlp_events {
 
 /* `spool_dir` is the directory of all spools; each destination has a sub-directory of its own in it, named by a hash
  * of its URL (never of its headers); batches found there are replayed first. `settings` must outlive it. */
-struct otlp *otlp_create(struct loop *loop, const struct settings *settings, const char *spool_dir,
-                         const struct otlp_events *events);
+struct otlp *otlp_create(struct loop *loop, const struct settings *settings, enum otlp_signal signal,
+                         const char *spool_dir, const struct otlp_events *events);
 void otlp_destroy(struct otlp *otlp);
 
 /* Two processes whose settings are equal in everything that concerns delivery share a destination. */
@@ -49,6 +52,11 @@ bool otlp_has_room(const struct otlp *otlp);
 struct arena *otlp_arena(struct otlp *otlp);
 /* `span` NULL: only the receipt (a record that is not exported). */
 void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receipt);
+
+/* A request with these metrics, sent at once, retried and spooled like a batch of spans; `collection` stays the caller's. */
+void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collection);
+/* Something is on its way or waits to be: exports of metrics never run at the same time. */
+bool otlp_is_busy(const struct otlp *otlp);
 
 /* The pool is more than half full: spool what waits in memory now and hand back its receipts. */
 void otlp_relieve(struct otlp *otlp);

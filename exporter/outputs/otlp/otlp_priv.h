@@ -20,13 +20,17 @@
 #include "outputs/otlp/send_http.h"
 #include "outputs/otlp/spool.h"
 
+/* OTLP, before compression. */
+#define REQUEST_MAX_BYTES (64u << 20)
+
 enum fact { FACT_DOWN, FACT_UP, FACT_REFUSED, FACT_PARTIAL, FACT_SPOOL, FACT_CORRUPT, FACT_LOST, N_FACTS };
 
 enum flight_state { FLIGHT_NONE, FLIGHT_SENDING, FLIGHT_WAITING /* for the retry timer */ };
 
 struct flight {
     enum flight_state state;
-    struct batch *batch;        /* NULL: it comes from the spool, or was spooled since */
+    struct batch
+        *batch; /* NULL: it comes from the spool, or was spooled since; else spans or an encoded request */
     uint32_t i_first, n_spans;  /* of the batch; less than all when a request would be too large */
     struct spool_batch spooled; /* sequence 0: not in the spool */
     bool is_gzip;
@@ -37,6 +41,9 @@ struct flight {
 struct otlp {
     struct loop *loop;
     const struct settings *settings;
+    const struct delivery *delivery; /* of the settings: the signal's */
+    enum otlp_signal signal;
+    const char *noun; /* "spans", "points" */
     struct otlp_events events;
     char url[300]; /* as it may be shown */
     struct sender *sender;
@@ -49,6 +56,7 @@ struct otlp {
     struct retry retry;
     bool is_down, is_due; /* due: send what is there, be it less than a batch */
     bool is_pump_due;
+    bool is_refused; /* the last answer was a refusal */
     struct loop_timer *schedule_timer, *retry_timer, *pump_timer;
     struct otlp_counts counts;
     uint64_t n_lost_in_memory;

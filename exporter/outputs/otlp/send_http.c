@@ -12,7 +12,7 @@
 #define USER_AGENT "otelshim/" OTELSHIM_VERSION " OTel-OTLP-Exporter-C/" OTELSHIM_VERSION
 
 struct sender {
-    const struct settings *settings;
+    const struct delivery *delivery; /* its owner's */
     struct http_client *client;
     struct http_call *call; /* NULL: none under way */
     http_done_fn done;
@@ -40,17 +40,17 @@ static bool may_send(const struct header_line *header)
     return header->name[0] != 0;
 }
 
-struct sender *sender_create(struct loop *loop, const struct settings *settings)
+struct sender *sender_create(struct loop *loop, const struct delivery *delivery)
 {
     struct sender *sender = calloc(1, sizeof(*sender));
     if (!sender)
         abort();
-    sender->settings = settings;
+    sender->delivery = delivery;
     sender->client = http_client_create(loop);
-    sender->headers = arena_zalloc(&sender->arena, (settings->n_headers + 3) * sizeof(*sender->headers));
+    sender->headers = arena_zalloc(&sender->arena, (delivery->n_headers + 3) * sizeof(*sender->headers));
     sender->headers[sender->n_headers++] = "Content-Type: application/x-protobuf";
-    for (uint32_t i = 0; i < settings->n_headers; i++) {
-        const struct header_line *header = &settings->headers[i];
+    for (uint32_t i = 0; i < delivery->n_headers; i++) {
+        const struct header_line *header = &delivery->headers[i];
         if (!may_send(header))
             continue;
         /* "Name;" is libcurl's way to send an empty value; "Name:" would take the header out */
@@ -80,21 +80,21 @@ static void finished(void *context, const struct http_result *result)
 void sender_post(struct sender *sender, const struct body *body, bool is_gzip, uint32_t timeout_ms,
                  http_done_fn done, void *context)
 {
-    const struct settings *settings = sender->settings;
+    const struct delivery *delivery = sender->delivery;
     assert(!sender->call);
     sender->done = done;
     sender->context = context;
     sender->headers[sender->n_headers] = is_gzip ? "Content-Encoding: gzip" : NULL;
     struct http_request request = {
-        .url = settings->traces_url,
+        .url = delivery->url,
         .headers = sender->headers,
         .body = body->bytes,
         .body_bytes = body->n_bytes,
         .timeout_ms = timeout_ms,
         .user_agent = USER_AGENT,
-        .ca_file = settings->certificate,
-        .client_key = settings->client_key,
-        .client_certificate = settings->client_certificate,
+        .ca_file = delivery->certificate,
+        .client_key = delivery->client_key,
+        .client_certificate = delivery->client_certificate,
     };
     sender->call = http_post(sender->client, &request, finished, sender);
 }

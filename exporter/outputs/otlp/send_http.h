@@ -12,7 +12,7 @@
 
 struct sender;
 
-struct sender *sender_create(struct loop *loop, const struct settings *settings);
+struct sender *sender_create(struct loop *loop, const struct delivery *delivery);
 /* NULL is fine. */
 void sender_destroy(struct sender *sender);
 /* The body must live until `done`. One at a time. */
@@ -21,7 +21,7 @@ void sender_post(struct sender *sender, const struct body *body, bool is_gzip, u
 /* Fine when nothing is under way. `done` is not called any more. */
 void sender_cancel(struct sender *sender);
 
-/* What an answer to traces says. */
+/* What an answer says, of whatever signal: their fields have the same numbers. */
 struct answer {
     uint64_t n_rejected;
     char message[160]; /* one line; "" none */

@@ -116,16 +116,17 @@ static void list_files(struct spool *spool)
     spool->next_sequence = spool->i_end ? spool->entries[spool->i_end - 1].sequence + 1 : 1;
 }
 
-struct spool *spool_open(const char *directory, const struct settings *settings, struct problem *ret_problem)
+struct spool *spool_open(const char *directory, const struct delivery *delivery, uint64_t max_bytes,
+                         struct problem *ret_problem)
 {
     struct spool *spool = calloc(1, sizeof(*spool));
     if (!spool)
         abort();
-    if (spool_directory_open(directory, settings, &spool->directory, ret_problem) != 0) {
+    if (spool_directory_open(directory, delivery, &spool->directory, ret_problem) != 0) {
         free(spool);
         return NULL;
     }
-    spool->max_bytes = settings->spool_bytes;
+    spool->max_bytes = max_bytes;
     spool->next_sequence = 1;
     list_files(spool);
     return spool;

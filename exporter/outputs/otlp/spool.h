@@ -32,8 +32,9 @@ struct spool_counts {
     uint64_t n_corrupt;          /* files */
 };
 
-/* NULL with one line in `ret_problem`. `settings`: URL, headers, bound. */
-struct spool *spool_open(const char *directory, const struct settings *settings, struct problem *ret_problem);
+/* NULL with one line in `ret_problem`. `delivery`: URL and headers. */
+struct spool *spool_open(const char *directory, const struct delivery *delivery, uint64_t max_bytes,
+                         struct problem *ret_problem);
 /* NULL is fine. The files stay. */
 void spool_close(struct spool *spool);
 

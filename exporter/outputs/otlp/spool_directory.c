@@ -55,25 +55,25 @@ static bool has_batches(int fd)
     return is_found;
 }
 
-static void hash_headers(const struct settings *settings, const uint8_t *salt, uint8_t *ret_digest)
+static void hash_headers(const struct delivery *delivery, const uint8_t *salt, uint8_t *ret_digest)
 {
     size_t bytes = SALT_BYTES;
-    for (uint32_t i = 0; i < settings->n_headers; i++)
-        bytes += strlen(settings->headers[i].name) + strlen(settings->headers[i].value) + 2;
+    for (uint32_t i = 0; i < delivery->n_headers; i++)
+        bytes += strlen(delivery->headers[i].name) + strlen(delivery->headers[i].value) + 2;
     char *text = malloc(bytes);
     if (!text)
         abort();
     memcpy(text, salt, SALT_BYTES);
     char *end = text + SALT_BYTES;
-    for (uint32_t i = 0; i < settings->n_headers; i++) {
-        end = stpcpy(end, settings->headers[i].name) + 1;
-        end = stpcpy(end, settings->headers[i].value) + 1;
+    for (uint32_t i = 0; i < delivery->n_headers; i++) {
+        end = stpcpy(end, delivery->headers[i].name) + 1;
+        end = stpcpy(end, delivery->headers[i].value) + 1;
     }
     sha256(text, bytes, ret_digest);
     free(text);
 }
 
-static bool is_marked_for(int fd, const struct settings *settings)
+static bool is_marked_for(int fd, const struct delivery *delivery)
 {
     uint8_t *bytes = NULL, digest[32];
     size_t n_bytes = 0;
@@ -86,16 +86,16 @@ static bool is_marked_for(int fd, const struct settings *settings)
     free(bytes);
     if (!is_whole)
         return false;
-    hash_headers(settings, mark.salt, digest);
+    hash_headers(delivery, mark.salt, digest);
     return memcmp(digest, mark.digest, sizeof(digest)) == 0;
 }
 
-static int mark_for(int fd, const struct settings *settings)
+static int mark_for(int fd, const struct delivery *delivery)
 {
     struct owner_mark mark;
     if (getrandom(mark.salt, sizeof(mark.salt), 0) != (ssize_t)sizeof(mark.salt))
         return -EIO;
-    hash_headers(settings, mark.salt, mark.digest);
+    hash_headers(delivery, mark.salt, mark.digest);
     struct file_part part = {&mark, sizeof(mark)};
     return file_write_atomic(fd, "for", &part, 1);
 }
@@ -137,18 +137,18 @@ static void print_directory(char *ret_path, size_t max_bytes, const char *path, 
         snprintf(ret_path, max_bytes, "%s/%s", path, hash);
 }
 
-int spool_directory_open(const char *path, const struct settings *settings,
+int spool_directory_open(const char *path, const struct delivery *delivery,
                          struct spool_directory *ret_directory, struct problem *ret_problem)
 {
     char hash[HASH_DIGITS + 1], name[4096];
     int status = file_make_directories(path);
-    sha256_print(settings->traces_url, strlen(settings->traces_url), hash, HASH_DIGITS);
+    sha256_print(delivery->url, strlen(delivery->url), hash, HASH_DIGITS);
     /* what an earlier exporter left for the same destination */
     for (unsigned i = 0; status == 0 && i < MAX_DIRECTORIES; i++) {
         print_directory(name, sizeof(name), path, hash, i);
         if (lock_directory(name, ret_directory) != 0)
             continue;
-        if (is_marked_for(ret_directory->fd, settings))
+        if (is_marked_for(ret_directory->fd, delivery))
             return 0;
         spool_directory_close(ret_directory);
     }
@@ -159,7 +159,7 @@ int spool_directory_open(const char *path, const struct settings *settings,
         if (status != 0 || lock_directory(name, ret_directory) != 0)
             continue;
         if (!has_batches(ret_directory->fd)) {
-            status = mark_for(ret_directory->fd, settings);
+            status = mark_for(ret_directory->fd, delivery);
             if (status == 0)
                 return 0;
         }

@@ -10,7 +10,7 @@ struct spool_directory {
 };
 
 /* Finds or makes this destination's directory and locks it. 0, or negative errno with one line in `ret_problem`. */
-int spool_directory_open(const char *path, const struct settings *settings,
+int spool_directory_open(const char *path, const struct delivery *delivery,
                          struct spool_directory *ret_directory, struct problem *ret_problem);
 void spool_directory_close(struct spool_directory *directory);
 /* Sequence and spans out of a file's name. False: not a batch. */
