@@ -2,7 +2,7 @@
  * lifecycle: see lifecycle.h.
  *
  * The constructor does almost nothing: it scans the environment, registers for the bell's membarrier while that is cheap
- * (one thread), and in a watched process makes the file. All else waits for the first span, because most processes that
+ * (one thread), looks for a libcurl of a version nobody knew, and in a watched process makes the file. All else waits for the first span, because most processes that
  * load us never make one (a shell script's 66 helpers).
  */
 #include "lifecycle.h"
@@ -10,8 +10,10 @@
 #include "admission.h"
 #include "dropbox.h"
 #include "instrument/instrument.h"
+#include "loader.h"
 #include "process.h"
 #include "settings.h"
+#include "start.h"
 #include "sys.h"
 #include <string.h>
 
@@ -74,8 +76,11 @@ __attribute__((constructor)) static void start(void)
 {
     const struct shim_settings *settings = settings_get();
     process_start();
-    if (!settings->is_disabled)
+    if (!settings->is_disabled) {
+        start_note_directory();
         dropbox_bell_register();
+        loader_start();
+    }
     if (!settings->is_disabled && is_watched(settings) && lifecycle_is_active())
         dropbox_open();
 }

@@ -1,12 +1,15 @@
 /*
- * process: exec*, posix_spawn and the exits that run no destructors, interposed.
+ * process: fork, exec*, posix_spawn and the exits that run no destructors, interposed.
  *
  *   exec, spawn   hand TRACEPARENT on where the calling thread has an open span (DESIGN 4), in a copy of the
  *                 environment; otherwise the environment passes exactly as the program gave it
+ *   fork          takes the context of the open span along: the child has no file of its own yet, and the parent's
+ *                 slot, which it still sees, goes on without it
  *   _exit         marks a clean exit and waits for delivery where that is asked for
  *   traps         a vfork child runs on its parent's memory: it must not mark the parent's file; the call must stay
  *                 async-signal-safe (children of fork call exec): no malloc, everything on the stack
- *   not here      fork: the MADV_WIPEONFORK word tells; vfork cannot be wrapped in C, and need not be
+ *   not here      that there is another process: the MADV_WIPEONFORK word tells. vfork cannot be wrapped in C, and
+ *                 need not be: its child sees the parent's file
  */
 #include "process.h"
 
@@ -22,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENTRY_POINTS(X) X(execve) X(execvpe) X(fexecve) X(posix_spawn) X(posix_spawnp)
+#define ENTRY_POINTS(X) X(execve) X(execvpe) X(fexecve) X(posix_spawn) X(posix_spawnp) X(fork)
 #define MAX_ENVIRONMENT 4096u /* entries; a larger environment is handed on as it is */
 
 extern char **environ;
@@ -58,18 +61,60 @@ static bool is_own_process(void)
     return box && box->header->pid == (uint32_t)sys_getpid();
 }
 
-/* "TRACEPARENT=…" of this thread's open span. False: there is none. */
-static bool print_parent(char line[80])
+/* Of the process that fork() made out of a thread inside an open span: written in the child, before anybody else runs
+ * there. */
+static struct {
+    uint32_t pid; /* of the child, whose only thread it is at first; 0 none */
+    uint32_t
+        generation; /* of the thread then: it changes when the child leaves the wrapper, or has a file of its own */
+    struct span_context context;
+} inherited;
+
+/* The context of the calling thread's open span in the file of this process. */
+static bool find_own_context(struct span_context *ret_context)
 {
     const struct thread *thread = thread_peek();
     const struct dropbox *box = lifecycle_is_active() ? dropbox_file() : NULL;
-    if (!box || thread->generation != box->generation || !thread->slots[0] || !thread->slots[0]->depth ||
-        !(settings_get()->propagators & PROPAGATE_TRACECONTEXT))
+    if (!box || thread->generation != box->generation || !thread->slots[0] || !thread->slots[0]->depth)
         return false;
-    struct span_context context = span_context_of(&thread->slots[0]->open[thread->slots[0]->depth - 1].facts);
+    *ret_context = span_context_of(&thread->slots[0]->open[thread->slots[0]->depth - 1].facts);
+    return true;
+}
+
+static bool find_context(struct span_context *ret_context)
+{
+    if (find_own_context(ret_context))
+        return true;
+    uint32_t pid = inherited.pid;
+    if (!pid || inherited.generation != thread_peek()->generation || pid != sys_gettid() ||
+        !lifecycle_is_active())
+        return false;
+    *ret_context = inherited.context;
+    return true;
+}
+
+/* "TRACEPARENT=…" of this thread's open span. False: there is none. */
+static bool print_parent(char line[80])
+{
+    struct span_context context;
+    if (!find_context(&context) || !(settings_get()->propagators & PROPAGATE_TRACECONTEXT))
+        return false;
     memcpy(line, "TRACEPARENT=", 12); /* NOLINT(bugprone-not-null-terminated-result): what follows ends it */
     propagate_print_traceparent(&context, line + 12);
     return true;
+}
+
+EXPORTED pid_t fork(void)
+{
+    struct span_context context;
+    bool has_context = find_context(&context);
+    pid_t pid = REAL_LIBC(fork)();
+    if (pid == 0) {
+        inherited.pid = has_context ? sys_getpid() : 0;
+        inherited.generation = thread_peek()->generation;
+        inherited.context = context;
+    }
+    return pid;
 }
 
 static size_t count_entries(char *const environment[])

@@ -2,14 +2,13 @@
  * real: see real.h.
  *
  * Textbook dlsym(RTLD_NEXT) broke 15 of 48 real programs (facts "interpose" 0): it is NULL for callers opened with
- * RTLD_LOCAL and takes the wrong one of two libcurl flavours. We link neither dlsym() nor dlopen(): their
- * GLIBC_2.34 versions would keep the shim from older systems.
+ * RTLD_LOCAL and takes the wrong one of two libcurl flavours.
  */
 #include "real.h"
 
 #include "connection.h"
+#include "real_libc.h"
 #include "real_scope.h"
-#include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>
 
@@ -29,62 +28,15 @@ static struct {
     struct library *published[MAX_LIBRARIES];
 } libraries;
 
-/* The only words of libc's loader that we call; NULL where the libc has none. */
-struct loader {
-    __typeof__(&dlsym) dlsym;
-    __typeof__(&dlvsym) dlvsym;
-    __typeof__(&dlopen) dlopen;
-    __typeof__(&dlerror) dlerror;
-};
-
 static long return_nothing(void)
 {
     return 0;
 }
 
-static bool begins_with(const char *text, const char *prefix)
-{
-    while (*prefix && *text == *prefix)
-        text++, prefix++;
-    return !*prefix;
-}
-
-/* libc itself, not an interposer: dlsym(RTLD_NEXT) means "behind the caller", which must be us. */
-static bool is_libc(const struct elf_object *object)
-{
-    const char *name = object->soname ? object->soname : object->name;
-    return begins_with(name, "libc.") || begins_with(name, "libdl.") || begins_with(name, "ld-");
-}
-
-static void *find_in_libc(const char *name)
-{
-    struct scope_definers found;
-    scope_find_definers(name, ELF_DEFAULT, NULL, &found);
-    for (uint32_t i = 0; i < found.n; i++)
-        if (is_libc(&found.at[i].object))
-            return found.at[i].function;
-    return NULL;
-}
-
-/* Set once, each to the same value whoever is first. */
-static const struct loader *get_loader(void)
-{
-    static struct loader loader;
-    static uint32_t is_known;
-    if (!__atomic_load_n(&is_known, __ATOMIC_ACQUIRE)) {
-        loader.dlsym = (__typeof__(&dlsym))find_in_libc("dlsym");
-        loader.dlvsym = (__typeof__(&dlvsym))find_in_libc("dlvsym");
-        loader.dlopen = (__typeof__(&dlopen))find_in_libc("dlopen");
-        loader.dlerror = (__typeof__(&dlerror))find_in_libc("dlerror");
-        __atomic_store_n(&is_known, 1, __ATOMIC_RELEASE);
-    }
-    return &loader;
-}
-
 /* PHP and Apache's graceful restart unload and reload modules with their libraries, while we keep pointers into them. */
 static const void *pin(const struct elf_object *object)
 {
-    const struct loader *loader = get_loader();
+    const struct libc_loader *loader = libc_loader_get();
     if (!loader->dlopen || !*object->name)
         return NULL;
     return loader->dlopen(object->name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
@@ -161,7 +113,7 @@ static const struct library *library_of(const struct elf_object *object)
 /* Which of several definers RTLD_NEXT means; found.n when it knows none of them. */
 static uint32_t ask_loader(const struct real_entry *entry, const struct scope_definers *found)
 {
-    const struct loader *loader = get_loader();
+    const struct libc_loader *loader = libc_loader_get();
     if (!loader->dlsym || !loader->dlerror)
         return found->n;
     for (unsigned way = 0; way < 2; way++) {
@@ -296,6 +248,12 @@ void *real_libc(const char *name, const char *version)
     struct scope_definers found;
     scope_find_definers(name, version ? ELF_AS_BOUND : ELF_DEFAULT, version, &found);
     return found.n ? found.at[0].function : NULL;
+}
+
+void *real_wrapper_of(const struct real_entry *entry)
+{
+    struct elf_name name = elf_hash_name(entry->name);
+    return elf_find(libc_get_self(), &name, ELF_AS_BOUND, entry->version);
 }
 
 bool real_is_internal_there(const struct real_entry *entry, const void *address)

@@ -15,8 +15,6 @@
  * for a library that dlopen() brought, dl_iterate_phdr()'s first entry besides (11 ns), because a second copy may
  * come any time. The first call of an entry point is cold. dlerror state of the host is touched only when a dlopen'ed
  * library is pinned, and when RTLD_NEXT had to be asked. Threads: any. errno kept.
- *
- * To come: real_<arch>.S, the dlsym and dlopen wrappers that tail-jump (facts 1.3).
  */
 #ifndef OTELSHIM_REAL_H
 #define OTELSHIM_REAL_H
@@ -56,6 +54,15 @@ void *real_sibling(const struct real_entry *entry, const char *name);
 /* A function of libc by our own walk, the default version (NULL) or the given one; the one of a second interposer
  * behind us, where there is one. NULL on libcs that lack it. Cold. */
 void *real_libc(const char *name, const char *version);
+
+/*
+ * The entry point that stands for `name` where `version` is wanted (NULL: none): of several flavours the one of that
+ * version, else the base. NULL: not ours. loader.c has it, because it may see the instrumentations.
+ */
+struct real_entry *real_entry_of(const char *name, const char *version);
+
+/* Our own function for the entry point: what the program calls. */
+void *real_wrapper_of(const struct real_entry *entry);
 
 /* From the lowest to the highest text address of the shim and of every library that a function was found in. */
 extern uintptr_t real_known_from, real_known_to;

@@ -64,37 +64,50 @@ static void read_entry(struct elf_object *object, const ElfW(Dyn) * entry, ElfW(
     case DT_VERDEF:
         object->definitions = at;
         break;
+    case DT_VERNEED:
+        object->needs = at;
+        break;
     default:
         break;
     }
 }
 
-bool elf_read(struct elf_object *ret_object, const struct dl_phdr_info *info)
+bool elf_read_dynamic(struct elf_object *ret_object, const char *name, uintptr_t base,
+                      const ElfW(Dyn) * dynamic)
 {
-    struct elf_object object = {.name = info->dlpi_name ? info->dlpi_name : "", .base = info->dlpi_addr};
-    if (begins_with(object.name, "linux-vdso") || begins_with(object.name, "linux-gate"))
-        return false;
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        uintptr_t from = object.base + segment->p_vaddr;
-        if (segment->p_type == PT_DYNAMIC) {
-            object.dynamic = pointer_to(from);
-        } else if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X)) {
-            if (!object.text_from || from < object.text_from)
-                object.text_from = from;
-            if (from + segment->p_memsz > object.text_to)
-                object.text_to = from + segment->p_memsz;
-        }
-    }
-    if (!object.dynamic)
-        return false;
+    struct elf_object object = {.name = name ? name : "", .base = base, .dynamic = dynamic};
     ElfW(Addr) soname = 0;
-    for (const ElfW(Dyn) *entry = object.dynamic; entry->d_tag != DT_NULL; entry++)
+    if (!dynamic || begins_with(object.name, "linux-vdso") || begins_with(object.name, "linux-gate"))
+        return false;
+    for (const ElfW(Dyn) *entry = dynamic; entry->d_tag != DT_NULL; entry++)
         read_entry(&object, entry, &soname);
     if (!object.strings || !object.symbols)
         return false;
     object.soname = soname ? object.strings + soname : NULL;
     *ret_object = object;
+    return true;
+}
+
+bool elf_read(struct elf_object *ret_object, const struct dl_phdr_info *info)
+{
+    const ElfW(Dyn) *dynamic = NULL;
+    uintptr_t text_from = 0, text_to = 0;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t from = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_DYNAMIC) {
+            dynamic = pointer_to(from);
+        } else if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X)) {
+            if (!text_from || from < text_from)
+                text_from = from;
+            if (from + segment->p_memsz > text_to)
+                text_to = from + segment->p_memsz;
+        }
+    }
+    if (!elf_read_dynamic(ret_object, info->dlpi_name, info->dlpi_addr, dynamic))
+        return false;
+    ret_object->text_from = text_from;
+    ret_object->text_to = text_to;
     return true;
 }
 
@@ -110,20 +123,76 @@ struct elf_name elf_hash_name(const char *text)
     return name;
 }
 
-/* The name of version `index` of the object, or NULL: an index the object only needs, or its base (its own name). */
+static const ElfW(Verdef) * next_definition(const ElfW(Verdef) * definition)
+{
+    const char *at = (const char *)definition;
+    return definition->vd_next ? (const ElfW(Verdef) *)(const void *)(at + definition->vd_next) : NULL;
+}
+
+/* NULL: the object's base, which is named after itself. */
+static const char *definition_name(const struct elf_object *object, const ElfW(Verdef) * definition)
+{
+    const char *at = (const char *)definition;
+    if (definition->vd_flags & VER_FLG_BASE)
+        return NULL;
+    return object->strings + ((const ElfW(Verdaux) *)(const void *)(at + definition->vd_aux))->vda_name;
+}
+
+/* The name of version `index` of the object, or NULL: an index the object only needs, or its base. */
 static const char *version_name(const struct elf_object *object, unsigned index)
 {
-    const ElfW(Verdef) *definition = object->definitions;
-    while (definition) {
-        const char *at = (const char *)definition;
-        if (definition->vd_ndx == index && !(definition->vd_flags & VER_FLG_BASE)) {
-            const ElfW(Verdaux) *aux = (const ElfW(Verdaux) *)(const void *)(at + definition->vd_aux);
-            return object->strings + aux->vda_name;
-        }
-        definition =
-            definition->vd_next ? (const ElfW(Verdef) *)(const void *)(at + definition->vd_next) : NULL;
-    }
+    for (const ElfW(Verdef) *at = object->definitions; at; at = next_definition(at))
+        if (at->vd_ndx == index)
+            return definition_name(object, at);
     return NULL;
+}
+
+static const ElfW(Verneed) * next_need(const ElfW(Verneed) * need)
+{
+    return need->vn_next ? (const ElfW(Verneed) *)(const void *)((const char *)need + need->vn_next) : NULL;
+}
+
+bool elf_next_needed_version(const struct elf_object *object, struct elf_needed_version *iterator)
+{
+    if (!iterator->need) {
+        iterator->need = object->needs;
+        iterator->aux = NULL;
+    }
+    while (iterator->need) {
+        const ElfW(Verneed) *need = iterator->need;
+        const char *from = iterator->aux ? (const char *)iterator->aux : (const char *)need;
+        uint32_t step = iterator->aux ? iterator->aux->vna_next : need->vn_aux;
+        if (step) {
+            iterator->aux = (const ElfW(Vernaux) *)(const void *)(from + step);
+            iterator->file = object->strings + need->vn_file;
+            iterator->version = object->strings + iterator->aux->vna_name;
+            iterator->index = iterator->aux->vna_other & VERSION_INDEX;
+            return true;
+        }
+        iterator->need = next_need(need);
+        iterator->aux = NULL;
+    }
+    return false;
+}
+
+const char *elf_reference_version(const struct elf_object *object, uint32_t symbol)
+{
+    struct elf_needed_version needed = {0};
+    unsigned index = object->versions ? object->versions[symbol] & VERSION_INDEX : 0;
+    while (index > 1 && elf_next_needed_version(object, &needed))
+        if (needed.index == index)
+            return needed.version;
+    return NULL;
+}
+
+bool elf_defines_version(const struct elf_object *object, const char *version)
+{
+    for (const ElfW(Verdef) *at = object->definitions; at; at = next_definition(at)) {
+        const char *own = definition_name(object, at);
+        if (own && is_same(own, version))
+            return true;
+    }
+    return false;
 }
 
 /* The rule of check_match() in glibc's dl-lookup.c. `version` is not NULL for ELF_AS_BOUND. */
@@ -216,6 +285,17 @@ void *elf_find(const struct elf_object *object, const struct elf_name *name, enu
     if (!symbol)
         symbol = find_symbol(object, name, match, version);
     return symbol ? (void *)(object->base + object->symbols[symbol].st_value) : NULL; /* NOLINT: as above */
+}
+
+const char *elf_find_version(const struct elf_object *object, const struct elf_name *name,
+                             const void *address)
+{
+    for (const ElfW(Verdef) *at = object->definitions; at; at = next_definition(at)) {
+        const char *version = definition_name(object, at);
+        if (version && elf_find(object, name, ELF_AS_BOUND, version) == address)
+            return version;
+    }
+    return NULL;
 }
 
 uint32_t elf_hash_library(const char *name)

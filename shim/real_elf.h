@@ -25,6 +25,7 @@ struct elf_object {
     const uint32_t *sysv_hash;
     const ElfW(Half) * versions;      /* of each symbol; NULL: the object has no versions */
     const ElfW(Verdef) * definitions; /* names of the versions it defines */
+    const ElfW(Verneed) * needs;      /* names of the versions it wants of others */
 };
 
 /* A name that is looked up, with its hashes. */
@@ -43,6 +44,10 @@ enum elf_match {
 /* False: the vDSO or something without a dynamic section. */
 bool elf_read(struct elf_object *ret_object, const struct dl_phdr_info *info);
 
+/* The same from the dynamic section alone: without the text's range. */
+bool elf_read_dynamic(struct elf_object *ret_object, const char *name, uintptr_t base,
+                      const ElfW(Dyn) * dynamic);
+
 struct elf_name elf_hash_name(const char *text);
 
 /* The function of that name and version which the object defines, or NULL. An indirect function (STT_GNU_IFUNC) counts
@@ -50,8 +55,29 @@ struct elf_name elf_hash_name(const char *text);
 void *elf_find(const struct elf_object *object, const struct elf_name *name, enum elf_match match,
                const char *version);
 
+/* The version under which the object defines that name at that address; NULL none. */
+const char *elf_find_version(const struct elf_object *object, const struct elf_name *name,
+                             const void *address);
+
 /* Hash of the last component of a library's name, to compare DT_NEEDED entries with. */
 uint32_t elf_hash_library(const char *name);
+
+/* One version that an object wants of another. Begin with all zero. */
+struct elf_needed_version {
+    const ElfW(Verneed) * need;
+    const ElfW(Vernaux) * aux;
+    const char *file, *version;
+    unsigned index; /* in the object's table of versions */
+};
+
+/* False when there are no more. */
+bool elf_next_needed_version(const struct elf_object *object, struct elf_needed_version *iterator);
+
+/* The version that an undefined symbol of the object wants; NULL none. */
+const char *elf_reference_version(const struct elf_object *object, uint32_t symbol);
+
+/* Does the object define that version? */
+bool elf_defines_version(const struct elf_object *object, const char *version);
 
 /* Does the object's text contain the address? */
 bool elf_has_text(const struct elf_object *object, const void *address);

@@ -38,6 +38,9 @@ static struct {
     char text[ENVIRONMENT_BYTES];
 } prepared;
 
+/* Set once by the constructor, where the library's name is no whole path. */
+static char began_in[PATH_BYTES];
+
 /* Pid of the process that is starting one: a fork child does not inherit the lock. Guards the stacks. */
 static uint32_t starting;
 static _Alignas(16) uint8_t middle_stack[STACK_BYTES], exporter_stack[STACK_BYTES];
@@ -93,6 +96,28 @@ static int note_own_name(struct dl_phdr_info *info, size_t size, void *ret_name)
     return 0;
 }
 
+void start_note_directory(void)
+{
+    const char *name = NULL;
+    (void)dl_iterate_phdr(note_own_name, &name);
+    if (!name || !*name || *name == '/')
+        return;
+    long n = sys_getcwd(began_in, sizeof(began_in));
+    if (n <= 1)
+        began_in[0] = 0;
+}
+
+/* Where the name of the library counts from, with the "/". 0: unknown. */
+static size_t find_beginning(char *path)
+{
+    size_t at = text_append(path, 0, PATH_BYTES, began_in);
+    if (!at) { /* a wrapper came before our constructor */
+        long n = sys_getcwd(path, PATH_BYTES - 1);
+        at = n > 1 ? (size_t)n - 1 : 0;
+    }
+    return at ? text_append(path, at, PATH_BYTES, "/") : 0;
+}
+
 /* Directory of the library file, with the "/". 0: unknown, or too long. */
 static size_t find_own_directory(char *path)
 {
@@ -104,10 +129,9 @@ static size_t find_own_directory(char *path)
         at = n > 0 ? (size_t)n : 0;
     } else {
         if (*name != '/') { /* LD_PRELOAD=./libotelshim.so */
-            long n = sys_getcwd(path, PATH_BYTES - 1);
-            if (n <= 1)
+            at = find_beginning(path);
+            if (!at)
                 return 0;
-            at = text_append(path, (size_t)n - 1, PATH_BYTES, "/");
         }
         at = text_append(path, at, PATH_BYTES, name);
     }

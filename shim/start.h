@@ -8,6 +8,10 @@
 
 #include <stdbool.h>
 
+/* Constructor: remembers where LD_PRELOAD=./libotelshim.so was, in case the program changes its directory. No system call
+ * where the library's name is a whole path. */
+void start_note_directory(void);
+
 /* Prepares argv, envp and the path once (needs settings); no process is made. False: no exporter can be found. */
 bool start_prepare(void);
 

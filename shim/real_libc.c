@@ -1,0 +1,120 @@
+/* real_libc: see real_libc.h. Own loops and no struct copies: the compiler must not make calls of them. */
+#include "real_libc.h"
+
+#include <stddef.h>
+#include <sys/auxv.h>
+
+extern const ElfW(Dyn) own_dynamic[] __asm__("_DYNAMIC") __attribute__((visibility("hidden")));
+extern const char own_beginning[] __asm__("__ehdr_start") __attribute__((visibility("hidden")));
+
+static bool begins_with(const char *text, const char *prefix)
+{
+    while (*prefix && *text == *prefix)
+        text++, prefix++;
+    return !*prefix;
+}
+
+static bool is_libc(const struct elf_object *object)
+{
+    const char *name = object->soname ? object->soname : object->name;
+    return begins_with(name, "libc.") || begins_with(name, "libdl.") || begins_with(name, "ld-");
+}
+
+/* The dynamic section of the program. NULL: it has none, and nobody has loaded us. */
+static const ElfW(Dyn) * program_dynamic(void)
+{
+    uintptr_t table = getauxval(AT_PHDR), base = 0;
+    size_t n = getauxval(AT_PHNUM);
+    const ElfW(Phdr) *segments = (const ElfW(Phdr) *)table; /* NOLINT(performance-no-int-to-ptr) */
+    for (size_t i = 0; segments && i < n; i++)
+        if (segments[i].p_type == PT_PHDR)
+            base = table - segments[i].p_vaddr;
+    for (size_t i = 0; segments && i < n; i++)
+        if (segments[i].p_type == PT_DYNAMIC)
+            return (const ElfW(Dyn) *)(base + segments[i].p_vaddr); /* NOLINT(performance-no-int-to-ptr) */
+    return NULL;
+}
+
+static const struct link_map *first_object(void)
+{
+    const ElfW(Dyn) *entry = program_dynamic();
+    for (; entry && entry->d_tag != DT_NULL; entry++)
+        if (entry->d_tag == DT_DEBUG && entry->d_un.d_ptr)
+            return ((const struct r_debug *)entry->d_un.d_ptr)->r_map; /* NOLINT(performance-no-int-to-ptr) */
+    return NULL;
+}
+
+struct search {
+    struct elf_name name;
+    bool in_libc; /* else: in any object behind us */
+    bool is_behind_us;
+    void *found;
+};
+
+static void search_object(struct search *search, const char *name, uintptr_t base, const ElfW(Dyn) * dynamic)
+{
+    struct elf_object object;
+    if (dynamic == own_dynamic) {
+        search->is_behind_us = true;
+        return;
+    }
+    if (search->found || !elf_read_dynamic(&object, name, base, dynamic))
+        return;
+    if (search->in_libc ? is_libc(&object) : search->is_behind_us)
+        search->found = elf_find(&object, &search->name, ELF_DEFAULT, NULL);
+}
+
+/* A program without DT_DEBUG: nobody's, but then by the ordinary way. */
+static int search_ordinarily(struct dl_phdr_info *info, size_t size, void *search)
+{
+    (void)size;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            search_object(
+                search, info->dlpi_name, info->dlpi_addr,
+                (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr)); /* NOLINT: as above */
+    return 0;
+}
+
+static void *find(const char *name, bool in_libc)
+{
+    struct search search = {.name = elf_hash_name(name), .in_libc = in_libc};
+    const struct link_map *object = first_object();
+    if (!object)
+        (void)dl_iterate_phdr(search_ordinarily, &search);
+    for (; object && !search.found; object = object->l_next)
+        search_object(&search, object->l_name, object->l_addr, object->l_ld);
+    return search.found;
+}
+
+/* Set once, each to the same value whoever is first. */
+const struct libc_loader *libc_loader_get(void)
+{
+    static struct libc_loader loader;
+    static uint32_t is_known;
+    if (!__atomic_load_n(&is_known, __ATOMIC_ACQUIRE)) {
+        loader.dlsym = (__typeof__(&dlsym))find("dlsym", true);
+        loader.dlvsym = (__typeof__(&dlvsym))find("dlvsym", true);
+        loader.dlopen = (__typeof__(&dlopen))find("dlopen", true);
+        loader.dlclose = (__typeof__(&dlclose))find("dlclose", true);
+        loader.dlerror = (__typeof__(&dlerror))find("dlerror", true);
+        __atomic_store_n(&is_known, 1, __ATOMIC_RELEASE);
+    }
+    return &loader;
+}
+
+void *libc_find_behind_us(const char *name)
+{
+    return find(name, false);
+}
+
+const struct elf_object *libc_get_self(void)
+{
+    static struct elf_object self;
+    static uint32_t is_known;
+    if (__builtin_expect(!__atomic_load_n(&is_known, __ATOMIC_ACQUIRE), 0)) {
+        (void)elf_read_dynamic(&self, "", (uintptr_t)own_beginning, own_dynamic);
+        __atomic_store_n(&is_known, 1, __ATOMIC_RELEASE);
+    }
+    return &self;
+}
