@@ -246,8 +246,11 @@ void span_end(struct span *span, enum wire_outcome outcome)
     struct thread *thread = span->thread;
     struct wire_thread_slot *slot = thread->slots[span->level];
     const struct dropbox *box = dropbox_file();
-    if (!box || thread->generation != span->generation || slot->depth < span->depth)
-        return; /* a fork child came back through the wrapper, or somebody ended us as abandoned */
+    if (!box || thread->generation != span->generation || slot->depth < span->depth) {
+        if (!box)
+            thread->generation = 0; /* a fork child came back through the wrapper: process.c asks */
+        return;                     /* or somebody ended us as abandoned */
+    }
     uint64_t now_ns = clock_mono_ns();
     struct interned *const marks[2] = {
         span->connection ? &span->connection->interned : span->statement,
