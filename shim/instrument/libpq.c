@@ -1,20 +1,24 @@
 /*
- * libpq: PostgreSQL, calls that return when the server has answered.
+ * libpq: PostgreSQL, statements that return when the server has answered; what is known of a connection.
  *
- * Queries that are sent and answered in several calls: libpq_async.c; connecting in several calls: libpq_start.c.
+ * Connecting: libpq_connect.c, step by step libpq_start.c. Queries that are sent and answered in several calls:
+ * libpq_async.c; COPY: libpq_copy.c; calls about a prepared statement: libpq_statement.c; functions and large objects:
+ * libpq_object.c.
  *
- *   begins   PQconnectdb, PQconnectdbParams, PQsetdbLogin, PQreset (attempts to connect); PQexec, PQexecParams,
- *            PQprepare, PQexecPrepared
- *   ends     when that call returns, by the connection's state or the result's status
+ *   begins   PQexec, PQexecParams, PQprepare, PQexecPrepared
+ *   ends     when that call returns, by the result's status; one whose result says COPY goes on (libpq_copy.c)
  *   copied   statement and statement name, number of parameters, never a parameter; SQLSTATE, the primary message,
- *            rows; once per connection: host, port, database, role (libpq_result.c)
+ *            rows; of several statements in one text what the last one returned, or the error; once per connection:
+ *            host, port, address, database, role, search_path (libpq_result.c)
  *   kept     the texts of prepared statements per connection, by name (libpq_prepared.c)
- *   not read PGconn and PGresult themselves, conninfo strings, passwords, PQpass, PQconninfo
+ *   not read PGconn and PGresult themselves, conninfo strings, passwords, PQpass, on any call path PQconninfo
  *   traps    on Debian libpq calls itself through the PLT (PQsetClientEncoding calls PQexec): IS_INTERNAL.
  *            A PGconn can come from a call that is not interposed: its entry is made at the first use.
  *            PQcancel runs in psql's UNIX-signal handler: not interposed.
  */
 #include "instrument/libpq_priv.h"
+
+#include "count.h"
 #include <string.h>
 
 struct real_entry libpq_entry_points[N_LIBPQ_FUNCTIONS] = {LIBPQ_FUNCTIONS(ENTRY_POINT_ROW)};
@@ -27,10 +31,25 @@ const struct instrumentation instrument_libpq = {
     .n_entry_points = N_LIBPQ_FUNCTIONS,
 };
 
+int64_t libpq_minus_one(void)
+{
+    return -1;
+}
+
 struct connection *libpq_find_connection(const PGconn *conn)
 {
     struct connection *connection = connection_find(conn);
     return connection && connection->instrumentation == INSTRUMENT_libpq ? connection : NULL;
+}
+
+/* Counted down by the process that counted it up: a fork child has another file, and the parent's connection. */
+static void count_down(struct connection *connection)
+{
+    struct libpq_state *state = libpq_state_of(connection);
+    const struct dropbox *box = dropbox_file();
+    if (state->counted_generation && box && state->counted_generation == box->generation)
+        count_add(INSTRUMENT_libpq, WIRE_OPEN_CONNECTIONS, -1, connection);
+    state->counted_generation = 0;
 }
 
 static void forget(const PGconn *conn)
@@ -38,7 +57,9 @@ static void forget(const PGconn *conn)
     struct connection *connection = libpq_find_connection(conn);
     if (connection) {
         libpq_finish_queries(connection);
+        count_down(connection);
         libpq_prepared_destroy(libpq_state_of(connection)->prepared);
+        libpq_comment_destroy(libpq_state_of(connection)->comment);
     }
     connection_close(conn);
 }
@@ -51,7 +72,11 @@ struct connection *libpq_remember(const PGconn *conn, const struct real_entry *e
         struct libpq_state *state = libpq_state_of(connection);
         connection->library = entry->library;
         state->pq = libpq_calls_of(entry);
-        libpq_describe_connection(state->pq, conn, connection);
+        state->reports_search_path = libpq_describe_connection(state->pq, conn, connection);
+        if (state->reports_search_path)
+            state->attention |= LIBPQ_FOLLOWING;
+        if (libpq_comment_create(&state->comment, state->pq, conn))
+            state->attention |= LIBPQ_COMMENTING;
     }
     return connection;
 }
@@ -62,14 +87,29 @@ struct connection *libpq_connection_of(const PGconn *conn, const struct real_ent
     return connection || !conn ? connection : libpq_remember(conn, entry);
 }
 
-static const struct libpq_calls *calls_of(struct connection *connection, const struct real_entry *entry)
+void libpq_follow_connect(struct connection *connection, const PGconn *conn)
+{
+    struct libpq_state *state = libpq_state_of(connection);
+    const struct dropbox *box = dropbox_file();
+    state->reports_search_path = libpq_describe_connection(state->pq, conn, connection);
+    if (state->reports_search_path)
+        state->attention |= LIBPQ_FOLLOWING;
+    if (!libpq_is_connected(state->pq, conn)) {
+        count_down(connection);
+    } else if (box && state->counted_generation != box->generation) {
+        count_add(INSTRUMENT_libpq, WIRE_OPEN_CONNECTIONS, 1, connection);
+        state->counted_generation = box->generation;
+    }
+}
+
+const struct libpq_calls *libpq_calls_for(struct connection *connection, const struct real_entry *entry)
 {
     /* A connection that another thread finishes meanwhile, which libpq forbids, has lost its state. */
     const struct libpq_calls *pq = connection ? libpq_state_of(connection)->pq : NULL;
     return pq ? pq : libpq_calls_of(entry);
 }
 
-/* Begins the span of a call on a connection. False: not recorded, *ret_connection untouched. */
+/* The span of a statement; it drops what is left of the ones before it. */
 static inline __attribute__((always_inline)) bool begin(struct span *span, enum wire_operation operation,
                                                         PGconn *conn, const struct real_entry *entry,
                                                         struct connection **ret_connection)
@@ -77,9 +117,7 @@ static inline __attribute__((always_inline)) bool begin(struct span *span, enum 
     if (!lifecycle_is_active())
         return false;
     struct connection *connection = libpq_connection_of(conn, entry);
-    if (connection && operation == WIRE_CONNECT)
-        libpq_finish_queries(connection);
-    else if (connection)
+    if (connection && (libpq_state_of(connection)->attention & (LIBPQ_QUEUED | LIBPQ_CONNECTING)))
         libpq_finish_before_call(connection, conn);
     if (!span_begin(span, INSTRUMENT_libpq, operation, conn, connection))
         return false;
@@ -87,11 +125,10 @@ static inline __attribute__((always_inline)) bool begin(struct span *span, enum 
     return true;
 }
 
-static void end_connect(struct span *span, PGconn *conn, const struct real_entry *entry)
+bool libpq_begin(struct span *span, enum wire_operation operation, PGconn *conn,
+                 const struct real_entry *entry, struct connection **ret_connection)
 {
-    if (conn)
-        span_connection(span, libpq_remember(conn, entry));
-    span_end(span, libpq_copy_connect(&span->facts, libpq_calls_of(entry), conn));
+    return begin(span, operation, conn, entry, ret_connection);
 }
 
 static bool is_word_end(char c)
@@ -109,82 +146,79 @@ static bool is_first_word(const char *statement, const char *upper_word)
     return is_word_end(*statement);
 }
 
+void libpq_keep_statement(struct libpq_state *state, const char *name, const char *text)
+{
+    libpq_prepared_store(&state->prepared, name, text);
+    if (state->prepared)
+        state->attention |= LIBPQ_FOLLOWING;
+}
+
+/* The words behind which search_path may be another one: the end of a transaction takes SET back. */
+static bool may_change_path(const char *query)
+{
+    static const char *const words[] = {"SET", "RESET", "DISCARD", "COMMIT", "END", "ROLLBACK", "ABORT"};
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (is_first_word(query, words[i]))
+            return true;
+    return false;
+}
+
 void libpq_follow_query(struct connection *connection, const char *query)
 {
-    struct libpq_prepared_map *prepared = connection ? libpq_state_of(connection)->prepared : NULL;
-    if (!prepared || !query)
+    struct libpq_state *state = libpq_state_of(connection);
+    if (!query)
         return;
-    libpq_prepared_forget_unnamed(prepared);
+    libpq_prepared_forget_unnamed(state->prepared);
     if (is_first_word(query, "DEALLOCATE") || is_first_word(query, "DISCARD"))
-        libpq_prepared_forget_all(prepared);
+        libpq_prepared_forget_all(state->prepared);
+    if (state->reports_search_path && may_change_path(query))
+        state->may_change_path = true;
+}
+
+void libpq_follow_path(struct connection *connection, const PGconn *conn)
+{
+    struct libpq_state *state = libpq_state_of(connection);
+    if (!state->may_change_path)
+        return;
+    state->may_change_path = false;
+    (void)libpq_describe_connection(state->pq, conn, connection);
+}
+
+/* After a statement that was sent as text and answered. */
+static void follow(struct connection *connection, const PGconn *conn, const char *query)
+{
+    libpq_follow_query(connection, query);
+    libpq_follow_path(connection, conn);
+}
+
+/* The statement as it goes out: with a comment at its end, or as the program wrote it. */
+static inline const char *comment(struct span *span, struct connection *connection, const char *query)
+{
+    if (!connection || !(libpq_state_of(connection)->attention & LIBPQ_COMMENTING))
+        return query;
+    struct span_context context = span_context(span);
+    const char *text = libpq_comment_append(libpq_state_of(connection)->comment, query, &context);
+    if (text != query)
+        span_mark_injected(span);
+    return text;
+}
+
+/* Of a statement that was given as `text`, or prepared before as `name`. */
+/* seven things to know: NOLINTNEXTLINE(readability-function-size) */
+static inline void end(struct span *span, struct connection *connection, const struct real_entry *entry,
+                       const PGconn *conn, PGresult *result, const char *text, const char *name)
+{
+    const struct libpq_calls *pq = libpq_calls_for(connection, entry);
+    ExecStatusType status = libpq_status_of(pq, result);
+    if (status == PGRES_TUPLES_OK || !connection || !libpq_is_copy(status) ||
+        !libpq_copy_begin(span, connection, text, name))
+        libpq_end_query(span, pq, conn, result, status);
 }
 
 static void copy_statement(struct span *span, const char *text)
 {
     if (text)
         facts_string(&span->facts, WIRE_DB_QUERY_TEXT, text, strnlen(text, LIBPQ_STATEMENT_MAX));
-}
-
-EXPORTED PGconn *PQconnectdb(const char *conninfo)
-{
-    CALL_SITE;
-    __typeof__(&PQconnectdb) real = REAL(PQconnectdb);
-    struct span span;
-    if (IS_INTERNAL(PQconnectdb) || !span_begin(&span, INSTRUMENT_libpq, WIRE_CONNECT, NULL, NULL))
-        return real(conninfo);
-
-    PGconn *conn = real(conninfo);
-    end_connect(&span, conn, &entry_points[ENTRY_PQconnectdb]);
-    return conn;
-}
-
-EXPORTED PGconn *PQconnectdbParams(const char *const *keywords, const char *const *values, int expand_dbname)
-{
-    CALL_SITE;
-    __typeof__(&PQconnectdbParams) real = REAL(PQconnectdbParams);
-    struct span span;
-    if (IS_INTERNAL(PQconnectdbParams) || !span_begin(&span, INSTRUMENT_libpq, WIRE_CONNECT, NULL, NULL))
-        return real(keywords, values, expand_dbname);
-
-    PGconn *conn = real(keywords, values, expand_dbname);
-    end_connect(&span, conn, &entry_points[ENTRY_PQconnectdbParams]);
-    return conn;
-}
-
-/* seven parameters are libpq's, not ours: NOLINTNEXTLINE(readability-function-size) */
-EXPORTED PGconn *PQsetdbLogin(const char *pghost, const char *pgport, const char *pgoptions,
-                              const char *pgtty, const char *dbName, const char *login, const char *pwd)
-{
-    CALL_SITE;
-    __typeof__(&PQsetdbLogin) real = REAL(PQsetdbLogin);
-    struct span span;
-    if (IS_INTERNAL(PQsetdbLogin) || !span_begin(&span, INSTRUMENT_libpq, WIRE_CONNECT, NULL, NULL))
-        return real(pghost, pgport, pgoptions, pgtty, dbName, login, pwd);
-
-    PGconn *conn = real(pghost, pgport, pgoptions, pgtty, dbName, login, pwd);
-    end_connect(&span, conn, &entry_points[ENTRY_PQsetdbLogin]);
-    return conn;
-}
-
-EXPORTED void PQreset(PGconn *conn)
-{
-    CALL_SITE;
-    __typeof__(&PQreset) real = REAL_OF(PQreset, conn);
-    struct real_entry *entry = &entry_points[ENTRY_PQreset];
-    struct connection *connection;
-    struct span span;
-    if (IS_INTERNAL(PQreset) || !begin(&span, WIRE_CONNECT, conn, entry, &connection)) {
-        real(conn);
-        return;
-    }
-    real(conn);
-    if (connection) {
-        /* Of several hosts another one may have answered; statements belong to the old session. */
-        libpq_prepared_forget_all(libpq_state_of(connection)->prepared);
-        libpq_describe_connection(calls_of(connection, entry), conn, connection);
-        span_connection(&span, connection);
-    }
-    span_end(&span, libpq_copy_connect(&span.facts, calls_of(connection, entry), conn));
 }
 
 EXPORTED void PQfinish(PGconn *conn)
@@ -208,10 +242,10 @@ EXPORTED PGresult *PQexec(PGconn *conn, const char *query)
         return real(conn, query);
 
     copy_statement(&span, query);
-    PGresult *result = real(conn, query);
-    libpq_end_query(&span, calls_of(connection, entry), conn, result);
-    if (connection && libpq_state_of(connection)->prepared)
-        libpq_follow_query(connection, query);
+    PGresult *result = real(conn, comment(&span, connection, query));
+    end(&span, connection, entry, conn, result, query, NULL);
+    if (connection && (libpq_state_of(connection)->attention & LIBPQ_FOLLOWING))
+        follow(connection, conn, query);
     return result;
 }
 
@@ -231,10 +265,11 @@ EXPORTED PGresult *PQexecParams(PGconn *conn, const char *command, int nParams, 
 
     copy_statement(&span, command);
     facts_int(&span.facts, WIRE_DB_PARAMETER_COUNT, nParams);
-    PGresult *result =
-        real(conn, command, nParams, paramTypes, paramValues, paramLengths, paramFormats, resultFormat);
-    libpq_end_query(&span, calls_of(connection, entry), conn, result);
-    libpq_follow_query(connection, command);
+    PGresult *result = real(conn, comment(&span, connection, command), nParams, paramTypes, paramValues,
+                            paramLengths, paramFormats, resultFormat);
+    end(&span, connection, entry, conn, result, command, NULL);
+    if (connection && (libpq_state_of(connection)->attention & LIBPQ_FOLLOWING))
+        follow(connection, conn, command);
     return result;
 }
 
@@ -252,11 +287,11 @@ EXPORTED PGresult *PQprepare(PGconn *conn, const char *stmtName, const char *que
     copy_statement(&span, query);
     facts_text(&span.facts, WIRE_DB_STATEMENT_NAME, stmtName);
     PGresult *result = real(conn, stmtName, query, nParams, paramTypes);
-    const struct libpq_calls *pq = calls_of(connection, entry);
-    bool is_prepared = result && pq->PQresultStatus && pq->PQresultStatus(result) == PGRES_COMMAND_OK;
-    libpq_end_query(&span, pq, conn, result);
-    if (connection && is_prepared)
-        libpq_prepared_store(&libpq_state_of(connection)->prepared, stmtName, query);
+    const struct libpq_calls *pq = libpq_calls_for(connection, entry);
+    ExecStatusType status = libpq_status_of(pq, result);
+    libpq_end_query(&span, pq, conn, result, status);
+    if (connection && status == PGRES_COMMAND_OK)
+        libpq_keep_statement(libpq_state_of(connection), stmtName, query);
     else if (connection && stmtName && !*stmtName)
         libpq_prepared_forget_unnamed(libpq_state_of(connection)->prepared);
     return result;
@@ -281,6 +316,6 @@ EXPORTED PGresult *PQexecPrepared(PGconn *conn, const char *stmtName, int nParam
     facts_text(&span.facts, WIRE_DB_STATEMENT_NAME, stmtName);
     facts_int(&span.facts, WIRE_DB_PARAMETER_COUNT, nParams);
     PGresult *result = real(conn, stmtName, nParams, paramValues, paramLengths, paramFormats, resultFormat);
-    libpq_end_query(&span, calls_of(connection, entry), conn, result);
+    end(&span, connection, entry, conn, result, NULL, stmtName);
     return result;
 }

@@ -1,70 +1,27 @@
 /*
  * libpq_async: PostgreSQL, queries whose results are taken later: psql, pgbench, drivers with an event loop.
  *
- *   begins   PQsendQuery, PQsendQueryParams, PQsendPrepare, PQsendQueryPrepared: an operation each
+ *   begins   PQsendQuery, PQsendQueryParams, PQsendPrepare, PQsendQueryPrepared: an operation each (those about a
+ *            prepared statement: libpq_statement.c)
  *   ends     PQgetResult returns NULL: results of one query, in pipeline mode of the oldest. Or what is left is
- *            dropped: the next synchronous call, the next query outside pipeline mode, PQreset, PQfinish
- *   copied   as libpq.c; rows of all results (single-row mode has one for each), SQLSTATE of the first that failed
+ *            dropped: the next synchronous call, the next query outside pipeline mode, PQexitPipelineMode, PQreset,
+ *            PQfinish
+ *   copied   as libpq.c; rows of the last statement's results (single-row mode has one for each row, chunked mode one
+ *            for some), SQLSTATE of the first that failed
  *   not read data of COPY: its query stays open until PQgetResult returns NULL
- *   counted  PQsendDescribePrepared and its like have results, too, which must not pass for another query's: they keep
- *            their place in the queue, and make no spans
- *   traps    libpq's synchronous calls use these through the PLT on Debian: IS_INTERNAL. The result of
- *            PQpipelineSync is nobody's and has no NULL behind it. A query that failed in a pipeline aborts the others,
- *            each of which still has its result.
+ *   traps    libpq's synchronous calls use these through the PLT on Debian: IS_INTERNAL. The result of PQpipelineSync
+ *            and PQsendPipelineSync is nobody's and has no NULL behind it, so that these need not be seen. A query that
+ *            failed in a pipeline aborts the others, each of which still has its result.
  */
 #include "instrument/libpq_priv.h"
 #include <string.h>
-
-#ifndef LIBPQ_HAS_CLOSE_PREPARED /* 17 */
-int PQsendClosePrepared(PGconn *conn, const char *stmt);
-int PQsendClosePortal(PGconn *conn, const char *portal);
-#endif
-
-/* ---- the queue ---- */
-
-static bool is_empty(const struct libpq_queue *queue)
-{
-    return !queue->n && !queue->n_beyond;
-}
-
-static bool has_room(const struct libpq_queue *queue)
-{
-    return queue->n < LIBPQ_MAX_QUEUED && !queue->n_beyond;
-}
-
-static void enqueue(struct libpq_queue *queue, bool is_recorded)
-{
-    if (!has_room(queue)) {
-        queue->n_beyond++;
-        return;
-    }
-    uint32_t i = (queue->first + queue->n++) % LIBPQ_MAX_QUEUED;
-    uint8_t bit = (uint8_t)(1u << i % 8);
-    queue->is_recorded[i / 8] =
-        (uint8_t)(is_recorded ? queue->is_recorded[i / 8] | bit : queue->is_recorded[i / 8] & ~bit);
-}
-
-static bool first_is_recorded(const struct libpq_queue *queue)
-{
-    return queue->n && (queue->is_recorded[queue->first / 8] >> queue->first % 8 & 1);
-}
-
-static void dequeue(struct libpq_queue *queue)
-{
-    if (queue->n) {
-        queue->n--;
-        queue->first = (queue->first + 1) % LIBPQ_MAX_QUEUED;
-    } else if (queue->n_beyond) {
-        queue->n_beyond--;
-    }
-}
 
 /* ---- the oldest query ---- */
 
 /* NULL: it is not recorded, or the parent process's, before a fork. */
 static struct operation *oldest(struct connection *connection)
 {
-    return first_is_recorded(&libpq_state_of(connection)->queue) ? operation_oldest(connection) : NULL;
+    return libpq_queue_is_recorded(&libpq_state_of(connection)->queue) ? operation_oldest(connection) : NULL;
 }
 
 static void copy_answer(struct facts *facts, const struct libpq_answer *answer)
@@ -75,42 +32,50 @@ static void copy_answer(struct facts *facts, const struct libpq_answer *answer)
         facts_text(facts, WIRE_DB_AFFECTED_ROWS, answer->affected);
 }
 
-static void finish_oldest(struct connection *connection)
+static enum wire_outcome outcome_of(const struct libpq_answer *answer)
+{
+    if (answer->has_failed)
+        return WIRE_FAILED;
+    return answer->is_answered && !answer->is_copying ? WIRE_OK : WIRE_ABANDONED;
+}
+
+void libpq_finish_oldest(struct connection *connection)
 {
     struct libpq_state *state = libpq_state_of(connection);
     struct operation *operation = oldest(connection);
     if (operation) {
         struct facts facts = operation_facts(operation);
         copy_answer(&facts, &state->answer);
-        operation_close(connection, operation,
-                        state->answer.has_failed    ? WIRE_FAILED
-                        : state->answer.is_answered ? WIRE_OK
-                                                    : WIRE_ABANDONED);
+        operation_close(connection, operation, outcome_of(&state->answer));
     }
-    dequeue(&state->queue);
+    libpq_queue_drop(&state->queue);
+    if (!state->queue.n)
+        state->attention &= ~(uint32_t)LIBPQ_QUEUED;
     memset(&state->answer, 0, sizeof(state->answer));
     state->is_preparing = false;
 }
 
+static void finish_all(struct connection *connection)
+{
+    while (libpq_state_of(connection)->queue.n)
+        libpq_finish_oldest(connection);
+}
+
 void libpq_finish_queries(struct connection *connection)
 {
-    struct libpq_queue *queue = &libpq_state_of(connection)->queue;
-    while (queue->n)
-        finish_oldest(connection);
-    queue->n_beyond = 0;
-    libpq_state_of(connection)->is_connecting = false;
+    finish_all(connection);
+    libpq_state_of(connection)->attention &= ~(uint32_t)LIBPQ_CONNECTING;
     operation_close_all(connection, WIRE_ABANDONED);
 }
 
 void libpq_finish_before_call(struct connection *connection, const PGconn *conn)
 {
     struct libpq_state *state = libpq_state_of(connection);
-    if (state->is_connecting || (!is_empty(&state->queue) && !libpq_is_pipelined(state->pq, conn)))
+    if ((state->attention & LIBPQ_CONNECTING) || !libpq_is_pipelined(state->pq, conn))
         libpq_finish_queries(connection);
 }
 
-/* Of the oldest query, NULL none: it failed, and this is the first to say so. */
-static void follow_failure(struct connection *connection, const PGconn *conn, const PGresult *result)
+void libpq_follow_failure(struct connection *connection, const PGconn *conn, const PGresult *result)
 {
     struct libpq_state *state = libpq_state_of(connection);
     struct operation *operation = oldest(connection);
@@ -123,6 +88,16 @@ static void follow_failure(struct connection *connection, const PGconn *conn, co
         libpq_prepared_forget_unnamed(state->prepared);
 }
 
+void libpq_follow_silent_failure(struct connection *connection, const PGconn *conn)
+{
+    struct operation *operation = oldest(connection);
+    if (operation) {
+        struct facts facts = operation_facts(operation);
+        libpq_copy_silent_failure(&facts, libpq_state_of(connection)->pq, conn);
+    }
+    libpq_state_of(connection)->answer.has_failed = true;
+}
+
 static void follow_command(struct libpq_state *state, PGresult *result)
 {
     const char *rows = state->pq->PQcmdTuples ? state->pq->PQcmdTuples(result) : NULL;
@@ -132,8 +107,26 @@ static void follow_command(struct libpq_state *state, PGresult *result)
         state->answer.affected[bytes] = 0;
     }
     if (state->is_preparing)
-        libpq_prepared_store(&state->prepared, state->name, state->text);
+        libpq_keep_statement(state, state->name, state->text);
     state->is_preparing = false;
+}
+
+/* A text of several statements has results of each: the last one's are told, as PQexec does. */
+static void begin_result(struct libpq_answer *answer)
+{
+    answer->is_answered = true;
+    answer->is_copying = false;
+    if (!answer->is_whole)
+        return;
+    answer->is_whole = answer->has_rows = false;
+    answer->rows = 0;
+    answer->affected[0] = 0;
+}
+
+static void follow_rows(struct libpq_state *state, const PGresult *result)
+{
+    state->answer.has_rows = true;
+    state->answer.rows += state->pq->PQntuples ? state->pq->PQntuples(result) : 0;
 }
 
 static void follow_result(struct connection *connection, const PGconn *conn, PGresult *result)
@@ -142,15 +135,19 @@ static void follow_result(struct connection *connection, const PGconn *conn, PGr
     ExecStatusType status = libpq_status_of(state->pq, result);
     if (status == PGRES_PIPELINE_SYNC)
         return;
-    state->answer.is_answered = true;
+    begin_result(&state->answer);
     if (libpq_is_failure(status)) {
-        follow_failure(connection, conn, result);
+        libpq_follow_failure(connection, conn, result);
+    } else if (libpq_is_copy(status)) {
+        state->answer.is_copying = true;
+    } else if (status == PGRES_SINGLE_TUPLE || (int)status == LIBPQ_TUPLES_CHUNK) {
+        follow_rows(state, result);
+    } else if (status == PGRES_TUPLES_OK) {
+        follow_rows(state, result);
+        state->answer.is_whole = true;
     } else if (status == PGRES_COMMAND_OK) {
         follow_command(state, result);
-    } else if (status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE ||
-               (int)status == 12 /* PGRES_TUPLES_CHUNK, 17 */) {
-        state->answer.has_rows = true;
-        state->answer.rows += state->pq->PQntuples ? state->pq->PQntuples(result) : 0;
+        state->answer.is_whole = true;
     }
 }
 
@@ -169,52 +166,56 @@ EXPORTED PGresult *PQgetResult(PGconn *conn)
         return real(conn);
     PGresult *result = real(conn);
     struct connection *connection = libpq_find_connection(conn);
-    if (!connection || is_empty(&libpq_state_of(connection)->queue) || !lifecycle_is_active() ||
+    if (!connection || !(libpq_state_of(connection)->attention & LIBPQ_QUEUED) || !lifecycle_is_active() ||
         IS_INTERNAL(PQgetResult))
         return result;
     struct libpq_state *state = libpq_state_of(connection);
+    bool is_over = !result && (state->answer.is_answered || !libpq_is_pipelined(state->pq, conn));
     if (result)
         follow_result(connection, conn, result);
-    else if (state->answer.is_answered)
-        finish_oldest(connection);
-    else if (!libpq_is_pipelined(state->pq, conn)) { /* there was no memory for a result */
-        follow_failure(connection, conn, NULL);
-        finish_oldest(connection);
+    else if (is_over && !state->answer.is_answered) /* there was no memory for a result */
+        libpq_follow_failure(connection, conn, NULL);
+    if (is_over) {
+        libpq_finish_oldest(connection);
+        libpq_follow_path(connection, conn);
     }
     return result;
 }
 
+EXPORTED int PQexitPipelineMode(PGconn *conn)
+{
+    CALL_SITE;
+    __typeof__(&PQexitPipelineMode) real = REAL_OF(PQexitPipelineMode, conn);
+    int has_left = real(conn);
+    struct connection *connection = IS_INTERNAL(PQexitPipelineMode) ? NULL : libpq_find_connection(conn);
+    /* It is refused while results are to come: what is still queued here had none, for the connection broke. */
+    if (has_left && connection && lifecycle_is_active() &&
+        !libpq_is_pipelined(libpq_state_of(connection)->pq, conn))
+        finish_all(connection);
+    return has_left;
+}
+
 /* ---- sending ---- */
 
-struct sending {
-    struct connection *connection;
-    struct libpq_state *state;
-    struct operation *operation; /* NULL: not recorded, but counted */
-    struct facts facts;          /* where there is an operation */
-};
-
-/* False: nothing is followed. */
-static bool begin(struct sending *sending, enum wire_operation kind, const PGconn *conn,
-                  const struct real_entry *entry)
+bool libpq_send_begin(struct libpq_sending *sending, enum wire_operation kind, const PGconn *conn,
+                      const struct real_entry *entry)
 {
     sending->connection = lifecycle_is_active() ? libpq_connection_of(conn, entry) : NULL;
     if (!sending->connection)
         return false;
     sending->state = libpq_state_of(sending->connection);
     sending->operation = NULL;
-    if (sending->state->is_connecting) /* its end was not seen */
+    if (sending->state->attention & LIBPQ_CONNECTING) /* its end was not seen */
         libpq_finish_queries(sending->connection);
-    if (has_room(&sending->state->queue))
+    if (libpq_queue_may_record(&sending->state->queue))
         sending->operation = operation_open(INSTRUMENT_libpq, kind, sending->connection, &sending->facts);
     else
         dropbox_count(DROP_NO_OPERATION);
     return true;
 }
 
-/* The text stays with the connection: an operation has no room for all of a long one. */
-static void copy_statement(struct sending *sending, const char *text)
+void libpq_send_statement(struct libpq_state *state, struct operation *operation, const char *text)
 {
-    struct libpq_state *state = sending->state;
     size_t bytes = text ? strnlen(text, LIBPQ_STATEMENT_MAX) : 0;
     size_t kept = bytes < sizeof(state->text) ? bytes : sizeof(state->text) - 1;
     if (kept)
@@ -222,12 +223,24 @@ static void copy_statement(struct sending *sending, const char *text)
     state->text[kept] = 0;
     state->is_preparing = false;
     state->text_mark = (struct interned){.number = connection_new_number()};
-    if (sending->operation && bytes)
-        operation_statement(sending->operation, &state->text_mark, state->text, bytes);
+    if (operation && bytes)
+        operation_statement(operation, &state->text_mark, state->text, bytes);
+}
+
+/* The statement as it goes out: with a comment at its end, or as the program wrote it. */
+static const char *comment(const struct libpq_sending *sending, const char *text)
+{
+    if (!sending->operation || !(sending->state->attention & LIBPQ_COMMENTING))
+        return text;
+    struct span_context context = operation_context(sending->operation);
+    const char *commented = libpq_comment_append(sending->state->comment, text, &context);
+    if (commented != text)
+        operation_mark_injected(sending->operation);
+    return commented;
 }
 
 /* A statement's name, whose text is known perhaps, and the number of its parameters. */
-static void copy_prepared(struct sending *sending, const char *name, int n_parameters)
+static void copy_prepared(struct libpq_sending *sending, const char *name, int n_parameters)
 {
     struct libpq_prepared prepared;
     if (!sending->operation)
@@ -239,8 +252,7 @@ static void copy_prepared(struct sending *sending, const char *name, int n_param
     facts_int(&sending->facts, WIRE_DB_PARAMETER_COUNT, n_parameters);
 }
 
-/* Returns `is_sent`. A query that could be sent outside a pipeline means that the ones before it were through. */
-static int end(struct sending *sending, const PGconn *conn, int is_sent)
+int libpq_send_end(struct libpq_sending *sending, const PGconn *conn, int is_sent)
 {
     struct libpq_state *state = sending->state;
     if (!is_sent) {
@@ -250,21 +262,20 @@ static int end(struct sending *sending, const PGconn *conn, int is_sent)
         }
         return is_sent;
     }
-    if (!is_empty(&state->queue) && !libpq_is_pipelined(state->pq, conn)) {
-        while (!is_empty(&state->queue))
-            finish_oldest(sending->connection);
-    }
-    enqueue(&state->queue, sending->operation != NULL);
+    if (state->queue.n && !libpq_is_pipelined(state->pq, conn))
+        finish_all(sending->connection);
+    libpq_enqueue(state, sending->operation != NULL);
     return is_sent;
 }
 
 /* In a pipeline the statement may be executed before PQsendPrepare's result is there. */
-static void follow_prepare(struct sending *sending, const PGconn *conn, const char *name, const char *query)
+static void follow_prepare(struct libpq_sending *sending, const PGconn *conn, const char *name,
+                           const char *query)
 {
     struct libpq_state *state = sending->state;
     size_t bytes = strnlen(name, LIBPQ_NAME_BYTES);
     if (libpq_is_pipelined(state->pq, conn)) {
-        libpq_prepared_store(&state->prepared, name, query);
+        libpq_keep_statement(state, name, query);
     } else if (bytes < LIBPQ_NAME_BYTES) {
         memcpy(state->name, name, bytes + 1);
         state->is_preparing = true;
@@ -275,13 +286,13 @@ EXPORTED int PQsendQuery(PGconn *conn, const char *query)
 {
     CALL_SITE;
     __typeof__(&PQsendQuery) real = REAL_OF(PQsendQuery, conn);
-    struct sending sending;
+    struct libpq_sending sending;
     if (is_call_of_libpq(&entry_points[ENTRY_PQsendQuery], call_site) || IS_INTERNAL(PQsendQuery) ||
-        !begin(&sending, WIRE_CALL, conn, &entry_points[ENTRY_PQsendQuery]))
+        !libpq_send_begin(&sending, WIRE_CALL, conn, &entry_points[ENTRY_PQsendQuery]))
         return real(conn, query);
-    copy_statement(&sending, query);
-    int is_sent = end(&sending, conn, real(conn, query));
-    if (is_sent)
+    libpq_send_statement(sending.state, sending.operation, query);
+    int is_sent = libpq_send_end(&sending, conn, real(conn, comment(&sending, query)));
+    if (is_sent && (sending.state->attention & LIBPQ_FOLLOWING))
         libpq_follow_query(sending.connection, query);
     return is_sent;
 }
@@ -293,18 +304,18 @@ EXPORTED int PQsendQueryParams(PGconn *conn, const char *command, int nParams, c
 {
     CALL_SITE;
     __typeof__(&PQsendQueryParams) real = REAL_OF(PQsendQueryParams, conn);
-    struct sending sending;
+    struct libpq_sending sending;
     if (IS_INTERNAL(PQsendQueryParams) ||
-        !begin(&sending, WIRE_CALL, conn, &entry_points[ENTRY_PQsendQueryParams]))
+        !libpq_send_begin(&sending, WIRE_CALL, conn, &entry_points[ENTRY_PQsendQueryParams]))
         return real(conn, command, nParams, paramTypes, paramValues, paramLengths, paramFormats,
                     resultFormat);
-    copy_statement(&sending, command);
+    libpq_send_statement(sending.state, sending.operation, command);
     if (sending.operation)
         facts_int(&sending.facts, WIRE_DB_PARAMETER_COUNT, nParams);
-    int is_sent =
-        end(&sending, conn,
-            real(conn, command, nParams, paramTypes, paramValues, paramLengths, paramFormats, resultFormat));
-    if (is_sent)
+    int is_sent = libpq_send_end(&sending, conn,
+                                 real(conn, comment(&sending, command), nParams, paramTypes, paramValues,
+                                      paramLengths, paramFormats, resultFormat));
+    if (is_sent && (sending.state->attention & LIBPQ_FOLLOWING))
         libpq_follow_query(sending.connection, command);
     return is_sent;
 }
@@ -314,14 +325,14 @@ EXPORTED int PQsendPrepare(PGconn *conn, const char *stmtName, const char *query
 {
     CALL_SITE;
     __typeof__(&PQsendPrepare) real = REAL_OF(PQsendPrepare, conn);
-    struct sending sending;
+    struct libpq_sending sending;
     if (IS_INTERNAL(PQsendPrepare) ||
-        !begin(&sending, WIRE_PREPARE, conn, &entry_points[ENTRY_PQsendPrepare]))
+        !libpq_send_begin(&sending, WIRE_PREPARE, conn, &entry_points[ENTRY_PQsendPrepare]))
         return real(conn, stmtName, query, nParams, paramTypes);
-    copy_statement(&sending, query);
+    libpq_send_statement(sending.state, sending.operation, query);
     if (sending.operation)
         facts_text(&sending.facts, WIRE_DB_STATEMENT_NAME, stmtName);
-    int is_sent = end(&sending, conn, real(conn, stmtName, query, nParams, paramTypes));
+    int is_sent = libpq_send_end(&sending, conn, real(conn, stmtName, query, nParams, paramTypes));
     if (is_sent && stmtName && query)
         follow_prepare(&sending, conn, stmtName, query);
     return is_sent;
@@ -334,62 +345,11 @@ EXPORTED int PQsendQueryPrepared(PGconn *conn, const char *stmtName, int nParams
 {
     CALL_SITE;
     __typeof__(&PQsendQueryPrepared) real = REAL_OF(PQsendQueryPrepared, conn);
-    struct sending sending;
+    struct libpq_sending sending;
     if (IS_INTERNAL(PQsendQueryPrepared) ||
-        !begin(&sending, WIRE_CALL, conn, &entry_points[ENTRY_PQsendQueryPrepared]))
+        !libpq_send_begin(&sending, WIRE_CALL, conn, &entry_points[ENTRY_PQsendQueryPrepared]))
         return real(conn, stmtName, nParams, paramValues, paramLengths, paramFormats, resultFormat);
     copy_prepared(&sending, stmtName, nParams);
-    return end(&sending, conn,
-               real(conn, stmtName, nParams, paramValues, paramLengths, paramFormats, resultFormat));
-}
-
-/* ---- sent, and counted only ---- */
-
-static int send_counted(__typeof__(&PQsendDescribePrepared) real, const struct real_entry *entry,
-                        PGconn *conn, const char *name)
-{
-    struct sending sending = {
-        .connection = lifecycle_is_active() ? libpq_connection_of(conn, entry) : NULL,
-    };
-    int is_sent = real(conn, name);
-    if (!sending.connection)
-        return is_sent;
-    sending.state = libpq_state_of(sending.connection);
-    return end(&sending, conn, is_sent);
-}
-
-EXPORTED int PQsendDescribePrepared(PGconn *conn, const char *stmt)
-{
-    CALL_SITE;
-    __typeof__(&PQsendDescribePrepared) real = REAL_OF(PQsendDescribePrepared, conn);
-    return IS_INTERNAL(PQsendDescribePrepared)
-               ? real(conn, stmt)
-               : send_counted(real, &entry_points[ENTRY_PQsendDescribePrepared], conn, stmt);
-}
-
-EXPORTED int PQsendDescribePortal(PGconn *conn, const char *portal)
-{
-    CALL_SITE;
-    __typeof__(&PQsendDescribePortal) real = REAL_OF(PQsendDescribePortal, conn);
-    return IS_INTERNAL(PQsendDescribePortal)
-               ? real(conn, portal)
-               : send_counted(real, &entry_points[ENTRY_PQsendDescribePortal], conn, portal);
-}
-
-EXPORTED int PQsendClosePrepared(PGconn *conn, const char *stmt)
-{
-    CALL_SITE;
-    __typeof__(&PQsendClosePrepared) real = REAL_OF(PQsendClosePrepared, conn);
-    return IS_INTERNAL(PQsendClosePrepared)
-               ? real(conn, stmt)
-               : send_counted(real, &entry_points[ENTRY_PQsendClosePrepared], conn, stmt);
-}
-
-EXPORTED int PQsendClosePortal(PGconn *conn, const char *portal)
-{
-    CALL_SITE;
-    __typeof__(&PQsendClosePortal) real = REAL_OF(PQsendClosePortal, conn);
-    return IS_INTERNAL(PQsendClosePortal)
-               ? real(conn, portal)
-               : send_counted(real, &entry_points[ENTRY_PQsendClosePortal], conn, portal);
+    return libpq_send_end(
+        &sending, conn, real(conn, stmtName, nParams, paramValues, paramLengths, paramFormats, resultFormat));
 }

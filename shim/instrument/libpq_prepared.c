@@ -112,6 +112,13 @@ void libpq_prepared_forget_unnamed(struct libpq_prepared_map *map)
         map->rows[0].is_used = 0;
 }
 
+void libpq_prepared_forget(struct libpq_prepared_map *map, const char *name)
+{
+    struct row *row = map && name ? find_row(map, name) : NULL;
+    if (row)
+        row->is_used = 0;
+}
+
 void libpq_prepared_forget_all(struct libpq_prepared_map *map)
 {
     for (uint32_t i = 0; map && i < 1 + MAX_NAMES; i++)

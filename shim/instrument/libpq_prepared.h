@@ -32,6 +32,8 @@ void libpq_prepared_store(struct libpq_prepared_map **map, const char *name, con
 
 /* The unnamed statement: overwritten by every other query with parameters, dropped by every simple one. */
 void libpq_prepared_forget_unnamed(struct libpq_prepared_map *map);
+/* The statement of this name; NULL map, NULL name and unknown names are fine. */
+void libpq_prepared_forget(struct libpq_prepared_map *map, const char *name);
 void libpq_prepared_forget_all(struct libpq_prepared_map *map);
 
 /* Gives the mapping back. NULL is fine. */

@@ -47,6 +47,22 @@ static bool has_text(const char *text)
     return text && *text;
 }
 
+/* Where the connection goes, which is known once it is there: of a name's addresses the one that answered. */
+static void copy_peer(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn, const char *port)
+{
+    const char *address = pq->PQhostaddr && libpq_is_connected(pq, conn) ? pq->PQhostaddr(conn) : NULL;
+    if (!has_text(address))
+        return;
+    facts_text(facts, WIRE_NETWORK_PEER_ADDRESS, address);
+    if (has_text(port))
+        facts_text(facts, WIRE_NETWORK_PEER_PORT, port);
+}
+
+static const char *search_path_of(const struct libpq_calls *pq, const PGconn *conn)
+{
+    return pq->PQparameterStatus ? pq->PQparameterStatus(conn, "search_path") : NULL;
+}
+
 void libpq_copy_server(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn)
 {
     const char *host = pq->PQhost ? pq->PQhost(conn) : NULL;
@@ -59,15 +75,18 @@ void libpq_copy_server(struct facts *facts, const struct libpq_calls *pq, const 
         facts_text(facts, WIRE_SERVER_PORT, port);
     if (pq->PQdb)
         facts_text(facts, WIRE_DB_NAMESPACE, pq->PQdb(conn));
+    facts_text(facts, WIRE_DB_SEARCH_PATH, search_path_of(pq, conn));
     if (pq->PQuser)
         facts_text(facts, WIRE_DB_USER, pq->PQuser(conn));
+    copy_peer(facts, pq, conn, port);
 }
 
-void libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
+bool libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
                                struct connection *connection)
 {
     struct facts facts = connection_facts(connection);
     libpq_copy_server(&facts, pq, conn);
+    return search_path_of(pq, conn) != NULL;
 }
 
 bool libpq_is_pipelined(const struct libpq_calls *pq, const PGconn *conn)
@@ -75,7 +94,7 @@ bool libpq_is_pipelined(const struct libpq_calls *pq, const PGconn *conn)
     return pq->PQpipelineStatus && pq->PQpipelineStatus(conn) != PQ_PIPELINE_OFF;
 }
 
-static bool is_connected(const struct libpq_calls *pq, const PGconn *conn)
+bool libpq_is_connected(const struct libpq_calls *pq, const PGconn *conn)
 {
     return !pq->PQstatus || pq->PQstatus(conn) == CONNECTION_OK;
 }
@@ -89,7 +108,7 @@ static void copy_connection_error(struct facts *facts, const struct libpq_calls 
 
 enum wire_outcome libpq_copy_connect(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn)
 {
-    if (conn && is_connected(pq, conn))
+    if (conn && libpq_is_connected(pq, conn))
         return WIRE_OK;
     facts_int(facts, WIRE_ERROR_CODE, CONNECTION_BAD);
     if (conn)
@@ -119,25 +138,35 @@ void libpq_copy_failure(struct facts *facts, const struct libpq_calls *pq, const
         facts_text(facts, WIRE_DB_RESPONSE_STATUS_CODE, pq->PQresultErrorField(result, PG_DIAG_SQLSTATE));
         message = pq->PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     }
-    facts_int(facts, WIRE_ERROR_CODE, is_connected(pq, conn) ? status : CONNECTION_BAD);
+    facts_int(facts, WIRE_ERROR_CODE, libpq_is_connected(pq, conn) ? status : CONNECTION_BAD);
     if (has_text(message))
         facts_text(facts, WIRE_ERROR_MESSAGE, message);
     else
         copy_connection_error(facts, pq, conn);
 }
 
-void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn, PGresult *result)
+void libpq_copy_silent_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn)
+{
+    bool is_connected = libpq_is_connected(pq, conn);
+    facts_int(facts, WIRE_ERROR_CODE, is_connected ? PGRES_FATAL_ERROR : CONNECTION_BAD);
+    if (!is_connected)
+        copy_connection_error(facts, pq, conn);
+}
+
+void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn, PGresult *result,
+                     ExecStatusType status)
 {
     struct facts *facts = &span->facts;
-    ExecStatusType status = libpq_status_of(pq, result);
     if (status == PGRES_TUPLES_OK && pq->PQntuples) {
         facts_int(facts, WIRE_DB_RETURNED_ROWS, pq->PQntuples(result));
     } else if (status == PGRES_COMMAND_OK && pq->PQcmdTuples) {
         const char *rows = pq->PQcmdTuples(result);
         if (has_text(rows))
             facts_text(facts, WIRE_DB_AFFECTED_ROWS, rows);
-    }
-    if (libpq_is_failure(status))
+    } else if (libpq_is_failure(status)) {
         libpq_copy_failure(facts, pq, conn, result);
-    span_end(span, libpq_is_failure(status) ? WIRE_FAILED : WIRE_OK);
+        span_end(span, WIRE_FAILED);
+        return;
+    }
+    span_end(span, WIRE_OK);
 }

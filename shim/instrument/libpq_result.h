@@ -1,7 +1,8 @@
 /*
  * libpq_result: what libpq itself says of a connection or a result, through the accessors of the same library.
  *
- * Context: hot; libpq_calls_of() is cold at the first call of a library. No accessor used here allocates or blocks.
+ * Context: hot; libpq_calls_of() is cold at the first call of a library. No accessor used here allocates or blocks,
+ * but PQconninfo (libpq_comment.c).
  */
 #ifndef OTELSHIM_LIBPQ_RESULT_H
 #define OTELSHIM_LIBPQ_RESULT_H
@@ -9,8 +10,8 @@
 #include "instrument/instrument.h"
 #include <libpq-fe.h>
 
-/* Accessors that every libpq since 8.0 has, PQhostaddr of 12 and PQpipelineStatus of 14. A pointer is NULL where the
- * library has none. */
+/* Accessors that every libpq since 8.0 has, PQconninfo of 9.3, PQhostaddr of 12 and PQpipelineStatus of 14. A pointer is
+ * NULL where the library has none. */
 /* clang-format off */
 #define LIBPQ_ACCESSORS(X)\
     X(PQdb)               \
@@ -24,6 +25,10 @@
     X(PQresultErrorField) \
     X(PQntuples)          \
     X(PQcmdTuples)        \
+    X(PQparameterStatus)  \
+    X(PQconninfo)         \
+    X(PQconninfoFree)     \
+    X(PQisnonblocking)    \
     X(PQpipelineStatus)
 /* clang-format on */
 
@@ -36,17 +41,24 @@ struct libpq_calls {
 /* The accessors of the library that `entry` was resolved to. Never NULL. */
 const struct libpq_calls *libpq_calls_of(const struct real_entry *entry);
 
-/* Server, port, database and role, raw. */
+/* Server, port, address, database, search_path and role, raw. */
 void libpq_copy_server(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn);
-/* The same into the facts that all spans of the connection share. */
-void libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
+/* The same into the facts that all spans of the connection share. True: the server reports its search_path. */
+bool libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
                                struct connection *connection);
 
+bool libpq_is_connected(const struct libpq_calls *pq, const PGconn *conn);
 /* Commands may be sent before the results of earlier ones have come. */
 bool libpq_is_pipelined(const struct libpq_calls *pq, const PGconn *conn);
 
 /* What came of an attempt to connect, which is over. `conn` may be NULL: libpq had no memory. */
 enum wire_outcome libpq_copy_connect(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn);
+
+/* Data are to be copied now, and then come the command's own results. */
+static inline bool libpq_is_copy(ExecStatusType status)
+{
+    return status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH;
+}
 
 bool libpq_is_failure(ExecStatusType status);
 ExecStatusType libpq_status_of(const struct libpq_calls *pq, const PGresult *result);
@@ -54,7 +66,11 @@ ExecStatusType libpq_status_of(const struct libpq_calls *pq, const PGresult *res
 void libpq_copy_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn,
                         const PGresult *result);
 
-/* Ends the span of a query by its result; NULL is a failure whose reason the connection has. */
-void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn, PGresult *result);
+/* The same of a call that drops its result: the connection's message is the server's then, which may quote values. */
+void libpq_copy_silent_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn);
+
+/* Ends the span of a query by its result, whose status was read; NULL is a failure whose reason the connection has. */
+void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn, PGresult *result,
+                     ExecStatusType status);
 
 #endif

@@ -15,20 +15,20 @@ static void end_connect(struct connection *connection, const PGconn *conn)
 {
     struct libpq_state *state = libpq_state_of(connection);
     struct operation *operation = operation_oldest(connection);
-    state->is_connecting = false;
-    libpq_describe_connection(state->pq, conn, connection);
-    if (!operation)
-        return; /* not recorded */
-    struct facts facts = operation_facts(operation);
-    libpq_copy_server(&facts, state->pq, conn);
-    operation_close(connection, operation, libpq_copy_connect(&facts, state->pq, conn));
+    state->attention &= ~(uint32_t)LIBPQ_CONNECTING;
+    if (operation) {
+        struct facts facts = operation_facts(operation);
+        libpq_copy_server(&facts, state->pq, conn);
+        operation_close(connection, operation, libpq_copy_connect(&facts, state->pq, conn));
+    }
+    libpq_follow_connect(connection, conn);
 }
 
 static void begin_connect(struct connection *connection)
 {
     struct facts facts;
     (void)operation_open(INSTRUMENT_libpq, WIRE_CONNECT, connection, &facts);
-    libpq_state_of(connection)->is_connecting = true;
+    libpq_state_of(connection)->attention |= LIBPQ_CONNECTING;
 }
 
 static PGconn *follow_start(PGconn *conn, const struct real_entry *entry)
@@ -46,7 +46,7 @@ static PGconn *follow_start(PGconn *conn, const struct real_entry *entry)
 static PostgresPollingStatusType follow_poll(const PGconn *conn, PostgresPollingStatusType status)
 {
     struct connection *connection = libpq_find_connection(conn);
-    if (connection && libpq_state_of(connection)->is_connecting &&
+    if (connection && (libpq_state_of(connection)->attention & LIBPQ_CONNECTING) &&
         (status == PGRES_POLLING_OK || status == PGRES_POLLING_FAILED))
         end_connect(connection, conn);
     return status;

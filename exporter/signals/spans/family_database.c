@@ -93,7 +93,7 @@ static void assemble_peer(struct assembly *assembly)
         assembly_add_fact_int(assembly, "network.peer.port", WIRE_NETWORK_PEER_PORT);
 }
 
-/* The database's index as a string, where the shim knows it. */
+/* The database's index as a string, or its name, where the shim knows it. */
 static const char *assemble_namespace(struct assembly *assembly)
 {
     int64_t index;
@@ -101,8 +101,7 @@ static const char *assemble_namespace(struct assembly *assembly)
     if (assembly_number(assembly, WIRE_DB_DATABASE_INDEX, &index) && index >= 0)
         name = assembly_print_number(assembly->arena, (uint64_t)index);
     else if (assembly_has_text(assembly, WIRE_DB_NAMESPACE))
-        name = text_repaired(assembly->arena, assembly->facts[WIRE_DB_NAMESPACE]->bytes,
-                             assembly->facts[WIRE_DB_NAMESPACE]->n_bytes);
+        name = family_sql_namespace(assembly, assembly->facts[WIRE_DB_NAMESPACE]);
     if (name.bytes)
         assembly_add_text(assembly, "db.namespace", name);
     return name.bytes;
@@ -178,7 +177,8 @@ void family_database_assemble(struct assembly *assembly)
     if (is_connect)
         name = family_join(assembly->arena, system.name, " connect", "");
     else
-        name = system.has_commands ? family_redis_command(assembly) : family_sql_statement(assembly);
+        name =
+            system.has_commands ? family_redis_command(assembly) : family_sql_statement(assembly, namespace);
     const char *server = assemble_server(assembly, &system);
     assemble_peer(assembly);
     assembly_add_fact_int(assembly, "db.response.returned_rows", WIRE_DB_RETURNED_ROWS);

@@ -8,8 +8,14 @@
 
 #include "signals/spans/assemble_priv.h"
 
-/* Adds the statement's attributes. Returns the summary: the span's name; NULL where there is none. */
-const char *family_sql_statement(struct assembly *assembly);
+/*
+ * Adds the statement's attributes. Returns the span's name: the summary, or of a call without a statement what the
+ * library calls it and the `namespace` (NULL none) it is about; NULL where there is neither.
+ */
+const char *family_sql_statement(struct assembly *assembly, const char *namespace);
+
+/* db.namespace: "database|schema", or the database alone where the schema is not known. */
+struct text family_sql_namespace(struct assembly *assembly, const struct raw_fact *database);
 
 /* Adds the command's attributes. Returns the operation: the span's name (Redis conventions: the database index must
  * not be in it); NULL unknown. */
