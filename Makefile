@@ -103,7 +103,8 @@ check-loop: deps                                      ## one test until it fails
 	@$(MAKE) -s all unit traced && for i in $$(seq $(N)); do BUILD=$(BUILD) tests/run $(T) >$(BUILD)/loop.log 2>&1 || \
 	    { cat $(BUILD)/loop.log; echo "failed in round $$i"; exit 1; }; done; echo "$(N) rounds passed"
 soak: deps                                            ## the hand-over's proof in full: kills, threads, orderings
-	@$(MAKE) -s all && BUILD=$(BUILD) tests/soak/run && BUILD=$(BUILD) tests/integration/robust/robust.sh --full
+	@$(MAKE) -s all && BUILD=$(BUILD) tests/soak/run && BUILD=$(BUILD) tests/integration/robust/robust.sh --full && \
+	    BUILD=$(BUILD) tests/integration/faults/faults.sh --full
 test-aarch64:                                         ## cross-build and run under qemu-user
 	@BUILD=$(BUILD) tests/aarch64
 bench: deps                                           ## what it costs, beside the targets

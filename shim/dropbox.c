@@ -20,6 +20,11 @@ static struct {
     uint32_t generation;         /* of the last file made; raised by the thread that makes one */
     void (*fill)(uint8_t *area); /* set by the constructor */
     struct dropbox_image images[MAX_IMAGES];
+    /* What was lost before there was a file to count it in; a fork child's own begins at nothing. */
+    struct {
+        uint32_t pid;
+        uint32_t dropped[WIRE_MAX_DROPS];
+    } early;
 } state;
 
 const struct dropbox *dropbox_file_of_this_pid(void)
@@ -67,6 +72,27 @@ static struct dropbox_words *own_words(void)
     return words;
 }
 
+static void count_early(enum wire_drop reason)
+{
+    uint32_t pid = sys_getpid();
+    if (__atomic_exchange_n(&state.early.pid, pid, __ATOMIC_RELAXED) != pid)
+        for (uint32_t i = 0; i < WIRE_MAX_DROPS; i++)
+            __atomic_store_n(&state.early.dropped[i], 0, __ATOMIC_RELAXED);
+    (void)__atomic_fetch_add(&state.early.dropped[reason], 1, __ATOMIC_RELAXED);
+}
+
+/* Into the file that there is now. */
+static void hand_over_early(const struct dropbox_image *image)
+{
+    if (__atomic_load_n(&state.early.pid, __ATOMIC_RELAXED) != image->pid)
+        return;
+    for (uint32_t i = 0; i < WIRE_MAX_DROPS; i++) {
+        uint32_t n = __atomic_exchange_n(&state.early.dropped[i], 0, __ATOMIC_RELAXED);
+        if (n)
+            (void)__atomic_fetch_add(&image->box.counters->dropped[i], n, __ATOMIC_RELAXED);
+    }
+}
+
 /* Makes a file and publishes it. The caller holds `is_making` and has blocked UNIX signals. */
 static bool make_image(struct dropbox_words *words)
 {
@@ -79,6 +105,7 @@ static bool make_image(struct dropbox_words *words)
         return false;
     }
     words->pid = image->pid;
+    hand_over_early(image);
     __atomic_store_n(&words->box, &image->box, __ATOMIC_RELEASE);
     return true;
 }
@@ -133,6 +160,8 @@ const struct dropbox *dropbox_open(void)
         return box;
     struct dropbox_words *words = own_words();
     uint64_t signals;
+    if (!words)
+        count_early(DROP_NO_MEMORY);
     if (!words || words->is_refused)
         return NULL;
     if (!take_making(words, &signals))

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# faults.sh [--full] [FIRST [LAST]]: every system call of the library failing in turn; see faults.py.
+# As root with a /dev/shm of its own, as robust.sh.
+set -eu
+here=$(dirname "$(readlink -f "$0")")
+cd "$here/../../.."
+python=$(tests/venv)
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+    # shellcheck disable=SC2016
+    exec unshare -m sh -c 'mount -t tmpfs -o mode=1777 tmpfs /dev/shm && exec "$@"' sh "$python" "$here/faults.py" "$@"
+fi
+exec "$python" "$here/faults.py" "$@"
