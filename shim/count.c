@@ -24,6 +24,8 @@ void count_add(uint16_t instrumentation, enum wire_counter counter, int64_t delt
                struct connection *connection)
 {
     const struct dropbox *box = lifecycle_is_active() ? dropbox_file() : NULL;
+    if (!box && lifecycle_is_active())
+        box = dropbox_open(); /* a connection without a request may be the first that is seen */
     struct thread *thread = box ? thread_get_in(box) : NULL;
     if (connection && !connection->shared.fact_bytes)
         connection = NULL;

@@ -31,7 +31,8 @@ struct links {
     struct interned *statement; /* NULL none */
     const char *whole_text;     /* of a statement that did not fit; NULL it did */
     uint64_t whole_bytes;
-    uint64_t statement_at; /* its block in the staged bytes */
+    uint32_t statement_at;  /* its block in the staged bytes */
+    uint32_t statement_key; /* enum wire_attribute */
 };
 static_assert(sizeof(struct links) <= sizeof(((struct wire_operation_slot *)0)->host_private),
               "fits the slot");
@@ -227,28 +228,31 @@ struct facts operation_facts(struct operation *operation)
 }
 
 /* Appends the statement's fact behind the place of its block's head; returns its bytes. */
-static uint32_t stage_statement(uint8_t *staged, uint32_t at, uint32_t max_bytes, const char *text,
-                                size_t bytes)
+static uint32_t stage_statement(const struct operation *operation, uint8_t *staged, uint32_t at,
+                                uint32_t max_bytes, const char *text, size_t bytes)
 {
+    const struct links *links = (const struct links *)operation->slot.host_private;
     uint32_t fact_bytes = 0;
     struct facts facts = {.base = staged + at + sizeof(struct wire_facts),
                           .bytes = &fact_bytes,
                           .max_bytes = max_bytes,
+                          .always_only = !sampler_wants_all(operation->slot.span.facts.flags),
                           .busy = FACTS_NOT_SHARED};
-    facts_string(&facts, WIRE_DB_QUERY_TEXT, text, bytes);
+    facts_string(&facts, (enum wire_attribute)links->statement_key, text, bytes);
     return fact_bytes;
 }
 
-void operation_statement(struct operation *operation, struct interned *mark, const char *text, size_t bytes)
+void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
+                    const char *text, size_t bytes, uint32_t later_bytes)
 {
     struct wire_open_span *open = &operation->slot.span;
     struct links *links = links_of(operation);
-    uint32_t at = open->bytes, taken = at + (uint32_t)sizeof(struct wire_facts) + LATER_FACTS_BYTES;
-    if (!sampler_wants_all(open->facts.flags) || open->n_shared > 1 ||
-        taken >= WIRE_OPERATION_STAGING_BYTES)
+    uint32_t at = open->bytes, taken = at + (uint32_t)sizeof(struct wire_facts) + later_bytes;
+    if (open->n_shared > 1 || taken >= WIRE_OPERATION_STAGING_BYTES)
         return;
-    uint32_t fact_bytes =
-        stage_statement(operation->slot.staged, at, WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
+    links->statement_key = (uint32_t)key;
+    uint32_t fact_bytes = stage_statement(operation, operation->slot.staged, at,
+                                          WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
     if (!fact_bytes)
         return;
     record_seal_shared(open, operation->slot.staged, mark, fact_bytes);
@@ -256,6 +260,16 @@ void operation_statement(struct operation *operation, struct interned *mark, con
     links->statement_at = at;
     links->whole_bytes = bytes;
     links->whole_text = bytes + sizeof(struct wire_fact) > fact_bytes ? text : NULL;
+}
+
+void operation_statement(struct operation *operation, struct interned *mark, const char *text, size_t bytes)
+{
+    operation_text(operation, mark, WIRE_DB_QUERY_TEXT, text, bytes, LATER_FACTS_BYTES);
+}
+
+void operation_set_start(struct operation *operation, uint64_t mono_ns)
+{
+    operation->slot.span.facts.start_mono_ns = mono_ns;
 }
 
 struct span_context operation_context(const struct operation *operation)
@@ -305,7 +319,7 @@ static bool stage_whole(struct thread *thread, const struct operation *operation
     const struct links *links = (const struct links *)operation->slot.host_private;
     const uint8_t *from = operation->slot.staged;
     const struct wire_facts *block = (const struct wire_facts *)(const void *)(from + links->statement_at);
-    uint32_t at = (uint32_t)links->statement_at, rest_at = at + block->record.bytes;
+    uint32_t at = links->statement_at, rest_at = at + block->record.bytes;
     struct wire_thread_slot *slot = thread->slots[0];
     const struct wire_open_span *top = slot->depth ? &slot->open[slot->depth - 1] : NULL;
     uint32_t taken = top ? top->from + top->bytes : 0;
@@ -319,7 +333,7 @@ static bool stage_whole(struct thread *thread, const struct operation *operation
     ret_open->bytes = at;
     ret_open->n_shared--;
     uint32_t fact_bytes =
-        stage_statement(staged, at, WIRE_STRING_MAX + 64, links->whole_text, links->whole_bytes);
+        stage_statement(operation, staged, at, WIRE_STRING_MAX + 64, links->whole_text, links->whole_bytes);
     record_seal_shared(ret_open, staged, links->statement, fact_bytes);
     memcpy(staged + ret_open->bytes, from + rest_at, rest_bytes);
     ret_open->bytes += rest_bytes;

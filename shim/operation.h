@@ -32,6 +32,13 @@ struct facts operation_facts(struct operation *operation);
  */
 void operation_statement(struct operation *operation, struct interned *mark, const char *text, size_t bytes);
 
+/* The same for a fact of another kind; `later_bytes` is what the facts of the end may need in the slot. */
+void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
+                    const char *text, size_t bytes, uint32_t later_bytes);
+
+/* It began earlier than it was opened. */
+void operation_set_start(struct operation *operation, uint64_t mono_ns);
+
 /* Identity, for the headers that go out with it. */
 struct span_context operation_context(const struct operation *operation);
 void operation_mark_injected(struct operation *operation);

@@ -48,7 +48,8 @@ static uint32_t print_b3_multi(const struct span_context *context, struct propag
     return 3;
 }
 
-uint32_t propagate_headers(const struct span_context *context, struct propagate_header *headers)
+uint32_t propagate_headers(const struct span_context *context, bool with_baggage,
+                           struct propagate_header *headers)
 {
     const struct shim_settings *settings = settings_get();
     uint32_t n = 0;
@@ -60,7 +61,7 @@ uint32_t propagate_headers(const struct span_context *context, struct propagate_
         if (settings->tracestate_line && context->in_process_trace)
             headers[n++].line = settings->tracestate_line;
     }
-    if ((settings->propagators & PROPAGATE_BAGGAGE) && settings->baggage_line)
+    if (with_baggage && (settings->propagators & PROPAGATE_BAGGAGE) && settings->baggage_line)
         headers[n++].line = settings->baggage_line;
     if (settings->propagators & PROPAGATE_B3) {
         print_b3(context, headers[n].own);
@@ -72,13 +73,75 @@ uint32_t propagate_headers(const struct span_context *context, struct propagate_
     return n;
 }
 
+/* "Name: value", or "Name;": curl's way to send an empty one. */
+static bool has_name(const char *line, const char *name)
+{
+    return text_begins_ignoring_case(line, name) && (line[strlen(name)] == ':' || line[strlen(name)] == ';');
+}
+
 bool propagate_is_own_header(const char *line)
 {
-    static const char *const names[] = {
-        "traceparent:", "tracestate:", "b3:", "x-b3-traceid:", "x-b3-spanid:"};
+    static const char *const names[] = {"traceparent", "tracestate", "b3", "x-b3-traceid", "x-b3-spanid"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (text_begins_ignoring_case(line, names[i]))
+        if (has_name(line, names[i]))
             return true;
+    return false;
+}
+
+bool propagate_is_baggage(const char *line)
+{
+    return has_name(line, "baggage");
+}
+
+/* ---- hosts that are sent nothing ---- */
+
+static void trim(const char **text, size_t *bytes)
+{
+    while (*bytes && (**text == ' ' || **text == '\t'))
+        (*text)++, (*bytes)--;
+    while (*bytes && ((*text)[*bytes - 1] == ' ' || (*text)[*bytes - 1] == '\t'))
+        (*bytes)--;
+}
+
+static char to_lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+/* The last * is all that is ever tried again, so that time is bounded by the product of the lengths. */
+static bool glob_matches(const char *glob, size_t glob_bytes, const char *text, size_t bytes)
+{
+    size_t g = 0, t = 0, star = SIZE_MAX, star_at = 0;
+    while (t < bytes) {
+        if (g < glob_bytes && glob[g] == '*') {
+            star = g++;
+            star_at = t;
+        } else if (g < glob_bytes && (glob[g] == '?' || to_lower(glob[g]) == to_lower(text[t]))) {
+            g++, t++;
+        } else if (star != SIZE_MAX) {
+            g = star + 1;
+            t = ++star_at;
+        } else {
+            return false;
+        }
+    }
+    while (g < glob_bytes && glob[g] == '*')
+        g++;
+    return g == glob_bytes;
+}
+
+bool propagate_is_excluded(const char *list, const char *host, size_t bytes)
+{
+    while (bytes && host[bytes - 1] == '.')
+        bytes--;
+    while (*list) {
+        const char *glob = list;
+        size_t glob_bytes = strcspn(list, ",");
+        list += glob_bytes + (list[glob_bytes] == ',');
+        trim(&glob, &glob_bytes);
+        if (glob_bytes && glob_matches(glob, glob_bytes, host, bytes))
+            return true;
+    }
     return false;
 }
 
@@ -88,14 +151,6 @@ static bool is_all_zero(const uint8_t *bytes, size_t n)
     for (size_t i = 0; i < n; i++)
         seen |= bytes[i];
     return !seen;
-}
-
-static void trim(const char **text, size_t *bytes)
-{
-    while (*bytes && (**text == ' ' || **text == '\t'))
-        (*text)++, (*bytes)--;
-    while (*bytes && ((*text)[*bytes - 1] == ' ' || (*text)[*bytes - 1] == '\t'))
-        (*bytes)--;
 }
 
 /* W3C Trace Context Level 2, "traceparent": version 00 is exactly 55 characters; later ones may go on after a dash. */

@@ -21,11 +21,17 @@ struct propagate_header {
     char own[PROPAGATE_LINE_BYTES];
 };
 
-/* Fills `headers` for the configured propagators; returns how many. None when propagation is off. */
-uint32_t propagate_headers(const struct span_context *context, struct propagate_header *headers);
+/* Fills `headers` for the configured propagators; returns how many. None when propagation is off. `with_baggage`: the
+ * program sends none of its own. */
+uint32_t propagate_headers(const struct span_context *context, bool with_baggage,
+                           struct propagate_header *headers);
 
-/* Is `line` ("Name: value", any case) one of the headers we would send? Then the program propagates by itself. */
+/* Is `line` ("Name: value", any case) a trace context in any format we know? Then the program propagates by itself. */
 bool propagate_is_own_header(const char *line);
+bool propagate_is_baggage(const char *line);
+
+/* Does a glob of the comma list (*, ?) match the host name? Case does not count, nor does a dot at its end. */
+bool propagate_is_excluded(const char *list, const char *host, size_t bytes);
 
 /* "00-…-…-01", 55 characters and a NUL. */
 void propagate_print_traceparent(const struct span_context *context, char text[56]);

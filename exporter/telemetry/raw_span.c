@@ -8,3 +8,12 @@ const struct raw_fact *raw_span_find(const struct raw_span *raw, enum wire_attri
             return &raw->facts[i];
     return NULL;
 }
+
+uint64_t raw_span_end_mono_ns(const struct raw_span *raw)
+{
+    const struct raw_fact *over = raw->kind == RAW_SPAN ? raw_span_find(raw, WIRE_HTTP_END_US) : NULL;
+    if (!over || over->type != WIRE_INT || over->integer <= 0 || over->integer > INT64_MAX / 1000)
+        return raw->end_mono_ns;
+    uint64_t end = raw->span.start_mono_ns + (uint64_t)over->integer * 1000;
+    return end < raw->end_mono_ns ? end : raw->end_mono_ns;
+}

@@ -48,4 +48,7 @@ struct raw_span {
 /* First fact of that key, NULL when there is none. */
 const struct raw_fact *raw_span_find(const struct raw_span *raw, enum wire_attribute key);
 
+/* When it ended: the record's end, or an earlier one that the library knew (HTTP_END_US). Durations are made of this. */
+uint64_t raw_span_end_mono_ns(const struct raw_span *raw);
+
 #endif

@@ -1,17 +1,21 @@
 /*
  * curl_handle: what a program tells a libcurl handle before a request; all flavours of libcurl.
  *
- *   remembers  curl_easy_setopt: URL, CURLU, method, header list, CONNECT_ONLY; everything else passes by
+ *   remembers  curl_easy_setopt: URL, CURLU, method, header list, CONNECT_ONLY, the user agent where it is asked for;
+ *              everything else passes by
  *   opens      curl_easy_init, curl_easy_duphandle (the copy gets the program's header list, never our nodes)
  *   forgets    curl_easy_reset, curl_easy_cleanup
  *   not read   anything behind a pointer but the URL and the method, which libcurl copies as well
  *   traps      curl_multi_init and curl_easy_perform call curl_easy_init through the PLT, for handles of their own
- *              that nobody cleans up: these are not opened. The other calls are judged by the handle alone: libcurl's
+ *              that nobody cleans up: these are not opened, nor are the copies that HTTP/2 push makes (refused ones
+ *              are freed unseen; curl_multi.c has the others). The other calls are judged by the handle alone: libcurl's
  *              own (DoH) are on handles we do not know; one on a handle we know is the program's, even where a
  *              callback's tail call makes it look like libcurl's (facts "interpose" 1.6).
  */
 #include "curl_priv.h"
 
+#include "settings.h"
+#include "text.h"
 #include <stdarg.h>
 #include <string.h>
 
@@ -74,15 +78,16 @@ static __attribute__((noinline)) CURL *copy_handle(struct real_entry *entry, con
     int kept = errno;
     const struct curl_state *state = curl_state_of(connection_find(handle));
     if (copy && state) {
-        struct curl_state *to = open_handle(copy, entry);
+        struct curl_state *to = real_is_internal(entry, call_site) ? NULL : open_handle(copy, entry);
         struct curl_calls calls;
         curl_load_calls(&calls, entry);
         if (state->is_injected && calls.setopt) /* the copy has our nodes, too */
             (void)calls.setopt(copy, CURLOPT_HTTPHEADER, state->headers);
         if (to) {
             *to = *state;
-            to->is_injected = to->is_performing = false;
+            to->is_injected = to->is_performing = to->is_open = false;
             to->multi = NULL;
+            to->url_mark = (struct interned){0};
         }
     }
     errno = kept;
@@ -100,6 +105,7 @@ static __attribute__((noinline)) void reset_handle(struct real_entry *entry, con
         curl_load_calls(&calls, entry);
         curl_multi_abandon(connection, &calls);
     }
+    curl_socket_close(connection);
     real(handle);
     if (state)
         memset(state, 0, sizeof(*state));
@@ -118,6 +124,7 @@ static __attribute__((noinline)) void close_handle(struct real_entry *entry, con
         curl_multi_abandon(connection, &calls);
         curl_request_restore(handle, state, &calls);
     }
+    curl_socket_close(connection);
     if (state)
         connection_close(handle);
     real(handle);
@@ -132,6 +139,22 @@ static void remember_url(struct curl_state *state, const char *url)
         memcpy(state->url, url, bytes);
     state->url[bytes] = 0;
     state->url_bytes = (uint32_t)bytes;
+    state->url_mark = (struct interned){0};
+}
+
+static void remember_user_agent(struct curl_state *state, const char *agent)
+{
+    if (settings_get()->user_agent)
+        text_append(state->user_agent, 0, sizeof(state->user_agent), agent ? agent : "");
+}
+
+static void remember_default_protocol(struct curl_state *state, const char *protocol)
+{
+    bool is_http = protocol && (text_equals_ignoring_case(protocol, "http") ||
+                                text_equals_ignoring_case(protocol, "https"));
+    state->default_protocol = !protocol ? CURL_DEFAULT_GUESSED
+                              : is_http ? CURL_DEFAULT_HTTP
+                                        : CURL_DEFAULT_OTHER;
 }
 
 static void remember_method(struct curl_state *state, const char *method)
@@ -162,17 +185,20 @@ static void remember_option(struct curl_state *state, CURLoption option, void *v
         state->url_handle = value;
         break;
     case CURLOPT_DEFAULT_PROTOCOL:
-        state->has_default_protocol = is_on;
+        remember_default_protocol(state, value);
         break;
     case CURLOPT_CUSTOMREQUEST:
         remember_method(state, value);
+        break;
+    case CURLOPT_USERAGENT:
+        remember_user_agent(state, value);
         break;
     case CURLOPT_HTTPHEADER:
         state->headers = value;
         state->is_injected = false;
         break;
     case CURLOPT_CONNECT_ONLY:
-        state->is_connect_only = is_on;
+        state->connect_only = (uint8_t)(uintptr_t)value;
         break;
     case CURLOPT_NOBODY:
         state->has_no_body = is_on;
@@ -205,6 +231,7 @@ static bool is_remembered(CURLoption option)
     case CURLOPT_CURLU:
     case CURLOPT_DEFAULT_PROTOCOL:
     case CURLOPT_CUSTOMREQUEST:
+    case CURLOPT_USERAGENT:
     case CURLOPT_HTTPHEADER:
     case CURLOPT_CONNECT_ONLY:
     case CURLOPT_NOBODY:

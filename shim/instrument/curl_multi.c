@@ -3,16 +3,20 @@
  *
  *   begins   curl_multi_add_handle: an operation on the easy handle, whose parent is taken there: what drives the
  *            transfers (curl_multi_perform, _socket_action, …) may be another thread's loop
- *   ends     curl_multi_info_read, when it hands out CURLMSG_DONE: later than the transfer's own end, which the
- *            exporter knows by HTTP_TOTAL_US. Before that, as abandoned: curl_multi_remove_handle,
- *            curl_multi_cleanup, curl_easy_cleanup, curl_easy_reset
+ *   ends     curl_multi_info_read, when it hands out CURLMSG_DONE: later than the transfer's own end, which HTTP_END_US
+ *            says. Before that: curl_multi_remove_handle, curl_multi_cleanup, curl_easy_cleanup, curl_easy_reset; as
+ *            abandoned, unless the answer is seen to be whole
  *   copied   curl_request.c
- *   not seen handles whose creation was not seen; protocols other than HTTP; CONNECT_ONLY
+ *   not seen CONNECT_ONLY 1. A handle whose creation was not seen (HTTP/2 push; one more than we can follow) is recorded
+ *            when curl_multi_info_read hands it out, as begun CURLINFO_TOTAL_TIME ago: no context went out with it
  *   traps    curl_easy_perform adds its handle to a private multi handle, through the PLT on Debian: is_performing
  *            says so. curl_multi_info_read may never be called; curl_multi_remove_handle fails inside callbacks, and
- *            forgets what getinfo knows: asked before, counted only when it returned OK.
+ *            forgets what getinfo knows: asked before, counted only when it returned OK. DoH makes handles of libcurl's
+ *            own, which curl_multi_info_read never hands out.
  */
 #include "curl_priv.h"
+
+#include "clock.h"
 
 /* Of operations that are open; relaxed atomic. Spares curl_multi_cleanup the search. */
 static uint32_t n_running;
@@ -31,16 +35,17 @@ static void begin_request(struct connection *connection, CURL *handle, const voi
     struct curl_state *state = curl_state_of(connection);
     curl_multi_abandon(connection, calls);
     curl_request_restore(handle, state, calls);
-    if (state->is_connect_only || !curl_request_is_http(state, calls))
-        return;
+    curl_socket_close(connection);
     struct facts facts;
-    struct operation *operation = operation_open(INSTRUMENT_libcurl, WIRE_CALL, connection, &facts);
+    struct operation *operation = state->connect_only == CURL_CONNECTS_ONLY
+                                      ? NULL
+                                      : operation_open(INSTRUMENT_libcurl, WIRE_CALL, connection, &facts);
     if (!operation)
         return;
     __atomic_store_n(&state->multi, multi, __ATOMIC_RELAXED);
     __atomic_fetch_add(&n_running, 1, __ATOMIC_RELAXED);
     state->total_before_us = curl_request_total_us(handle, calls);
-    curl_request_begin(&facts, state, calls);
+    curl_request_begin(&facts, state, calls, operation);
     struct span_context context = operation_context(operation);
     if (curl_request_inject(handle, state, calls, &context))
         operation_mark_injected(operation);
@@ -67,22 +72,56 @@ static enum wire_outcome copy_end(struct connection *connection, const struct cu
     return curl_request_end(&facts, handle_of(connection), curl_state_of(connection), calls, code);
 }
 
-/* Of a request that was not finished. One that has not even begun leaves what getinfo knew of the one before it. */
-static void copy_so_far(struct connection *connection, const struct curl_calls *calls)
+/* libcurl's clock runs from the first look at the transfer to its end: whoever asks how it went comes later. */
+static void copy_end_time(struct connection *connection, const struct curl_calls *calls)
+{
+    struct operation *operation = operation_oldest(connection);
+    int64_t total_us = operation ? curl_request_total_us(handle_of(connection), calls) : 0;
+    if (total_us <= 0)
+        return;
+    struct facts facts = operation_facts(operation);
+    facts_int(&facts, WIRE_HTTP_END_US, total_us);
+}
+
+/*
+ * Of a request that nobody asked about: it is over, or given up. One that has not even begun leaves what getinfo knew of
+ * the one before it.
+ */
+static enum wire_outcome copy_so_far(struct connection *connection, const struct curl_calls *calls)
 {
     const struct curl_state *state = curl_state_of(connection);
-    if (state->total_before_us <= 0 ||
-        state->total_before_us != curl_request_total_us(handle_of(connection), calls))
-        (void)copy_end(connection, calls, CURLE_OK);
+    CURL *handle = handle_of(connection);
+    if (state->total_before_us > 0 && state->total_before_us == curl_request_total_us(handle, calls))
+        return WIRE_ABANDONED;
+    enum wire_outcome outcome = copy_end(connection, calls, CURLE_OK);
+    if (!curl_request_is_complete(handle, state, calls))
+        return WIRE_ABANDONED;
+    copy_end_time(connection, calls);
+    return outcome;
 }
 
 void curl_multi_abandon(struct connection *connection, const struct curl_calls *calls)
 {
     struct curl_state *state = curl_state_of(connection);
-    if (!state || !state->multi)
-        return;
-    copy_so_far(connection, calls);
-    end_request(connection, calls, WIRE_ABANDONED);
+    if (state && state->multi)
+        end_request(connection, calls, copy_so_far(connection, calls));
+}
+
+/* A handle that was not seen before, and is over: opened for this one span, because its header list is not known. */
+static void record_unseen(CURL *handle, const struct curl_calls *calls, CURLcode code)
+{
+    struct connection *connection =
+        lifecycle_is_active() ? connection_open(handle, INSTRUMENT_libcurl) : NULL;
+    struct facts facts;
+    struct operation *operation =
+        connection ? operation_open(INSTRUMENT_libcurl, WIRE_CALL, connection, &facts) : NULL;
+    if (operation) {
+        int64_t total_us = curl_request_total_us(handle, calls);
+        operation_set_start(operation, clock_mono_ns() - (total_us > 0 ? (uint64_t)total_us * 1000u : 0));
+        enum wire_outcome outcome = curl_request_end(&facts, handle, NULL, calls, code);
+        operation_close(connection, operation, outcome);
+    }
+    connection_close(handle);
 }
 
 /* ---- the calls ---- */
@@ -110,22 +149,45 @@ static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entr
     __typeof__(&curl_multi_remove_handle) real = real_find(entry, call_site, handle);
     struct connection *connection = connection_find(handle);
     const struct curl_state *state = curl_state_of(connection);
-    if (!connection || !state || !state->multi)
-        return real(multi, handle);
+    if (!connection || !state || !state->multi) {
+        CURLMcode code = real(multi, handle);
+        if (code == CURLM_OK && !(state && state->is_performing))
+            curl_socket_close(connection); /* libcurl closes what only connects */
+        return code;
+    }
 
     struct operation *operation = operation_oldest(connection);
     uint32_t staged_bytes = operation ? *operation_facts(operation).bytes : 0;
     struct curl_calls calls;
     curl_load_calls(&calls, entry);
-    copy_so_far(connection, &calls);
+    enum wire_outcome outcome = copy_so_far(connection, &calls);
     CURLMcode code = real(multi, handle);
     int kept = errno;
     if (code == CURLM_OK)
-        end_request(connection, &calls, WIRE_ABANDONED);
+        end_request(connection, &calls, outcome);
     else if (operation)
         *operation_facts(operation).bytes = staged_bytes; /* it runs on: what was read is not its end */
     errno = kept;
     return code;
+}
+
+static void end_as_told(CURL *handle, const struct curl_calls *calls, CURLcode code, bool is_internal)
+{
+    struct connection *connection = connection_find(handle);
+    const struct curl_state *state = curl_state_of(connection);
+    if (!connection) {
+        if (!is_internal && calls->getinfo)
+            record_unseen(handle, calls, code);
+        return;
+    }
+    if (!state || (state->is_performing && is_internal))
+        return;
+    if (state->multi) {
+        enum wire_outcome outcome = copy_end(connection, calls, code);
+        copy_end_time(connection, calls);
+        end_request(connection, calls, outcome);
+    }
+    curl_socket_open(connection, handle, calls, code);
 }
 
 static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, const void *call_site,
@@ -135,15 +197,10 @@ static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, co
     CURLMsg *message = real(multi, ret_n);
     if (!message || message->msg != CURLMSG_DONE || !message->easy_handle)
         return message;
-    struct connection *connection = connection_find(message->easy_handle);
-    const struct curl_state *state = curl_state_of(connection);
-    if (!connection || !state || !state->multi)
-        return message;
     int kept = errno;
-    CURLcode code = message->data.result;
     struct curl_calls calls;
     curl_load_calls(&calls, entry);
-    end_request(connection, &calls, copy_end(connection, &calls, code));
+    end_as_told(message->easy_handle, &calls, message->data.result, real_is_internal(entry, call_site));
     errno = kept;
     return message;
 }

@@ -37,6 +37,8 @@
     X(curl_easy_cleanup, NULL)                             \
     X(curl_easy_setopt, curl_return_failure)               \
     X(curl_easy_perform, curl_return_failure)              \
+    X(curl_ws_send, curl_return_failure)                   \
+    X(curl_ws_recv, curl_return_failure)                   \
     X(curl_multi_add_handle, curl_return_multi_failure)    \
     X(curl_multi_remove_handle, curl_return_multi_failure) \
     X(curl_multi_info_read, NULL)                          \
@@ -60,8 +62,15 @@ extern struct real_entry curl_entries[N_CURL_FUNCTIONS][N_CURL_FLAVOURS];
 /* Words libcurl's own method comes from, in the order the program gave them. */
 enum curl_verb { CURL_VERB_GET, CURL_VERB_PUT, CURL_VERB_POST };
 
+/* CURLOPT_CONNECT_ONLY. Only the first means that nothing is requested. */
+enum curl_connect_only { CURL_REQUESTS = 0, CURL_CONNECTS_ONLY = 1, CURL_UPGRADES_ONLY = 2 };
+
+/* CURLOPT_DEFAULT_PROTOCOL: what a URL without a scheme means. */
+enum curl_default { CURL_DEFAULT_GUESSED, CURL_DEFAULT_HTTP, CURL_DEFAULT_OTHER };
+
 #define CURL_METHOD_BYTES 32u
 #define CURL_LINES_BYTES 384u
+#define CURL_USER_AGENT_BYTES 128u
 
 /* In connection->state: what the program told the handle. Written by the thread that uses the handle. */
 struct curl_state {
@@ -69,14 +78,18 @@ struct curl_state {
     void *url_handle;           /* CURLOPT_CURLU: overrides `url` */
     uint32_t url_bytes;
     uint8_t method_bytes;
-    uint8_t verb; /* enum curl_verb */
+    uint8_t verb;             /* enum curl_verb */
+    uint8_t connect_only;     /* enum curl_connect_only */
+    uint8_t default_protocol; /* enum curl_default */
     bool has_no_body;
-    bool is_connect_only;
-    bool has_default_protocol; /* a URL without a scheme may mean anything */
-    bool is_injected;          /* libcurl's list begins with `nodes` */
-    bool is_performing;        /* in curl_easy_perform, which has a private multi handle */
-    const void *multi;         /* CURLM of the request that is running: set while there is an operation */
-    int64_t total_before_us;   /* what getinfo still said of the request before */
+    bool is_injected;         /* libcurl's list begins with `nodes` */
+    bool is_performing;       /* in curl_easy_perform, which has a private multi handle */
+    bool is_open;             /* its connection is counted as open: WebSocket, CONNECT_ONLY */
+    uint64_t frame_left;      /* curl_ws_send: bytes of the frame that is being sent in pieces */
+    const void *multi;        /* CURLM of the request that is running: set while there is an operation */
+    int64_t total_before_us;  /* what getinfo still said of the request before */
+    struct interned url_mark; /* of `url`; its number is 0 where the URL changed */
+    char user_agent[CURL_USER_AGENT_BYTES]; /* CURLOPT_USERAGENT, where it is asked for; NUL-terminated */
     char url[WIRE_STRING_MAX +
              8]; /* NUL-terminated; one byte more than a fact holds: then it is seen to be cut */
     char method[CURL_METHOD_BYTES];
@@ -91,6 +104,7 @@ static_assert(sizeof(struct curl_state) <= CONNECTION_STATE_BYTES, "fits the con
 struct curl_calls {
     __typeof__(&curl_easy_setopt) setopt;
     __typeof__(&curl_easy_getinfo) getinfo;
+    __typeof__(&curl_easy_header) header;
     __typeof__(&curl_easy_strerror) strerror;
     __typeof__(&curl_url_get) url_get;
     __typeof__(&curl_free) free;
@@ -103,20 +117,34 @@ CURLMcode curl_return_multi_failure(void);
 /* The state of a handle whose creation was seen, else NULL. `connection` may be NULL. */
 struct curl_state *curl_state_of(struct connection *connection);
 
+/* ---- URLs, as libcurl reads them: curl_url.c ---- */
+
+bool curl_url_has_scheme(const char *url);
+
+/* Is HTTP certain (http, https, ws, wss)? Headers go out with HTTP, but into the mail with SMTP. */
+bool curl_url_is_http(const char *url, enum curl_default default_protocol);
+
+/* May trace context go to the host of this URL (OTELSHIM_PROPAGATE_EXCLUDE)? */
+bool curl_url_may_propagate(const struct curl_state *state);
+
+/* server.address, server.port and url.scheme of the URL, for what is counted without a span. */
+void curl_url_add_server(struct facts *facts, const char *url);
+
 /* ---- one request: curl_request.c ---- */
 
 /* The functions of the library that `entry` was resolved to. */
 void curl_load_calls(struct curl_calls *ret_calls, const struct real_entry *entry);
 
-/* Is HTTP certain? Headers may go out, and nothing is recorded of other protocols where that can be chosen. Reads the
- * program's CURLU. */
-bool curl_request_is_http(struct curl_state *state, const struct curl_calls *calls);
+/* Reads the program's CURLU, where it gave one, into state->url. */
+void curl_request_read_url(struct curl_state *state, const struct curl_calls *calls);
 
-/* URL and method. `state` may be NULL, here and below: then they are read when the request is over. */
-void curl_request_begin(struct facts *facts, struct curl_state *state, const struct curl_calls *calls);
+/* URL, method, allowed headers. `state` may be NULL, here and below: then they are read when the request is over.
+ * `operation`: where the URL goes in the multi interface; NULL: among the facts. */
+void curl_request_begin(struct facts *facts, struct curl_state *state, const struct curl_calls *calls,
+                        struct operation *operation);
 
-/* Puts the context's headers in front of the program's list. False: nothing was changed (not HTTP, the program sends
- * one of these headers itself, propagation is off, the list is unknown). */
+/* Puts the context's headers in front of the program's list. False: nothing was changed (not HTTP, an excluded host,
+ * the program sends its own context, propagation is off, the list is unknown). */
 bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
                          const struct span_context *context);
 
@@ -127,13 +155,35 @@ void curl_request_restore(CURL *handle, struct curl_state *state, const struct c
  * tells of the request before. */
 int64_t curl_request_total_us(CURL *handle, const struct curl_calls *calls);
 
+/* Did the request come to its end, though nobody asked how? False: it did not, or that cannot be known. */
+bool curl_request_is_complete(CURL *handle, const struct curl_state *state, const struct curl_calls *calls);
+
 /* What the library knows of the finished request. */
 enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, const struct curl_state *state,
                                    const struct curl_calls *calls, CURLcode code);
 
+/* Of a long or curl_off_t; -1: the library does not know. */
+int64_t curl_request_number(CURL *handle, const struct curl_calls *calls, CURLINFO info);
+
+/* ---- headers that are asked for, and how often was sent: curl_headers.c ---- */
+
+/* From the program's list: allowed headers, Host, user agent. */
+void curl_headers_begin(struct facts *facts, const struct curl_state *state);
+
+/* Allowed headers of the answer, and requests hidden in this one (redirects, retries, log-ins). */
+void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls);
+
 /* ---- a request of the multi interface: curl_multi.c ---- */
 
-/* Ends the request that is still running on the handle, if any: as abandoned. */
+/* Ends the request that is still running on the handle, if any: as abandoned, if it did not come to its end. */
 void curl_multi_abandon(struct connection *connection, const struct curl_calls *calls);
+
+/* ---- connections that are the program's own: curl_socket.c ---- */
+
+/* The request is over: is its connection the program's to use now (CONNECT_ONLY, WebSocket)? */
+void curl_socket_open(struct connection *connection, CURL *handle, const struct curl_calls *calls,
+                      CURLcode code);
+/* It is not any more. Nothing where it never was. */
+void curl_socket_close(struct connection *connection);
 
 #endif

@@ -1,15 +1,15 @@
 /*
  * curl_request: one HTTP request as libcurl's handle tells it, for curl_easy_perform and the multi interface.
  *
- *   copied    URL, method; afterwards status, version, peer, sizes, phase times, redirects, error
+ *   copied    URL, method; afterwards status, version, peer, sizes, phase times, redirects, error; curl_headers.c
  *   changed   CURLOPT_HTTPHEADER for the length of the request: nodes of ours in front of the program's list, which
  *             itself is not touched (libcurl keeps the pointer, it does not copy)
- *   not read  headers, bodies, CURLOPT_ERRORBUFFER (it is the program's memory)
+ *   not read  bodies, CURLOPT_ERRORBUFFER (it is the program's memory)
  *   traps     an old library answers an unknown CURLINFO with an error: then there is no such fact
  */
 #include "curl_priv.h"
 
-#include "text.h"
+#include "settings.h"
 #include <string.h>
 
 /* ---- functions of the library ---- */
@@ -30,6 +30,7 @@ static void look_up_calls(struct curl_calls *ret_calls, const struct real_entry 
 {
     ret_calls->setopt = (__typeof__(ret_calls->setopt))real_sibling(entry, "curl_easy_setopt");
     ret_calls->getinfo = (__typeof__(ret_calls->getinfo))real_sibling(entry, "curl_easy_getinfo");
+    ret_calls->header = (__typeof__(ret_calls->header))real_sibling(entry, "curl_easy_header");
     ret_calls->strerror = (__typeof__(ret_calls->strerror))real_sibling(entry, "curl_easy_strerror");
     ret_calls->url_get = (__typeof__(ret_calls->url_get))real_sibling(entry, "curl_url_get");
     ret_calls->free = (__typeof__(ret_calls->free))real_sibling(entry, "curl_free");
@@ -59,44 +60,16 @@ void curl_load_calls(struct curl_calls *ret_calls, const struct real_entry *entr
 
 /* ---- URL and method ---- */
 
-static bool is_scheme_character(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '-' || c == '.';
-}
-
-/* As Curl_is_absolute_url(): "host:80/" has none. */
-static bool has_scheme(const char *url)
-{
-    size_t n = 0;
-    while (is_scheme_character(url[n]))
-        n++;
-    return n && url[n] == ':' && url[n + 1] == '/';
-}
-
-/* Headers go out with HTTP, but into the mail with SMTP and IMAP: only certainty counts. Without a scheme libcurl
- * looks at how the host begins. */
-static bool is_http(const char *url, bool has_default_protocol)
-{
-    static const char *const others[] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};
-    if (has_scheme(url))
-        return text_begins_ignoring_case(url, "http:/") || text_begins_ignoring_case(url, "https:/");
-    if (!*url || has_default_protocol)
-        return false;
-    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-        if (text_begins_ignoring_case(url, others[i]))
-            return false;
-    return true;
-}
-
 /* CURLOPT_CURLU overrides the URL, and libcurl itself then overwrites its copy of CURLOPT_URL. */
-static void read_url_handle(struct curl_state *state, const struct curl_calls *calls)
+void curl_request_read_url(struct curl_state *state, const struct curl_calls *calls)
 {
     char *url = NULL;
-    if (!calls->url_get || !calls->free ||
+    if (!state->url_handle || !calls->url_get || !calls->free ||
         calls->url_get(state->url_handle, CURLUPART_URL, &url, 0) != CURLUE_OK)
         return;
     size_t bytes = strnlen(url, WIRE_STRING_MAX + 1);
+    if (bytes != state->url_bytes || memcmp(state->url, url, bytes) != 0)
+        state->url_mark = (struct interned){0};
     memcpy(state->url, url, bytes);
     state->url[bytes] = 0;
     state->url_bytes = (uint32_t)bytes;
@@ -112,45 +85,56 @@ static const char *method_of(const struct curl_state *state)
     return state->verb == CURL_VERB_POST ? "POST" : state->verb == CURL_VERB_PUT ? "PUT" : "GET";
 }
 
-bool curl_request_is_http(struct curl_state *state, const struct curl_calls *calls)
+static bool is_http(const struct curl_state *state)
 {
-    if (state->url_handle)
-        read_url_handle(state, calls);
-    return is_http(state->url, state->has_default_protocol);
+    return curl_url_is_http(state->url, (enum curl_default)state->default_protocol);
 }
 
-/* What a URL must leave free: an operation has 864 bytes for all its facts, and status, peer and phases come last. */
+/*
+ * What the facts of the end may need: an operation has 864 bytes for all its facts, and status, peer and phases come
+ * last. Where there is more of the URL it is written whole when the request is over.
+ */
 #define LATER_FACTS_BYTES 416u
+#define LATER_HEADER_BYTES 192u /* besides, where headers are asked for */
 
-static void add_url(struct facts *facts, enum wire_attribute key, const char *url, size_t bytes)
+static void add_url(struct facts *facts, struct curl_state *state, struct operation *operation)
 {
-    struct facts shorter = *facts;
-    uint32_t used = *facts->bytes;
-    shorter.max_bytes =
-        facts->max_bytes - used > LATER_FACTS_BYTES ? facts->max_bytes - LATER_FACTS_BYTES : used;
-    facts_string(&shorter, key, url, bytes);
+    const struct shim_settings *settings = settings_get();
+    bool has_headers = settings->request_headers || settings->response_headers || settings->user_agent;
+    if (!operation)
+        facts_string(facts, WIRE_URL_FULL, state->url, state->url_bytes);
+    else
+        operation_text(operation, &state->url_mark, WIRE_URL_FULL, state->url, state->url_bytes,
+                       LATER_FACTS_BYTES + (has_headers ? LATER_HEADER_BYTES : 0));
 }
 
-void curl_request_begin(struct facts *facts, struct curl_state *state, const struct curl_calls *calls)
+void curl_request_begin(struct facts *facts, struct curl_state *state, const struct curl_calls *calls,
+                        struct operation *operation)
 {
     if (!state)
         return;
-    if (state->url_handle)
-        read_url_handle(state, calls);
+    curl_request_read_url(state, calls);
     if (state->url_bytes)
-        add_url(facts, WIRE_URL_FULL, state->url, state->url_bytes);
-    if (is_http(state->url, state->has_default_protocol))
-        facts_text(facts, WIRE_HTTP_REQUEST_METHOD, method_of(state));
+        add_url(facts, state, operation);
+    if (!is_http(state))
+        return;
+    facts_text(facts, WIRE_HTTP_REQUEST_METHOD, method_of(state));
+    curl_headers_begin(facts, state);
 }
 
 /* ---- context ---- */
 
-static bool propagates_itself(const struct curl_slist *list)
+/* Which headers may be ours: those of a context are one thing, baggage is another. */
+static bool may_add(const struct curl_slist *list, bool *ret_has_baggage)
 {
-    for (; list; list = list->next)
+    *ret_has_baggage = false;
+    for (; list; list = list->next) {
         if (list->data && propagate_is_own_header(list->data))
-            return true;
-    return false;
+            return false;
+        if (list->data && propagate_is_baggage(list->data))
+            *ret_has_baggage = true;
+    }
+    return true;
 }
 
 /* The lines that were printed on our stack move into the state; the others live for ever. False: no room. */
@@ -176,10 +160,11 @@ bool curl_request_inject(CURL *handle, struct curl_state *state, const struct cu
                          const struct span_context *context)
 {
     struct propagate_header headers[PROPAGATE_MAX_HEADERS];
-    if (!state || !calls->setopt || !is_http(state->url, state->has_default_protocol) ||
-        propagates_itself(state->headers))
+    bool has_baggage;
+    if (!state || !calls->setopt || !is_http(state) || !may_add(state->headers, &has_baggage) ||
+        !curl_url_may_propagate(state))
         return false;
-    uint32_t n = propagate_headers(context, headers);
+    uint32_t n = propagate_headers(context, !has_baggage, headers);
     size_t used = 0;
     if (!n)
         return false;
@@ -202,8 +187,7 @@ void curl_request_restore(CURL *handle, struct curl_state *state, const struct c
 
 /* ---- afterwards ---- */
 
-/* Of a long or curl_off_t; -1: the library does not know. */
-static int64_t read_number(CURL *handle, const struct curl_calls *calls, CURLINFO info)
+int64_t curl_request_number(CURL *handle, const struct curl_calls *calls, CURLINFO info)
 {
     curl_off_t wide = -1;
     long narrow = -1;
@@ -214,7 +198,7 @@ static int64_t read_number(CURL *handle, const struct curl_calls *calls, CURLINF
 
 int64_t curl_request_total_us(CURL *handle, const struct curl_calls *calls)
 {
-    return calls->getinfo ? read_number(handle, calls, CURLINFO_TOTAL_TIME_T) : -1;
+    return calls->getinfo ? curl_request_number(handle, calls, CURLINFO_TOTAL_TIME_T) : -1;
 }
 
 /* NULL or not empty. It stays libcurl's. */
@@ -233,14 +217,15 @@ static void add_positive(struct facts *facts, enum wire_attribute key, int64_t v
 /* The status, 0 without an answer. */
 static int64_t add_response(struct facts *facts, CURL *handle, const struct curl_calls *calls)
 {
-    int64_t status = read_number(handle, calls, CURLINFO_RESPONSE_CODE);
+    int64_t status = curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE);
     add_positive(facts, WIRE_HTTP_RESPONSE_STATUS_CODE, status);
-    add_positive(facts, WIRE_HTTP_VERSION, read_number(handle, calls, CURLINFO_HTTP_VERSION));
+    add_positive(facts, WIRE_HTTP_VERSION, curl_request_number(handle, calls, CURLINFO_HTTP_VERSION));
     if (facts->always_only)
         return status;
-    int64_t received = read_number(handle, calls, CURLINFO_SIZE_DOWNLOAD_T);
-    int64_t connections = read_number(handle, calls, CURLINFO_NUM_CONNECTS);
-    add_positive(facts, WIRE_HTTP_REQUEST_BODY_BYTES, read_number(handle, calls, CURLINFO_SIZE_UPLOAD_T));
+    int64_t received = curl_request_number(handle, calls, CURLINFO_SIZE_DOWNLOAD_T);
+    int64_t connections = curl_request_number(handle, calls, CURLINFO_NUM_CONNECTS);
+    add_positive(facts, WIRE_HTTP_REQUEST_BODY_BYTES,
+                 curl_request_number(handle, calls, CURLINFO_SIZE_UPLOAD_T));
     if (received > 0 || (received == 0 && status > 0))
         facts_int(facts, WIRE_HTTP_RESPONSE_BODY_BYTES, received);
     if (connections > 0 || (connections == 0 && status > 0)) /* without an answer 0 says nothing */
@@ -262,7 +247,7 @@ static void add_phases(struct facts *facts, CURL *handle, const struct curl_call
         {CURLINFO_TOTAL_TIME_T, WIRE_HTTP_TOTAL_US},
     };
     for (size_t i = 0; i < sizeof(phases) / sizeof(*phases); i++)
-        add_positive(facts, phases[i].key, read_number(handle, calls, phases[i].info));
+        add_positive(facts, phases[i].key, curl_request_number(handle, calls, phases[i].info));
 }
 
 /* Where the request went in the end. A handle whose creation was not seen tells only now what it was about. */
@@ -272,22 +257,35 @@ static bool add_target(struct facts *facts, CURL *handle, const struct curl_stat
     const char *effective = read_text(handle, calls, CURLINFO_EFFECTIVE_URL);
     bool is_known = state && state->url_bytes;
     const char *url = is_known ? state->url : effective ? effective : "";
-    bool is_about_http = is_http(url, state && state->has_default_protocol);
+    enum curl_default otherwise = state ? (enum curl_default)state->default_protocol : CURL_DEFAULT_GUESSED;
+    bool is_about_http = curl_url_is_http(url, otherwise);
     if (!is_known) {
         facts_text(facts, WIRE_URL_FULL, effective);
         if (is_about_http)
             facts_text(facts, WIRE_HTTP_REQUEST_METHOD,
                        state ? method_of(state) : read_text(handle, calls, CURLINFO_EFFECTIVE_METHOD));
     }
-    if (!has_scheme(url))
+    if (!curl_url_has_scheme(url))
         facts_text(facts, WIRE_URL_SCHEME, read_text(handle, calls, CURLINFO_SCHEME));
-    int64_t redirects = read_number(handle, calls, CURLINFO_REDIRECT_COUNT);
-    add_positive(facts, WIRE_HTTP_REDIRECT_COUNT, redirects);
-    if (redirects > 0 && is_known && effective)
-        add_url(facts, WIRE_EFFECTIVE_URL, effective, strnlen(effective, WIRE_STRING_MAX + 1));
+    add_positive(facts, WIRE_HTTP_REDIRECT_COUNT,
+                 curl_request_number(handle, calls, CURLINFO_REDIRECT_COUNT));
     facts_text(facts, WIRE_NETWORK_PEER_ADDRESS, read_text(handle, calls, CURLINFO_PRIMARY_IP));
-    add_positive(facts, WIRE_NETWORK_PEER_PORT, read_number(handle, calls, CURLINFO_PRIMARY_PORT));
+    add_positive(facts, WIRE_NETWORK_PEER_PORT, curl_request_number(handle, calls, CURLINFO_PRIMARY_PORT));
     return is_about_http;
+}
+
+/* Behind an upgrade the connection is the program's (WebSocket): the request was over when its answer began. */
+#define UPGRADED 101
+
+static int64_t add_answer(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+{
+    int64_t status = add_response(facts, handle, calls);
+    if (status == UPGRADED)
+        add_positive(facts, WIRE_HTTP_END_US,
+                     curl_request_number(handle, calls, CURLINFO_STARTTRANSFER_TIME_T));
+    if (!facts->always_only)
+        curl_headers_end(facts, handle, calls);
+    return status;
 }
 
 enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, const struct curl_state *state,
@@ -300,12 +298,34 @@ enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, const stru
             facts_text(facts, WIRE_ERROR_MESSAGE, calls->strerror(code));
     }
     if (code != CURLE_OK && calls->getinfo)
-        add_positive(facts, WIRE_ERROR_ERRNO, read_number(handle, calls, CURLINFO_OS_ERRNO));
+        add_positive(facts, WIRE_ERROR_ERRNO, curl_request_number(handle, calls, CURLINFO_OS_ERRNO));
     if (calls->getinfo && add_target(facts, handle, state, calls))
-        status = add_response(facts, handle, calls);
+        status = add_answer(facts, handle, calls);
     if (calls->getinfo && !facts->always_only)
         add_phases(facts, handle, calls);
     if (code != CURLE_OK)
         return WIRE_FAILED;
     return status >= 400 ? WIRE_REFUSED : WIRE_OK;
+}
+
+/*
+ * All of the body that was announced is here, or there is none; or the connection is back among those that wait: the
+ * multi interface says which it is (CURLINFO_ACTIVESOCKET) once the transfer let go of it, of the last hop or of one
+ * before. A body of unknown length over a connection that was closed is not known to be whole.
+ */
+bool curl_request_is_complete(CURL *handle, const struct curl_state *state, const struct curl_calls *calls)
+{
+    if (!calls->getinfo)
+        return false;
+    int64_t status = curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE);
+    int64_t announced = curl_request_number(handle, calls, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
+    int64_t redirects = curl_request_number(handle, calls, CURLINFO_REDIRECT_COUNT);
+    curl_socket_t waiting = CURL_SOCKET_BAD;
+    if (status < 200)
+        return false;
+    if (state->has_no_body || status == 204 || status == 304 ||
+        (announced >= 0 && announced == curl_request_number(handle, calls, CURLINFO_SIZE_DOWNLOAD_T)))
+        return true;
+    return redirects <= 0 && calls->getinfo(handle, CURLINFO_ACTIVESOCKET, &waiting) == CURLE_OK &&
+           waiting != CURL_SOCKET_BAD;
 }

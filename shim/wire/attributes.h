@@ -52,3 +52,6 @@ ATTRIBUTE(51, ERROR_MESSAGE, STRING, sampled, "~error_message", "the library's w
 ATTRIBUTE(52, ERROR_ERRNO, INT, sampled, "~error_errno", "errno behind the failure")
 ATTRIBUTE(60, HTTP_REQUEST_HEADER, STRING, sampled, "~http_request_header", "\"Name: value\" of an allowed header, raw; a list")
 ATTRIBUTE(61, HTTP_RESPONSE_HEADER, STRING, sampled, "~http_response_header", "likewise")
+ATTRIBUTE(62, HTTP_RESEND_COUNT, INT, sampled, "http.request.resend_count", "requests hidden in the call: redirects, retries, log-ins")
+ATTRIBUTE(63, HTTP_END_US, INT, always, "~http_end_us", "the request was over this long after its start, and the record ends later")
+ATTRIBUTE(64, HTTP_HOST, STRING, always, "~http_host", "Host header of the program's own, raw: host and maybe port")

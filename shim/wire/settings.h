@@ -87,6 +87,7 @@ SETTING(OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT, EXPORTER, COUNT, "", PLAIN, "cha
 SETTING(OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "", PLAIN, "0 or more", "")
 SETTING(OTEL_SPAN_EVENT_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "")
 SETTING(OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS, EXPORTER, LIST, "", PLAIN, "methods, comma-separated", "replaces the list of known HTTP methods")
+SETTING(OTELSHIM_URL_TEMPLATES, EXPORTER, LIST, "", PLAIN, "paths, comma-separated: /v1/orders/{id}", "url.template of HTTP requests, and their spans' names")
 /* the exporter itself */
 SETTING(OTELSHIM_SPOOL_SIZE, EXPORTER, BYTES, "67108864", PLAIN, "bytes (K, M)", "batches kept on disk while a destination is down")
 SETTING(OTELSHIM_ENV_FILE, EXPORTER, PATH, "", PLAIN, "file", "a .env file with NAME=value lines")

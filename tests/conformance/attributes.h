@@ -15,9 +15,11 @@ CONVENTION("url.full", STRING, "any")
 CONVENTION("url.scheme", STRING, "http")
 CONVENTION("url.template", STRING, "http")
 CONVENTION("user_agent.original", STRING, "http")
-CONVENTION("network.protocol.name", STRING, "http")
 CONVENTION("network.protocol.version", STRING, "http")
+CONVENTION("http.request.header.", STRINGS, "http") /* and the name, in lower case */
+CONVENTION("http.response.header.", STRINGS, "http")
 /* both */
+CONVENTION("network.protocol.name", STRING, "any")
 CONVENTION("server.address", STRING, "any")
 CONVENTION("server.port", INT, "any")
 CONVENTION("network.peer.address", STRING, "any")

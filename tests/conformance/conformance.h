@@ -43,6 +43,24 @@ static inline bool conformance_is_any(const char *word, const char *const *words
     return false;
 }
 
+/* A convention that ends in a dot is about all keys that begin with it: the rest is in lower case. */
+static inline bool conformance_is_key(const char *convention, const char *key)
+{
+    size_t n = strlen(convention);
+    if (convention[n - 1] != '.')
+        return strcmp(convention, key) == 0;
+    return strncmp(convention, key, n) == 0 && key[n] && !strpbrk(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+}
+
+/* "{method}" or "{method} {url.template}". */
+static inline bool conformance_is_http_name(const char *name, const char *method, const char *template)
+{
+    size_t n = strlen(method);
+    if (!template)
+        return strcmp(name, method) == 0;
+    return strncmp(name, method, n) == 0 && name[n] == ' ' && strcmp(name + n + 1, template) == 0;
+}
+
 static inline const char *conformance_check_list(const struct attributes *list, const char *where)
 {
     for (uint32_t i = 0; i < list->n; i++) {
@@ -58,7 +76,7 @@ static inline const char *conformance_check_list(const struct attributes *list, 
             continue;
         const struct convention *rule = NULL;
         for (size_t j = 0; j < sizeof(conventions) / sizeof(conventions[0]); j++)
-            if (strcmp(conventions[j].key, item->key) == 0)
+            if (conformance_is_key(conventions[j].key, item->key))
                 rule = &conventions[j];
         CONFORMANCE_RULE(rule, item->key);
         CONFORMANCE_RULE(rule->type == item->type, item->key);
@@ -81,7 +99,9 @@ static inline const char *conformance_check_http(const struct span *span)
     CONFORMANCE_RULE(span->kind == SPAN_CLIENT, "kind CLIENT");
     CONFORMANCE_RULE(conformance_is_any(method, methods), "http.request.method: a known method or _OTHER");
     bool is_other = strcmp(method, "_OTHER") == 0;
-    CONFORMANCE_RULE(strcmp(span->name, is_other ? "HTTP" : method) == 0, "name: {method}, HTTP for _OTHER");
+    CONFORMANCE_RULE(conformance_is_http_name(span->name, is_other ? "HTTP" : method,
+                                              conformance_text(list, "url.template")),
+                     "name: {method} {url.template}, HTTP for _OTHER");
     CONFORMANCE_RULE(is_other || !attribute_find(list, "http.request.method_original"),
                      "method_original iff it differs");
     CONFORMANCE_RULE(url && strstr(url, "://"), "url.full: required, absolute");

@@ -242,8 +242,10 @@ static void test_assemble_http_urls(void **state)
     }
     begin_http("GET", "ftp://u:p@h/x");
     number(WIRE_HTTP_RESPONSE_STATUS_CODE, 226);
-    assert_string_equal(assemble()->name, "ftp");
-    assert_string_equal(print(assemble()), "url.full=ftp://REDACTED:REDACTED@h/x\nserver.address=h\n");
+    assert_string_equal(assemble()->name, "FTP");
+    assert_string_equal(print(assemble()),
+                        "url.full=ftp://REDACTED:REDACTED@h/"
+                        "x\nserver.address=h\nserver.port=21\nnetwork.protocol.name=ftp\n");
     begin_http("GET", "https://u:p@h/?sig=1");
     given.settings.raw = true;
     assert_string_equal(conformance_text(&assemble()->attributes, "url.full"), "https://u:p@h/?sig=1");
@@ -251,6 +253,110 @@ static void test_assemble_http_urls(void **state)
     text(WIRE_NETWORK_PEER_ADDRESS, "/run/x.sock");
     number(WIRE_NETWORK_PEER_PORT, 80);
     assert_null(attribute_find(&assemble()->attributes, "network.peer.port"));
+    assert_string_equal(conformance_text(&assemble()->attributes, "network.transport"), "unix");
+    begin_http("GET", "http://localhost/");
+    text(WIRE_NETWORK_PEER_ADDRESS, "relative.sock");
+    number(WIRE_NETWORK_PEER_PORT, 80);
+    assert_null(attribute_find(&assemble()->attributes, "network.peer.port"));
+    begin_http("GET", "ws://h/feed");
+    assert_string_equal(assemble()->name, "GET");
+}
+
+/* The Host header of the program's own says whom the request is for; the URL stays what it is. */
+static void test_assemble_http_host(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *host, *address;
+        int64_t port;
+    } cases[] = {
+        {"https://10.0.0.1:8443/x", "api.example", "api.example", 443},
+        {"http://10.0.0.1/x", "api.example:8080", "api.example", 8080},
+        {"http://10.0.0.1/x", "[::1]:81", "::1", 81},
+        {"http://10.0.0.1/x", "not a host", "10.0.0.1", 80},
+        {"http://10.0.0.1/x", "a/b", "10.0.0.1", 80},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        begin_http("GET", cases[i].url);
+        text(WIRE_HTTP_HOST, cases[i].host);
+        struct span *span = assemble();
+        assert_string_equal(conformance_text(&span->attributes, "url.full"), cases[i].url);
+        assert_string_equal(conformance_text(&span->attributes, "server.address"), cases[i].address);
+        assert_int_equal(attribute_find(&span->attributes, "server.port")->value.integer, cases[i].port);
+    }
+}
+
+static void test_assemble_http_headers(void **state)
+{
+    (void)state;
+    begin_http("GET", "http://h/");
+    text(WIRE_HTTP_REQUEST_HEADER, "X-One: 1");
+    text(WIRE_HTTP_REQUEST_HEADER, "AUTHORIZATION: Bearer secret");
+    text(WIRE_HTTP_REQUEST_HEADER, "x-one:2");
+    text(WIRE_HTTP_REQUEST_HEADER, "no header");
+    text(WIRE_HTTP_RESPONSE_HEADER, "Set-Cookie: id=secret");
+    text(WIRE_USER_AGENT_ORIGINAL, "bot/1");
+    number(WIRE_HTTP_RESEND_COUNT, 2);
+    struct span *span = assemble();
+    const struct attribute *one = attribute_find(&span->attributes, "http.request.header.x-one");
+    assert_int_equal(one->value.strings.n_items, 2);
+    assert_string_equal(one->value.strings.items[0].bytes, "1");
+    assert_string_equal(one->value.strings.items[1].bytes, "2");
+    const struct attribute *secret = attribute_find(&span->attributes, "http.request.header.authorization");
+    assert_string_equal(secret->value.strings.items[0].bytes, "REDACTED");
+    secret = attribute_find(&span->attributes, "http.response.header.set-cookie");
+    assert_string_equal(secret->value.strings.items[0].bytes, "REDACTED");
+    assert_string_equal(conformance_text(&span->attributes, "user_agent.original"), "bot/1");
+    assert_int_equal(attribute_find(&span->attributes, "http.request.resend_count")->value.integer, 2);
+    begin_http("GET", "http://h/");
+    for (unsigned i = 0; i < 40; i++) {
+        char *line = arena_printf(&given.arena, "X-%u: %u", i, i);
+        text(WIRE_HTTP_REQUEST_HEADER, line);
+    }
+    assert_non_null(attribute_find(&assemble()->attributes, "http.request.header.x-31"));
+}
+
+static void test_assemble_http_template(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list, *url, *name;
+    } cases[] = {
+        {"/v1/orders/{id}", "http://h/v1/orders/17?x=1#f", "GET /v1/orders/{id}"},
+        {"/v1/orders/{id}", "http://h/v1/orders/", "GET"},
+        {"/v1/orders/{id}", "http://h/v1/orders/17/fills", "GET"},
+        {"/v1/orders/{id}", "http://h/v1/Orders/17", "GET"},
+        {"/a/{b}/c , /{any}", "http://h/x", "GET /{any}"},
+        {"/a/{b}/c,/{any}", "http://h/a/b/c", "GET /a/{b}/c"},
+        {"/", "http://h", "GET /"},
+        {"/{}", "http://h/x", "GET"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        begin_http("GET", cases[i].url);
+        given.settings.values[SETTING_OTELSHIM_URL_TEMPLATES] = cases[i].list;
+        assert_string_equal(assemble()->name, cases[i].name);
+    }
+    begin_http("get", "http://h/x");
+    given.settings.values[SETTING_OTELSHIM_URL_TEMPLATES] = "/x";
+    assert_string_equal(assemble()->name, "HTTP /x");
+}
+
+/* What the library says of a request's end comes before the time somebody asked for it. */
+static void test_assemble_http_end(void **state)
+{
+    (void)state;
+    begin_http("GET", "http://h/");
+    struct span *span = assemble();
+    uint64_t whole_ns = span->end_unix_ns - span->start_unix_ns;
+    assert_true(whole_ns > 2000000);
+    begin_http("GET", "http://h/");
+    number(WIRE_HTTP_END_US, 1500);
+    span = assemble();
+    assert_int_equal(span->end_unix_ns - span->start_unix_ns, 1500000);
+    begin_http("GET", "http://h/");
+    number(WIRE_HTTP_END_US, INT64_MAX);
+    span = assemble();
+    assert_int_equal(span->end_unix_ns - span->start_unix_ns, whole_ns);
 }
 
 static void begin_sql(const char *host, const char *port, const char *query)
@@ -525,6 +631,10 @@ int main(void)
         cmocka_unit_test(test_assemble_http_status),
         cmocka_unit_test(test_assemble_http_phases),
         cmocka_unit_test(test_assemble_http_urls),
+        cmocka_unit_test(test_assemble_http_host),
+        cmocka_unit_test(test_assemble_http_headers),
+        cmocka_unit_test(test_assemble_http_template),
+        cmocka_unit_test(test_assemble_http_end),
         cmocka_unit_test(test_assemble_sql),
         cmocka_unit_test(test_assemble_sql_status),
         cmocka_unit_test(test_assemble_redis),

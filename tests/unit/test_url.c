@@ -128,7 +128,7 @@ static const struct {
     {"https://[fe80::1%25eth0]/", "https", "fe80::1%25eth0", 443, "/"},
     {"example.org", "http", "example.org", 80, ""},
     {"127.0.0.1:9/x", "http", "127.0.0.1", 9, "/x"},
-    {"FTP.example.org", "ftp", "FTP.example.org", 0, ""},
+    {"FTP.example.org", "ftp", "FTP.example.org", 21, ""},
     {"wss://h", "wss", "h", 443, ""},
     {"file:///etc/x", "file", "", 0, "/etc/x"},
     {"http:/h/x", "http", "h", 80, "/x"},

@@ -28,6 +28,15 @@ bool assembly_number(const struct assembly *assembly, enum wire_attribute key, i
     return true;
 }
 
+void assembly_grow(struct assembly *assembly)
+{
+    struct attributes *list = &assembly->span->attributes;
+    struct attribute *items = arena_alloc(assembly->arena, 2 * list->max * sizeof(*items));
+    memcpy(items, list->items, list->n * sizeof(*items));
+    list->items = items;
+    list->max *= 2;
+}
+
 void assembly_add_fact_text(struct assembly *assembly, const char *key, enum wire_attribute fact)
 {
     if (assembly_has_text(assembly, fact))
@@ -119,7 +128,7 @@ static struct span *make_span(struct assembly *assembly)
         span->flags |= FLAG_IS_REMOTE;
     span->kind = SPAN_CLIENT;
     span->start_unix_ns = unix_time(raw, raw->span.start_mono_ns);
-    uint64_t end = unix_time(raw, raw->end_mono_ns);
+    uint64_t end = unix_time(raw, raw_span_end_mono_ns(raw));
     span->end_unix_ns = end > span->start_unix_ns ? end : span->start_unix_ns;
     span->scope = scope_of(assembly->arena, raw);
     span->resource = raw->process->resource;

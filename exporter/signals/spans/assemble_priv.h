@@ -12,7 +12,7 @@
 
 #define ASSEMBLY_MAX_ATTRIBUTES 24u
 #define ASSEMBLY_MAX_EVENTS 5u
-#define ASSEMBLY_MAX_KEY 64u /* enum wire_attribute, 0 is none */
+#define ASSEMBLY_MAX_KEY 128u /* enum wire_attribute, 0 is none */
 
 struct assembly {
     struct arena *arena;
@@ -36,13 +36,14 @@ static inline bool assembly_has_text(const struct assembly *assembly, enum wire_
 /* A fact that is a number, or digits as libraries hand them out. False, *ret_number unchanged, where it is neither. */
 bool assembly_number(const struct assembly *assembly, enum wire_attribute key, int64_t *ret_number);
 
+/* Doubles the room for attributes. */
+void assembly_grow(struct assembly *assembly);
+
 static inline struct attribute *assembly_add(struct assembly *assembly, const char *key)
 {
     struct attributes *list = &assembly->span->attributes;
-    if (list->n == list->max) { /* cannot be with the families as they are; the last one is given up */
-        list->n--;
-        list->n_dropped++;
-    }
+    if (list->n == list->max) /* headers may be many */
+        assembly_grow(assembly);
     struct attribute *item = &list->items[list->n++];
     item->key = key;
     return item;

@@ -1,126 +1,23 @@
 /*
- * family_http: HTTP client spans (semantic conventions 1.44, "HTTP client
- * span").
+ * family_http: HTTP client spans (semantic conventions 1.44, "HTTP client span"), and what libcurl does besides HTTP.
  *
- * One span is one call of the program: redirects and retries inside it are
- * hidden hops, so url.full is the URL that was asked for and
- * http.request.resend_count is not set. error.type is the status code, or the
- * symbolic name of the CURLcode: predictable and of low cardinality, the same
- * in every version of libcurl.
+ * One span is one call of the program: redirects, retries and log-ins inside it are hidden requests. So url.full is the
+ * URL that was asked for, and http.request.resend_count says how many requests came behind the first (the conventions
+ * count each span's own; we have one span for all). error.type is the status code, or the symbolic name of the CURLcode:
+ * predictable and of low cardinality, the same in every version of libcurl.
  */
 #include "signals/spans/assemble_priv.h"
 
+#include "signals/spans/curl_error.h"
 #include "signals/spans/reading.h"
+#include "signals/spans/url_template.h"
+#include <arpa/inet.h>
 
 #define CURLE_HTTP_RETURNED_ERROR 22
 #define CURLE_ABORTED_BY_CALLBACK 42
 
 static const char *const known_methods[] = {"GET",     "POST",  "PUT",     "HEAD",  "DELETE",
                                             "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY"};
-
-/* CURLcode of libcurl 7 and 8; numbers are never used again. The gaps are codes
- * that no libcurl in use returns. */
-static const char *const curl_codes[] = {
-    [1] = "CURLE_UNSUPPORTED_PROTOCOL",
-    [2] = "CURLE_FAILED_INIT",
-    [3] = "CURLE_URL_MALFORMAT",
-    [4] = "CURLE_NOT_BUILT_IN",
-    [5] = "CURLE_COULDNT_RESOLVE_PROXY",
-    [6] = "CURLE_COULDNT_RESOLVE_HOST",
-    [7] = "CURLE_COULDNT_CONNECT",
-    [8] = "CURLE_WEIRD_SERVER_REPLY",
-    [9] = "CURLE_REMOTE_ACCESS_DENIED",
-    [10] = "CURLE_FTP_ACCEPT_FAILED",
-    [11] = "CURLE_FTP_WEIRD_PASS_REPLY",
-    [12] = "CURLE_FTP_ACCEPT_TIMEOUT",
-    [13] = "CURLE_FTP_WEIRD_PASV_REPLY",
-    [14] = "CURLE_FTP_WEIRD_227_FORMAT",
-    [15] = "CURLE_FTP_CANT_GET_HOST",
-    [16] = "CURLE_HTTP2",
-    [17] = "CURLE_FTP_COULDNT_SET_TYPE",
-    [18] = "CURLE_PARTIAL_FILE",
-    [19] = "CURLE_FTP_COULDNT_RETR_FILE",
-    [21] = "CURLE_QUOTE_ERROR",
-    [22] = "CURLE_HTTP_RETURNED_ERROR",
-    [23] = "CURLE_WRITE_ERROR",
-    [25] = "CURLE_UPLOAD_FAILED",
-    [26] = "CURLE_READ_ERROR",
-    [27] = "CURLE_OUT_OF_MEMORY",
-    [28] = "CURLE_OPERATION_TIMEDOUT",
-    [30] = "CURLE_FTP_PORT_FAILED",
-    [31] = "CURLE_FTP_COULDNT_USE_REST",
-    [33] = "CURLE_RANGE_ERROR",
-    [34] = "CURLE_HTTP_POST_ERROR",
-    [35] = "CURLE_SSL_CONNECT_ERROR",
-    [36] = "CURLE_BAD_DOWNLOAD_RESUME",
-    [37] = "CURLE_FILE_COULDNT_READ_FILE",
-    [38] = "CURLE_LDAP_CANNOT_BIND",
-    [39] = "CURLE_LDAP_SEARCH_FAILED",
-    [41] = "CURLE_FUNCTION_NOT_FOUND",
-    [42] = "CURLE_ABORTED_BY_CALLBACK",
-    [43] = "CURLE_BAD_FUNCTION_ARGUMENT",
-    [45] = "CURLE_INTERFACE_FAILED",
-    [47] = "CURLE_TOO_MANY_REDIRECTS",
-    [48] = "CURLE_UNKNOWN_OPTION",
-    [49] = "CURLE_SETOPT_OPTION_SYNTAX",
-    [51] = "CURLE_PEER_FAILED_VERIFICATION", /* its number before 7.62 */
-    [52] = "CURLE_GOT_NOTHING",
-    [53] = "CURLE_SSL_ENGINE_NOTFOUND",
-    [54] = "CURLE_SSL_ENGINE_SETFAILED",
-    [55] = "CURLE_SEND_ERROR",
-    [56] = "CURLE_RECV_ERROR",
-    [58] = "CURLE_SSL_CERTPROBLEM",
-    [59] = "CURLE_SSL_CIPHER",
-    [60] = "CURLE_PEER_FAILED_VERIFICATION",
-    [61] = "CURLE_BAD_CONTENT_ENCODING",
-    [62] = "CURLE_LDAP_INVALID_URL",
-    [63] = "CURLE_FILESIZE_EXCEEDED",
-    [64] = "CURLE_USE_SSL_FAILED",
-    [65] = "CURLE_SEND_FAIL_REWIND",
-    [66] = "CURLE_SSL_ENGINE_INITFAILED",
-    [67] = "CURLE_LOGIN_DENIED",
-    [68] = "CURLE_TFTP_NOTFOUND",
-    [69] = "CURLE_TFTP_PERM",
-    [70] = "CURLE_REMOTE_DISK_FULL",
-    [71] = "CURLE_TFTP_ILLEGAL",
-    [72] = "CURLE_TFTP_UNKNOWNID",
-    [73] = "CURLE_REMOTE_FILE_EXISTS",
-    [74] = "CURLE_TFTP_NOSUCHUSER",
-    [75] = "CURLE_CONV_FAILED",
-    [76] = "CURLE_CONV_REQD",
-    [77] = "CURLE_SSL_CACERT_BADFILE",
-    [78] = "CURLE_REMOTE_FILE_NOT_FOUND",
-    [79] = "CURLE_SSH",
-    [80] = "CURLE_SSL_SHUTDOWN_FAILED",
-    [81] = "CURLE_AGAIN",
-    [82] = "CURLE_SSL_CRL_BADFILE",
-    [83] = "CURLE_SSL_ISSUER_ERROR",
-    [84] = "CURLE_FTP_PRET_FAILED",
-    [85] = "CURLE_RTSP_CSEQ_ERROR",
-    [86] = "CURLE_RTSP_SESSION_ERROR",
-    [87] = "CURLE_FTP_BAD_FILE_LIST",
-    [88] = "CURLE_CHUNK_FAILED",
-    [89] = "CURLE_NO_CONNECTION_AVAILABLE",
-    [90] = "CURLE_SSL_PINNEDPUBKEYNOTMATCH",
-    [91] = "CURLE_SSL_INVALIDCERTSTATUS",
-    [92] = "CURLE_HTTP2_STREAM",
-    [93] = "CURLE_RECURSIVE_API_CALL",
-    [94] = "CURLE_AUTH_ERROR",
-    [95] = "CURLE_HTTP3",
-    [96] = "CURLE_QUIC_CONNECT_ERROR",
-    [97] = "CURLE_PROXY",
-    [98] = "CURLE_SSL_CLIENTCERT",
-    [99] = "CURLE_UNRECOVERABLE_POLL",
-    [100] = "CURLE_TOO_LARGE",
-    [101] = "CURLE_ECH_REQUIRED",
-};
-
-static const char *error_name(int64_t code)
-{
-    bool is_known =
-        code > 0 && code < (int64_t)(sizeof(curl_codes) / sizeof(curl_codes[0])) && curl_codes[code];
-    return is_known ? curl_codes[code] : "_OTHER";
-}
 
 /* Methods are case-sensitive: "get" is not GET, and goes on the wire as it is.
  */
@@ -172,43 +69,164 @@ static struct text copied(struct arena *arena, struct text text)
     return (struct text){arena_copy(arena, text.bytes, text.n_bytes), text.n_bytes};
 }
 
-/* url.full, server.address and server.port. Returns the scheme when it is none of HTTP's, NULL otherwise. */
-static const char *assemble_url(struct assembly *assembly)
+static struct text joined(struct arena *arena, const char *begin, const char *glue, struct text end)
 {
-    if (!assembly_has_text(assembly, WIRE_URL_FULL))
-        return NULL;
-    const struct url_reading *url =
-        reading_of_url(assembly->facts[WIRE_URL_FULL], assembly->facts[WIRE_URL_SCHEME]);
-    assembly_add_text(assembly, "url.full",
-                      copied(assembly->arena, assembly->settings->raw ? url->given : url->full));
-    if (url->host.n_bytes)
-        assembly_add_text(assembly, "server.address", copied(assembly->arena, url->host));
-    if (url->port)
-        assembly_add_int(assembly, "server.port", url->port);
-    return url->is_http ? NULL : copied(assembly->arena, url->scheme).bytes;
+    size_t n_begin = strlen(begin), n_glue = strlen(glue), n = n_begin + n_glue + end.n_bytes;
+    char *text = arena_alloc(arena, n + 1);
+    memcpy(text, begin, n_begin);
+    memcpy(text + n_begin, glue, n_glue);
+    memcpy(text + n_begin + n_glue, end.bytes, end.n_bytes);
+    text[n] = 0;
+    return (struct text){text, (uint32_t)n};
 }
 
-static void assemble_network(struct assembly *assembly, bool is_http)
+/* url.full, server.address and server.port. */
+static void assemble_url(struct assembly *assembly, const struct url_reading *url)
 {
-    int64_t version;
-    if (is_http && assembly_number(assembly, WIRE_HTTP_VERSION, &version)) { /* CURL_HTTP_VERSION_… */
-        const char *text = version == 1    ? "1.0"
-                           : version == 2  ? "1.1"
-                           : version == 3  ? "2"
-                           : version == 30 ? "3"
-                           : version == 31 ? "3"
-                                           : NULL;
-        if (text)
-            assembly_add_string(assembly, "network.protocol.version", text);
-    }
+    struct text host;
+    uint16_t port = reading_of_server(url, assembly->facts[WIRE_HTTP_HOST], &host);
+    assembly_add_text(assembly, "url.full",
+                      copied(assembly->arena, assembly->settings->raw ? url->given : url->full));
+    if (host.n_bytes)
+        assembly_add_text(assembly, "server.address",
+                          text_repaired(assembly->arena, host.bytes, host.n_bytes));
+    if (port)
+        assembly_add_int(assembly, "server.port", port);
+}
+
+/* The span is called after its template, where the user gave one (OTELSHIM_URL_TEMPLATES): a path is never in a name. */
+static void assemble_template(struct assembly *assembly, const struct url_reading *url)
+{
+    const char *list = assembly->settings->values[SETTING_OTELSHIM_URL_TEMPLATES];
+    struct text found;
+    if (!list || !url_template_find(list, url->path, &found))
+        return;
+    struct text template = text_repaired(assembly->arena, found.bytes, found.n_bytes);
+    assembly_add_text(assembly, "url.template", template);
+    assembly->span->name = joined(assembly->arena, assembly->span->name, " ", template).bytes;
+}
+
+/* FTP, SMTP, MQTT, …: a plain client span that is called after its protocol. */
+static void assemble_other(struct assembly *assembly, struct text scheme)
+{
+    char *name = arena_copy(assembly->arena, scheme.bytes, scheme.n_bytes);
+    for (uint32_t i = 0; i < scheme.n_bytes; i++)
+        if (name[i] >= 'a' && name[i] <= 'z')
+            name[i] = (char)(name[i] - ('a' - 'A'));
+    assembly->span->name = name;
+    if (strcmp(scheme.bytes, "file") != 0)
+        assembly_add_text(assembly, "network.protocol.name", copied(assembly->arena, scheme));
+}
+
+/* libcurl 7 gives the path of a UNIX socket, as the program did, and 80 or 443 for its port. */
+static void assemble_peer(struct assembly *assembly)
+{
+    uint8_t parsed[16];
+    int64_t port;
     if (!assembly_has_text(assembly, WIRE_NETWORK_PEER_ADDRESS))
         return;
-    assembly_add_fact_text(assembly, "network.peer.address", WIRE_NETWORK_PEER_ADDRESS);
-    char first = assembly->facts[WIRE_NETWORK_PEER_ADDRESS]->bytes[0];
-    int64_t port; /* of a UNIX socket libcurl 7.88 says 80 */
-    if (first != '/' && first != '@' && assembly_number(assembly, WIRE_NETWORK_PEER_PORT, &port) && port > 0)
+    const struct raw_fact *fact = assembly->facts[WIRE_NETWORK_PEER_ADDRESS];
+    struct text address = text_repaired(assembly->arena, fact->bytes, fact->n_bytes);
+    bool is_ip = strchr(address.bytes, ':') || inet_pton(AF_INET, address.bytes, parsed) == 1;
+    assembly_add_text(assembly, "network.peer.address", address);
+    if (!is_ip)
+        assembly_add_string(assembly, "network.transport", "unix");
+    else if (assembly_number(assembly, WIRE_NETWORK_PEER_PORT, &port) && port > 0)
         assembly_add_int(assembly, "network.peer.port", port);
 }
+
+static void assemble_version(struct assembly *assembly)
+{
+    int64_t version; /* CURL_HTTP_VERSION_… */
+    if (!assembly_number(assembly, WIRE_HTTP_VERSION, &version))
+        return;
+    const char *text = version == 1    ? "1.0"
+                       : version == 2  ? "1.1"
+                       : version == 3  ? "2"
+                       : version == 30 ? "3"
+                       : version == 31 ? "3"
+                                       : NULL;
+    if (text)
+        assembly_add_string(assembly, "network.protocol.version", text);
+}
+
+/* ---- headers ---- */
+
+#define MAX_HEADERS 32u
+#define NAME_BYTES 64u
+
+struct header {
+    char name[NAME_BYTES]; /* lower case */
+    size_t n_name;
+    const char *value;
+    size_t n_value;
+};
+
+/* False: not "Name: value". */
+static bool parse_header(const struct raw_fact *fact, struct header *header)
+{
+    const char *colon = fact->bytes ? memchr(fact->bytes, ':', fact->n_bytes) : NULL;
+    header->n_name = colon ? (size_t)(colon - fact->bytes) : 0;
+    if (header->n_name == 0 || header->n_name >= sizeof(header->name))
+        return false;
+    for (size_t i = 0; i < header->n_name; i++) {
+        char c = fact->bytes[i];
+        header->name[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    header->name[header->n_name] = 0;
+    header->value = colon + 1;
+    header->n_value = fact->n_bytes - header->n_name - 1;
+    while (header->n_value && (*header->value == ' ' || *header->value == '\t'))
+        header->value++, header->n_value--;
+    return true;
+}
+
+/* Asked for by name, and still not what one wants to find elsewhere. */
+static bool is_secret(const char *name)
+{
+    static const char *const secrets[] = {"authorization", "proxy-authorization", "cookie", "set-cookie"};
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
+        if (strcmp(name, secrets[i]) == 0)
+            return true;
+    return false;
+}
+
+static struct text header_value(const struct assembly *assembly, const struct header *header)
+{
+    if (is_secret(header->name) && !assembly->settings->raw)
+        return (struct text){"REDACTED", 8};
+    return text_repaired(assembly->arena, header->value, header->n_value);
+}
+
+/* http.request.header.<name> = [value, …], one attribute a name, its values in their order. */
+static void assemble_headers(struct assembly *assembly, enum wire_attribute key, const char *prefix)
+{
+    const struct raw_span *raw = assembly->raw;
+    struct header headers[MAX_HEADERS];
+    uint32_t n = 0;
+    for (uint32_t i = 0; assembly->facts[key] && i < raw->n_facts && n < MAX_HEADERS; i++)
+        if (raw->facts[i].key == key && parse_header(&raw->facts[i], &headers[n]))
+            n++;
+    for (uint32_t i = 0; i < n; i++) {
+        struct text *values = arena_alloc(assembly->arena, n * sizeof(*values));
+        struct text name = {headers[i].name, (uint32_t)headers[i].n_name};
+        uint32_t n_values = 0;
+        for (uint32_t j = i; j < n && *headers[i].name; j++)
+            if (strcmp(headers[j].name, headers[i].name) == 0) {
+                values[n_values++] = header_value(assembly, &headers[j]);
+                if (j > i)
+                    *headers[j].name = 0; /* done with */
+            }
+        if (n_values == 0)
+            continue;
+        struct attribute *item = assembly_add(assembly, joined(assembly->arena, prefix, "", name).bytes);
+        item->type = ATTRIBUTE_STRINGS;
+        item->value.strings.items = values;
+        item->value.strings.n_items = n_values;
+    }
+}
+
+/* ---- phases, status ---- */
 
 static void add_event(struct assembly *assembly, const char *name, enum wire_attribute fact)
 {
@@ -261,22 +279,38 @@ static void assemble_status(struct assembly *assembly, bool is_http)
     if (has_status && status >= 400 && is_explained)
         assembly_fail(assembly, assembly_print_number(assembly->arena, (uint64_t)status).bytes, NULL);
     else if (code != 0 || assembly->raw->outcome == WIRE_FAILED)
-        assembly_fail(assembly, error_name(code), assembly_first_line(assembly, WIRE_ERROR_MESSAGE));
+        assembly_fail(assembly, curl_error_name(code), assembly_first_line(assembly, WIRE_ERROR_MESSAGE));
+}
+
+static void assemble_http(struct assembly *assembly)
+{
+    assembly_add_fact_int(assembly, "http.request.resend_count", WIRE_HTTP_RESEND_COUNT);
+    assembly_add_fact_int(assembly, "http.request.body.size", WIRE_HTTP_REQUEST_BODY_BYTES);
+    assembly_add_fact_int(assembly, "http.response.body.size", WIRE_HTTP_RESPONSE_BODY_BYTES);
+    assembly_add_fact_text(assembly, "user_agent.original", WIRE_USER_AGENT_ORIGINAL);
+    assemble_headers(assembly, WIRE_HTTP_REQUEST_HEADER, "http.request.header.");
+    assemble_headers(assembly, WIRE_HTTP_RESPONSE_HEADER, "http.response.header.");
+    assemble_phases(assembly);
 }
 
 void family_http_assemble(struct assembly *assembly)
 {
-    const char *other_scheme = assemble_url(assembly);
-    bool is_http = !other_scheme;
-    if (is_http)
-        assemble_method(assembly);
-    else
-        assembly->span->name = other_scheme;
-    assemble_network(assembly, is_http);
+    const struct url_reading *url = NULL;
+    if (assembly_has_text(assembly, WIRE_URL_FULL))
+        url = reading_of_url(assembly->facts[WIRE_URL_FULL], assembly->facts[WIRE_URL_SCHEME]);
+    bool is_http = !url || url->is_http;
+    if (url)
+        assemble_url(assembly, url);
     if (is_http) {
-        assembly_add_fact_int(assembly, "http.request.body.size", WIRE_HTTP_REQUEST_BODY_BYTES);
-        assembly_add_fact_int(assembly, "http.response.body.size", WIRE_HTTP_RESPONSE_BODY_BYTES);
-        assemble_phases(assembly);
+        assemble_method(assembly);
+        assemble_version(assembly);
+    } else {
+        assemble_other(assembly, url->scheme);
     }
+    if (is_http && url)
+        assemble_template(assembly, url);
+    assemble_peer(assembly);
+    if (is_http)
+        assemble_http(assembly);
     assemble_status(assembly, is_http);
 }

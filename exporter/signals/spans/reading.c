@@ -83,6 +83,16 @@ static size_t complete_url(char out[TEXT_MAX_BYTES], const char *scheme, const c
     return n + bytes;
 }
 
+/* A WebSocket begins as a request. */
+static bool is_http(const char *scheme)
+{
+    static const char *const schemes[] = {"http", "https", "ws", "wss"};
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
+        if (strcmp(scheme, schemes[i]) == 0)
+            return true;
+    return false;
+}
+
 const struct url_reading *reading_of_url(const struct raw_fact *fact, const struct raw_fact *scheme_fact)
 {
     char scheme[SCHEME_MAX_BYTES + 1], given[TEXT_MAX_BYTES], full[TEXT_MAX_BYTES];
@@ -102,15 +112,34 @@ const struct url_reading *reading_of_url(const struct raw_fact *fact, const stru
     size_t n_full = url_redact(given, n_given, fact->is_cut, NULL, full, sizeof(full));
     size_t n_host = url.is_valid ? url.host.n_bytes : 0, n_scheme = strlen(url.scheme);
     const char *host = n_host ? url.host.bytes : "";
+    const char *path = url.path.n_bytes ? url.path.bytes : "";
     size_t need = stored_bytes(full, n_full) + stored_bytes(given, n_given) + stored_bytes(host, n_host) +
-                  stored_bytes(url.scheme, n_scheme);
+                  stored_bytes(url.scheme, n_scheme) + stored_bytes(path, url.path.n_bytes);
     struct url_reading *reading = text_cache_put(&urls, fact->bytes, bytes, variant, sizeof(*reading) + need);
     char *at = (char *)(reading + 1);
     reading->full = store(&at, full, n_full);
     reading->given = store(&at, given, n_given);
     reading->host = store(&at, host, n_host);
     reading->scheme = store(&at, url.scheme, n_scheme);
+    reading->path = store(&at, path, url.path.n_bytes);
     reading->port = n_host ? url.port : 0;
-    reading->is_http = !url.is_valid || strcmp(url.scheme, "http") == 0 || strcmp(url.scheme, "https") == 0;
+    reading->is_http = !url.is_valid || is_http(url.scheme);
     return reading;
+}
+
+uint16_t reading_of_server(const struct url_reading *url, const struct raw_fact *host_header,
+                           struct text *ret_host)
+{
+    char authority[TEXT_MAX_BYTES];
+    struct url parsed;
+    *ret_host = url->host;
+    if (!host_header || !host_header->bytes || !host_header->n_bytes)
+        return url->port;
+    size_t n = complete_url(authority, url->scheme.bytes, host_header->bytes, bounded(host_header->n_bytes));
+    url_parse(authority, n, host_header->is_cut, &parsed);
+    if (!parsed.is_valid || !parsed.host.n_bytes || parsed.path.n_bytes)
+        return url->port;
+    size_t at = (size_t)(parsed.host.bytes - authority) - (n - bounded(host_header->n_bytes));
+    *ret_host = (struct text){host_header->bytes + at, (uint32_t)parsed.host.n_bytes};
+    return parsed.port;
 }

@@ -20,10 +20,16 @@ struct url_reading {
     struct text given;  /* the same with them */
     struct text host;   /* empty: not known */
     struct text scheme; /* lower case */
+    struct text path;   /* as given; empty: not known */
     uint16_t port;      /* 0: not known */
-    bool is_http;       /* or not known */
+    bool is_http;       /* http, https, ws, wss, or not known */
 };
 /* `scheme` is what the library settled on, for a URL without one; NULL unknown. */
 const struct url_reading *reading_of_url(const struct raw_fact *url, const struct raw_fact *scheme);
+
+/* Whom a request is for: the Host header that the program set itself ("host:port"; NULL none), else the URL's host. Returns
+ * the port, 0 where it is not known. *ret_host is not NUL-terminated; it may be empty. */
+uint16_t reading_of_server(const struct url_reading *url, const struct raw_fact *host_header,
+                           struct text *ret_host);
 
 #endif

@@ -93,7 +93,12 @@ static uint16_t default_port(const char *scheme)
     static const struct {
         const char *scheme;
         uint16_t port;
-    } ports[] = {{"http", 80}, {"https", 443}, {"ws", 80}, {"wss", 443}};
+    } ports[] = {{"http", 80},    {"https", 443}, {"ws", 80},     {"wss", 443},   {"ftp", 21},
+                 {"ftps", 990},   {"sftp", 22},   {"scp", 22},    {"tftp", 69},   {"smtp", 25},
+                 {"smtps", 465},  {"imap", 143},  {"imaps", 993}, {"pop3", 110},  {"pop3s", 995},
+                 {"mqtt", 1883},  {"ldap", 389},  {"ldaps", 636}, {"dict", 2628}, {"gopher", 70},
+                 {"gophers", 70}, {"telnet", 23}, {"rtsp", 554},  {"smb", 445},   {"smbs", 445},
+                 {"rtmp", 1935}};
     for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
         if (strcmp(ports[i].scheme, scheme) == 0)
             return ports[i].port;

@@ -137,6 +137,34 @@ static void test_ratio(void **state)
     }
 }
 
+static void test_is_excluded(void **state)
+{
+    static const struct {
+        const char *list, *host;
+        bool is_excluded;
+    } table[] = {
+        {"api.example", "api.example", true},
+        {"API.example", "api.EXAMPLE", true},
+        {"api.example", "api.example.", true},
+        {"api.example", "xapi.example", false},
+        {"api.example", "api.example.org", false},
+        {"*.example", "a.b.example", true},
+        {"*.example", "example", false},
+        {"a.b , *.internal\t,10.*", "10.0.0.1", true},
+        {"a.b , *.internal\t,10.*", "db.internal", true},
+        {"a.b,,", "", false},
+        {"?.b", "a.b", true},
+        {"*a*b*c", "xxaxxbxxc", true},
+        {"*a*b*c", "xxaxxbxx", false},
+        {"*", "anything", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        if (propagate_is_excluded(table[i].list, table[i].host, strlen(table[i].host)) !=
+            table[i].is_excluded)
+            fail_msg("\"%s\" \"%s\": not %d", table[i].list, table[i].host, table[i].is_excluded);
+}
+
 static void test_sampled_at_a_quarter(void **state)
 {
     struct shim_settings settings = {.sampler = SAMPLER_RATIO};
@@ -156,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_print_is_the_inverse),
         cmocka_unit_test(test_parse_b3),
         cmocka_unit_test(test_is_own_header),
+        cmocka_unit_test(test_is_excluded),
         cmocka_unit_test(test_ratio),
         cmocka_unit_test(test_sampled_at_a_quarter),
     };
