@@ -1,6 +1,7 @@
 /* destination: the OTLP destinations of an exporter, one per configuration. */
 #include "base/log.h"
 #include "cli/client_settings.h"
+#include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "cli/spool_size.h"
 
@@ -28,7 +29,8 @@ static void note(void *context, const char *line)
 }
 
 /* `settings` become the destination's. */
-static struct destination *create(struct pipeline *pipeline, struct settings *settings, uint32_t uid)
+static struct destination *create(struct pipeline *pipeline, struct settings *settings, uint32_t uid,
+                                  enum otlp_signal signal)
 {
     struct destination *destination = calloc(1, sizeof(*destination));
     if (!destination)
@@ -36,8 +38,9 @@ static struct destination *create(struct pipeline *pipeline, struct settings *se
     struct otlp_events events = {.on_receipts = give_back, .on_note = note, .context = pipeline};
     destination->settings = settings;
     destination->uid = uid;
-    destination->otlp =
-        otlp_create(pipeline->loop, settings, OTLP_TRACES, pipeline->spool_directory, &events);
+    destination->signal = signal;
+    destination->pipeline = pipeline;
+    destination->otlp = otlp_create(pipeline->loop, settings, signal, pipeline->spool_directory, &events);
     destination->next = pipeline->destinations;
     pipeline->destinations = destination;
     return destination;
@@ -49,6 +52,7 @@ static void destroy(struct pipeline *pipeline, struct destination *destination)
     while (*at != destination)
         at = &(*at)->next;
     *at = destination->next;
+    metering_fini(destination);
     otlp_destroy(destination->otlp);
     settings_destroy(destination->settings);
     free(destination);
@@ -72,7 +76,8 @@ static struct settings *make_settings(const struct process *process)
  * would send only the first: so more like it are made until they find nothing. An empty one is kept till then, so that the
  * next gets another directory.
  */
-static void collect_spools(struct pipeline *pipeline, const struct process *process, uint32_t uid)
+static void collect_spools(struct pipeline *pipeline, const struct process *process, uint32_t uid,
+                           enum otlp_signal signal)
 {
     struct destination *empty[MAX_EMPTY_SPOOLS];
     uint32_t n_empty = 0;
@@ -84,7 +89,7 @@ static void collect_spools(struct pipeline *pipeline, const struct process *proc
             n_ours += count_spooled(each);
         if (all.n_batches <= n_ours)
             break;
-        struct destination *more = create(pipeline, make_settings(process), uid);
+        struct destination *more = create(pipeline, make_settings(process), uid, signal);
         if (count_spooled(more) == 0)
             empty[n_empty++] = more;
     }
@@ -94,26 +99,32 @@ static void collect_spools(struct pipeline *pipeline, const struct process *proc
 
 /* A token of one user's is never used for another's spans, even where all settings are the same. */
 struct destination *destination_get(struct pipeline *pipeline, const struct process *process,
-                                    const struct settings *settings)
+                                    const struct settings *settings, enum otlp_signal signal)
 {
     struct destination *found = pipeline->destinations;
-    while (found && !(found->uid == process->uid && otlp_serves(found->otlp, settings)))
+    while (found &&
+           !(found->signal == signal && found->uid == process->uid && otlp_serves(found->otlp, settings)))
         found = found->next;
     if (!found) {
-        found = create(pipeline, make_settings(process), process->uid);
-        collect_spools(pipeline, process, process->uid);
+        found = create(pipeline, make_settings(process), process->uid, signal);
+        collect_spools(pipeline, process, process->uid, signal);
     }
     found->n_users++;
     return found;
 }
 
 struct destination *destination_find_alike(struct pipeline *pipeline, const struct process *process,
-                                           const struct settings *settings)
+                                           const struct settings *settings, enum otlp_signal signal)
 {
     struct destination *found = pipeline->destinations;
-    while (found && !(found->uid == process->uid && found->settings->traces.n_headers > 0 &&
-                      strcmp(found->settings->traces.url, settings->traces.url) == 0))
-        found = found->next;
+    bool is_metrics = signal == OTLP_METRICS;
+    const char *url = is_metrics ? settings->metrics.url : settings->traces.url;
+    for (; found; found = found->next) {
+        const struct delivery *theirs = is_metrics ? &found->settings->metrics : &found->settings->traces;
+        if (found->signal == signal && found->uid == process->uid && theirs->n_headers > 0 &&
+            strcmp(theirs->url, url) == 0)
+            break;
+    }
     if (found)
         found->n_users++;
     return found;
@@ -131,7 +142,7 @@ void destination_release(struct pipeline *pipeline, struct destination *destinat
     for (struct destination *each = pipeline->destinations; each && n_idle > MAX_IDLE_DESTINATIONS;
          each = next) {
         next = each->next;
-        if (each->n_users > 0 || !otlp_is_idle(each->otlp))
+        if (each->n_users > 0 || each->n_ended > 0 || !otlp_is_idle(each->otlp))
             continue;
         destroy(pipeline, each);
         n_idle--;
@@ -142,7 +153,9 @@ void destination_open_own(struct pipeline *pipeline)
 {
     struct settings *settings = settings_create_own();
     if (settings->exporters & EXPORT_OTLP)
-        collect_spools(pipeline, NULL, geteuid());
+        collect_spools(pipeline, NULL, geteuid(), OTLP_TRACES);
+    if (settings->metrics_exporters & EXPORT_OTLP)
+        collect_spools(pipeline, NULL, geteuid(), OTLP_METRICS);
     settings_destroy(settings);
 }
 

@@ -119,9 +119,13 @@ static bool may_leave(struct exporter *exporter)
     if (exporter->alone_since_ms == 0)
         exporter->alone_since_ms = now_ms;
     uint64_t alone_ms = now_ms - exporter->alone_since_ms;
-    return exporter->leave_after_ms != UINT64_MAX && alone_ms >= exporter->leave_after_ms &&
-           (pipeline_is_delivered(exporter->pipeline) || alone_ms >= RETRY_TIME_MS) &&
-           pipeline_leave(exporter->pipeline);
+    if (exporter->leave_after_ms == UINT64_MAX || alone_ms < exporter->leave_after_ms)
+        return false;
+    if (!pipeline_is_delivered(exporter->pipeline) && alone_ms < RETRY_TIME_MS) {
+        pipeline_flush(exporter->pipeline); /* nothing more comes that could go with it */
+        return false;
+    }
+    return pipeline_leave(exporter->pipeline);
 }
 
 static void tick(void *context)

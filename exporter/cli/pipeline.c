@@ -1,8 +1,10 @@
 /* pipeline: see pipeline.h. Built and torn down in the one visible order of pipeline_create() and pipeline_destroy(). */
 #include "base/log.h"
+#include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "cli/spool_size.h"
 #include "signals/spans/assemble.h"
+#include "signals/spans/limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +40,7 @@ static void acknowledge_later(struct pipeline *pipeline, const struct receipt *r
         last->index == receipt->index) {
         last->word = receipt->word;
         last->n_spans += receipt->n_spans;
+        last->n_measured += receipt->n_measured;
         return;
     }
     if (!pipeline->acknowledgements || pipeline->n_acknowledgements == pipeline->max_acknowledgements) {
@@ -70,13 +73,35 @@ static void on_span(void *context, const struct raw_span *raw, const struct rece
     traced->recorded++;
     struct otlp *otlp = traced->destination ? traced->destination->otlp : NULL;
     struct span *span = NULL;
-    if (otlp || traced->is_shown)
-        span = assemble_span(otlp ? otlp_arena(otlp) : &pipeline->scratch, raw, raw->process->settings);
+    bool is_sampled = raw->span.flags & WIRE_SPAN_SAMPLED;
+    struct arena *arena = otlp && is_sampled ? otlp_arena(otlp) : &pipeline->scratch;
+    if (traced->metrics || (is_sampled && (otlp || traced->is_shown))) {
+        span = assemble_call(arena, raw, raw->process->settings);
+        counted.n_measured = metering_span(traced, raw, span);
+    }
+    if (is_sampled && span)
+        limits_apply(span, arena, raw->process->settings);
+    else
+        span = NULL;
     if (span && traced->is_shown)
         console_add(pipeline->console, span, loop_now_ms(pipeline->loop));
     counted.n_spans = span ? 1 : 0;
     if (otlp)
         otlp_add(otlp, span, &counted);
+    else
+        acknowledge_later(pipeline, &counted);
+}
+
+static void on_count(void *context, const struct raw_count *raw, const struct receipt *receipt)
+{
+    struct pipeline *pipeline = context;
+    struct traced *traced = traced_find(pipeline, raw->process);
+    struct receipt counted = *receipt;
+    if (!traced->client)
+        traced_add_client(pipeline, traced, receipt->client);
+    counted.n_measured = metering_count(pipeline, traced, raw);
+    if (traced->destination)
+        otlp_add(traced->destination->otlp, NULL, &counted);
     else
         acknowledge_later(pipeline, &counted);
 }
@@ -151,6 +176,7 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
     struct dropbox_events events = {.on_process = on_process,
                                     .on_process_gone = on_process_gone,
                                     .on_span = on_span,
+                                    .on_count = on_count,
                                     .on_note = on_note,
                                     .context = pipeline};
     int error = dropbox_create(&pipeline->dropbox, options->directory, options->all_users,
@@ -208,6 +234,7 @@ void pipeline_flush(struct pipeline *pipeline)
     pacer_hurry(pipeline->pacer);
     for (struct destination *each = pipeline->destinations; each; each = each->next)
         otlp_flush(each->otlp);
+    metering_flush(pipeline);
 }
 
 void pipeline_print(struct pipeline *pipeline)
@@ -230,6 +257,8 @@ void pipeline_spool(struct pipeline *pipeline)
     for (uint32_t i = 0; i < MAX_LAST_LOOKS && look(pipeline) > 0; i++)
         spool_all(pipeline);
     look(pipeline);
+    spool_all(pipeline);
+    metering_hand_over(pipeline); /* everything is counted by now */
     spool_all(pipeline);
 }
 
@@ -257,7 +286,7 @@ bool pipeline_is_delivered(const struct pipeline *pipeline)
     for (const struct destination *each = pipeline->destinations; each; each = each->next)
         if (!otlp_is_idle(each->otlp))
             return false;
-    return true;
+    return metering_is_handed_over(pipeline);
 }
 
 bool pipeline_is_stuck(const struct pipeline *pipeline)

@@ -3,6 +3,7 @@
  *
  *   dropbox_poll()  ─ on_span ─▶ assemble_span() ─┬─▶ otlp_add()  ─ on_receipts ─▶ dropbox_acknowledge()
  *                                                 └─▶ console_add()
+ *                   and ─▶ metering (metering.h) ─▶ otlp_add_metrics()
  *
  * Used by `otelshim export` and `otelshim run --console`. Context: loop. Ownership: the loop must outlive it, and is not run
  * after pipeline_destroy().

@@ -14,12 +14,21 @@
 #define MAX_IDLE_DESTINATIONS 16u /* kept for their counts though no process uses them */
 #define MAX_PROBLEMS 64u          /* remembered, so that each is said once */
 
-/* One OTLP destination: several processes may share it. */
+struct metric_set;
+
+/* One OTLP destination of one signal: several processes may share it. */
 struct destination {
     struct destination *next;
     struct otlp *otlp;
+    enum otlp_signal signal;
     struct settings *settings; /* its own: processes come and go */
     uint32_t uid, n_users;
+    /* of metrics (metering.c) */
+    struct pipeline *pipeline;
+    struct loop_timer *reader; /* NULL: not asked for yet */
+    uint64_t next_read_ms, last_export_ms, collected_ms;
+    struct metric_set **ended; /* of processes that are gone, for their last export */
+    uint32_t n_ended;
 };
 
 /* What the pipeline knows of a traced process. */
@@ -28,9 +37,11 @@ struct traced {
     UT_hash_handle hh;
     uint64_t client; /* as receipts name it; 0 until the first */
     UT_hash_handle hh_client;
-    struct destination *destination; /* NULL: none */
-    bool is_shown;                   /* on the console */
-    const char *missing;             /* secret without which nothing is sent; NULL: none */
+    struct destination *destination; /* of its traces; NULL: none */
+    struct destination *metrics_destination;
+    struct metric_set *metrics; /* where there is one */
+    bool is_shown;              /* on the console */
+    const char *missing;        /* secret without which nothing is sent; NULL: none */
     uint64_t exported;
     /* for the report, after the process is gone */
     uint32_t pid, uid;
@@ -69,20 +80,20 @@ void traced_end(struct pipeline *pipeline, struct process *process);
 struct traced *traced_find(struct pipeline *pipeline, const struct process *process);
 /* The client that receipts name: once known. */
 void traced_add_client(struct pipeline *pipeline, struct traced *traced, uint64_t client);
-/* Counts what was delivered or spooled. */
+/* Counts what was delivered or spooled, in metrics too: about to be acknowledged. */
 void traced_count(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts);
 void traced_fini(struct pipeline *pipeline);
 
 /* ---- destination.c ---- */
 /* The one that serves `process`, made when there is none. */
 struct destination *destination_get(struct pipeline *pipeline, const struct process *process,
-                                    const struct settings *settings);
+                                    const struct settings *settings, enum otlp_signal signal);
 /* Of the same user with the same URL, whose headers are known; NULL: none. */
 struct destination *destination_find_alike(struct pipeline *pipeline, const struct process *process,
-                                           const struct settings *settings);
+                                           const struct settings *settings, enum otlp_signal signal);
 /* One user less. */
 void destination_release(struct pipeline *pipeline, struct destination *destination);
-/* For what earlier exporters left in the spool: the destination of this exporter's own settings. */
+/* For what earlier exporters left in the spool: the destinations of this exporter's own settings. */
 void destination_open_own(struct pipeline *pipeline);
 void destinations_fini(struct pipeline *pipeline);
 

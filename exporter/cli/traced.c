@@ -1,7 +1,9 @@
 /* traced: the processes an exporter serves: their settings, where their spans go, and what is told of them. */
 #include "base/log.h"
 #include "cli/client_settings.h"
+#include "cli/metering.h"
 #include "cli/pipeline_priv.h"
+#include "signals/metrics/aggregate.h"
 #include "signals/spans/resource.h"
 
 #include <stdlib.h>
@@ -46,10 +48,10 @@ static void choose_destination(struct pipeline *pipeline, struct traced *traced,
     const struct settings *settings = process->settings;
     traced->missing = client_settings_missing(settings);
     if (!traced->missing) {
-        traced->destination = destination_get(pipeline, process, settings);
+        traced->destination = destination_get(pipeline, process, settings, OTLP_TRACES);
         return;
     }
-    traced->destination = destination_find_alike(pipeline, process, settings);
+    traced->destination = destination_find_alike(pipeline, process, settings, OTLP_TRACES);
     if (traced->destination) {
         traced->missing = NULL;
         return;
@@ -92,6 +94,7 @@ void traced_begin(struct pipeline *pipeline, struct process *process)
         tell(pipeline, traced, CONSOLE_NEEDS);
     if (settings->exporters & EXPORT_OTLP)
         choose_destination(pipeline, traced, process);
+    metering_begin(pipeline, traced);
     log_write(LOG_LEVEL_INFO, "%s (pid %u) as %s, traces to %s", traced->name, traced->pid, traced->service,
               traced->destination ? otlp_url(traced->destination->otlp)
               : traced->is_shown  ? "the console"
@@ -150,6 +153,7 @@ void traced_end(struct pipeline *pipeline, struct process *process)
     log_write(LOG_LEVEL_INFO, "%s (pid %u) is gone: %llu spans recorded, %llu exported", traced->name,
               traced->pid, (unsigned long long)traced->recorded, (unsigned long long)traced->exported);
     forget(pipeline, traced);
+    metering_end(pipeline, traced);
     release(traced);
     destination_release(pipeline, traced->destination);
     traced->destination = NULL;
@@ -172,8 +176,10 @@ void traced_count(struct pipeline *pipeline, const struct receipt *receipts, uin
     for (uint32_t i = 0; i < n_receipts; i++) {
         struct traced *traced;
         HASH_FIND(hh_client, pipeline->by_client, &receipts[i].client, sizeof(receipts[i].client), traced);
-        if (traced)
-            traced->exported += receipts[i].n_spans;
+        if (!traced)
+            continue;
+        traced->exported += receipts[i].n_spans;
+        metering_settle(traced, receipts[i].n_measured);
     }
 }
 
@@ -183,6 +189,7 @@ void traced_fini(struct pipeline *pipeline)
     HASH_ITER(hh, pipeline->traced, traced, next)
     {
         forget(pipeline, traced);
+        metric_set_destroy(traced->metrics);
         release(traced);
         free(traced);
     }

@@ -74,6 +74,7 @@ void batch_add_receipt(struct batch *batch, const struct receipt *receipt)
             known->kind == receipt->kind) {
             known->word = receipt->word;
             known->n_spans += receipt->n_spans;
+            known->n_measured += receipt->n_measured;
             return;
         }
     }

@@ -24,7 +24,8 @@ struct receipt {
     uint64_t word;
     uint32_t index;
     enum receipt_kind kind;
-    uint32_t n_spans; /* that it stands for: counted by whoever gets it back; the source leaves it 0 */
+    uint32_t n_spans;    /* that it stands for: counted by whoever gets it back; the source leaves it 0 */
+    uint32_t n_measured; /* of its records, waiting to be counted in metrics; likewise */
 };
 
 struct batch {

@@ -37,6 +37,16 @@ static void touch(const struct raw_span *raw)
     }
 }
 
+static void touch_count(const struct raw_count *count)
+{
+    check(count->instrumentation && count->counter >= WIRE_OPEN_CONNECTIONS &&
+          count->counter <= WIRE_MESSAGES_RECEIVED && count->delta >= -(1ll << 32) &&
+          count->delta <= 1ll << 32);
+    for (uint32_t i = 0; i < count->n_facts; i++)
+        for (uint32_t k = 0; k < count->facts[i].n_bytes; k++)
+            sink += (unsigned char)count->facts[i].bytes[k];
+}
+
 static void count_id(void *context, const uint8_t span_id[8], uint64_t end_mono_ns)
 {
     (void)end_mono_ns;
@@ -59,6 +69,8 @@ static void walk(struct record_context *context, struct record_memory *memory, c
         check(memory->bytes <= context->max_memory_bytes);
         if (result == RECORD_SPAN || result == RECORD_ROOT)
             touch(&record.raw);
+        if (result == RECORD_COUNT)
+            touch_count(&record.count);
         at += n;
         check((chunk_word_at(part, at) & WIRE_BYTES_MASK) * 8 == at);
     }

@@ -4,6 +4,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
@@ -21,11 +22,74 @@ def attributes_of(pairs):
     return {pair.key: value_of(pair.value) for pair in pairs}
 
 
+def check_times(point, gauge):
+    assert point.time_unix_nano, "a point without a time"
+    assert gauge or 0 < point.start_time_unix_nano < point.time_unix_nano, "window"
+
+
+def plain_exemplar(exemplar, point):
+    assert point.start_time_unix_nano < exemplar.time_unix_nano <= point.time_unix_nano, "exemplar's time"
+    return {"value": exemplar.as_double, "trace": exemplar.trace_id.hex(), "id": exemplar.span_id.hex(),
+            "filtered": attributes_of(exemplar.filtered_attributes)}
+
+
+def plain_point(kind, data, point):
+    """The rules of metrics.proto that a decoder does not check, and the point as a plain dict."""
+    check_times(point, kind == "gauge")
+    attributes = attributes_of(point.attributes)
+    assert len(attributes) == len(point.attributes), "a key twice"
+    plain = {"attributes": attributes, "start": point.start_time_unix_nano, "time": point.time_unix_nano,
+             "exemplars": [plain_exemplar(e, point) for e in point.exemplars]}
+    if kind in ("sum", "gauge"):
+        which = point.WhichOneof("value")
+        assert which, "a point without a value"
+        return {**plain, "value": getattr(point, which)}
+    plain.update(count=point.count, sum=point.sum, min=point.min, max=point.max)
+    assert point.HasField("sum") and (not point.count or point.HasField("min"))
+    if kind == "histogram":
+        assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
+        assert sum(point.bucket_counts) == point.count and sorted(set(point.explicit_bounds)) == list(point.explicit_bounds)
+        return {**plain, "bounds": list(point.explicit_bounds), "buckets": list(point.bucket_counts)}
+    assert sum(point.positive.bucket_counts) + point.zero_count == point.count
+    return {**plain, "scale": point.scale, "offset": point.positive.offset,
+            "buckets": list(point.positive.bucket_counts), "zeros": point.zero_count}
+
+
+TEMPORALITY = {0: None, 1: "delta", 2: "cumulative"}
+
+
+def plain_points(request):
+    """Every point of an ExportMetricsServiceRequest as a plain dict, with its metric, scope and resource."""
+    points = []
+    for group in request.resource_metrics:
+        resource = attributes_of(group.resource.attributes)
+        assert group.scope_metrics, "a resource without scopes"
+        for scope in group.scope_metrics:
+            assert scope.metrics, "a scope without metrics"
+            for metric in scope.metrics:
+                kind = metric.WhichOneof("data")
+                data = getattr(metric, kind)
+                assert metric.name and data.data_points, "an empty metric"
+                temporality = TEMPORALITY[data.aggregation_temporality] if kind != "gauge" else None
+                assert kind == "gauge" or temporality, "no temporality"
+                for point in data.data_points:
+                    points.append({
+                        **plain_point(kind, data, point), "name": metric.name, "unit": metric.unit,
+                        "description": metric.description, "kind": kind, "temporality": temporality,
+                        "monotonic": getattr(data, "is_monotonic", None), "scope": scope.scope.name,
+                        "scope_version": scope.scope.version, "resource": resource,
+                        "schema": scope.schema_url or group.schema_url})
+    return points
+
+
 class Receiver:
-    """Listens on a free loopback port; `spans` grows. Every span is a plain dict, with its resource and scope."""
+    """Listens on a free loopback port; `spans` and `points` grow. Each is a plain dict, with its resource and scope."""
 
     def __init__(self, port=0):
         self.spans = []
+        self.points = []
+        self.metric_requests = 0
+        self.metrics_status = 200  # what exports of metrics are answered
         self.requests = 0
         self.headers = []
         self.lock = threading.Lock()
@@ -40,7 +104,7 @@ class Receiver:
                     self.close_connection = True
                     return
                 receiver.take(self.path, dict(self.headers), body)
-                self.send_response(200)
+                self.send_response(receiver.metrics_status if self.path == "/v1/metrics" else 200)
                 self.send_header("Content-Type", "application/x-protobuf")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -71,10 +135,17 @@ class Receiver:
         self.server.server_close()
 
     def take(self, path, headers, body):
-        assert path == "/v1/traces", path
+        assert path in ("/v1/traces", "/v1/metrics"), path
         assert headers["Content-Type"] == "application/x-protobuf", headers
         if headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
+        if path == "/v1/metrics":
+            points = plain_points(metrics_service_pb2.ExportMetricsServiceRequest.FromString(body))
+            with self.lock:
+                self.metric_requests += 1
+                if self.metrics_status == 200:
+                    self.points += points
+            return
         request = trace_service_pb2.ExportTraceServiceRequest.FromString(body)
         with self.lock:
             self.requests += 1

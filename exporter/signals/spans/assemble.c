@@ -179,10 +179,8 @@ static void assemble_family(struct assembly *assembly)
     }
 }
 
-struct span *assemble_span(struct arena *arena, const struct raw_span *raw, const struct settings *settings)
+struct span *assemble_call(struct arena *arena, const struct raw_span *raw, const struct settings *settings)
 {
-    if (!(raw->span.flags & WIRE_SPAN_SAMPLED))
-        return NULL;
     struct assembly assembly = {.arena = arena, .raw = raw, .settings = settings};
     index_facts(&assembly);
     assembly.span = make_span(&assembly);
@@ -200,6 +198,14 @@ struct span *assemble_span(struct arena *arena, const struct raw_span *raw, cons
         item->type = ATTRIBUTE_BOOL;
         item->value.flag = true;
     }
-    limits_apply(assembly.span, arena, settings);
     return assembly.span;
+}
+
+struct span *assemble_span(struct arena *arena, const struct raw_span *raw, const struct settings *settings)
+{
+    if (!(raw->span.flags & WIRE_SPAN_SAMPLED))
+        return NULL;
+    struct span *span = assemble_call(arena, raw, settings);
+    limits_apply(span, arena, settings);
+    return span;
 }

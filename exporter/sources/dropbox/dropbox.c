@@ -43,6 +43,13 @@ void hand_on(struct client *client, struct raw_span *raw, enum receipt_kind kind
     dropbox->events.on_span(dropbox->events.context, raw, &receipt);
 }
 
+void hand_on_count(struct client *client, const struct raw_count *count, uint32_t index, uint64_t word)
+{
+    struct dropbox *dropbox = client->dropbox;
+    struct receipt receipt = {.client = client->id, .word = word, .index = index, .kind = RECEIPT_CHUNK};
+    dropbox->events.on_count(dropbox->events.context, count, &receipt);
+}
+
 /* ---- life ---- */
 
 /* Wakes the caller's loop through dropbox_descriptor(). */

@@ -12,6 +12,7 @@
 
 #include "telemetry/batch.h"
 #include "telemetry/process.h"
+#include "telemetry/raw_count.h"
 #include "telemetry/raw_span.h"
 
 struct dropbox;
@@ -27,6 +28,8 @@ struct dropbox_events {
     /* One line for the log, once per fact: a hostile file, a corrupt chunk, a squatted directory. */
     void (*on_note)(void *context, const char *line);
     void *context;
+    /* A number that changed, with a receipt like a span's. NULL: nobody counts. */
+    void (*on_count)(void *context, const struct raw_count *raw, const struct receipt *receipt);
 };
 
 /* Totals of one process, for `otelshim status`. */

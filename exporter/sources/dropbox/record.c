@@ -214,6 +214,38 @@ static enum record_result decode_root(struct record_context *context, const uint
     return RECORD_ROOT;
 }
 
+/* No honest host counts by more at once. */
+#define MAX_DELTA (1ll << 32)
+
+static enum record_result decode_count(struct record_context *context, struct record_memory *memory,
+                                       const uint8_t *bytes, uint32_t n_bytes, struct raw_count *ret_count)
+{
+    struct wire_count count;
+    if (n_bytes < sizeof(count))
+        return RECORD_INVALID;
+    memcpy(&count, bytes, sizeof(count));
+    if (count.instrumentation >= context->process->n_instrumentations || !count.mono_ns ||
+        count.delta > MAX_DELTA || count.delta < -MAX_DELTA)
+        return RECORD_INVALID;
+    if (count.counter < WIRE_OPEN_CONNECTIONS || count.counter > WIRE_MESSAGES_RECEIVED)
+        return RECORD_NOTHING; /* of the future */
+    uint32_t n = 0;
+    add_shared(context, memory, count.connection, &n);
+    if (!read_facts(bytes + sizeof(count), n_bytes - (uint32_t)sizeof(count), context->facts, RAW_MAX_FACTS,
+                    &n))
+        return RECORD_INVALID;
+    *ret_count = (struct raw_count){
+        .process = context->process,
+        .instrumentation = &context->process->instrumentations[count.instrumentation],
+        .counter = (enum wire_counter)count.counter,
+        .delta = count.delta,
+        .mono_ns = count.mono_ns,
+        .facts = context->facts,
+        .n_facts = n,
+    };
+    return RECORD_COUNT;
+}
+
 enum record_result record_decode(struct record_context *context, struct record_memory *memory,
                                  const uint8_t *bytes, uint32_t n_bytes, struct record *ret_record)
 {
@@ -230,6 +262,8 @@ enum record_result record_decode(struct record_context *context, struct record_m
     case WIRE_RECORD_ROOT:
         memset(&ret_record->raw, 0, sizeof(ret_record->raw));
         return decode_root(context, bytes, frame.bytes, ret_record);
+    case WIRE_RECORD_COUNT:
+        return decode_count(context, memory, bytes, frame.bytes, &ret_record->count);
     default:
         return RECORD_NOTHING;
     }

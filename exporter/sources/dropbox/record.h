@@ -7,6 +7,7 @@
 #ifndef OTELSHIM_SOURCE_DROPBOX_RECORD_H
 #define OTELSHIM_SOURCE_DROPBOX_RECORD_H
 
+#include "telemetry/raw_count.h"
 #include "telemetry/raw_span.h"
 #include <wire.h>
 
@@ -30,6 +31,7 @@ struct record_context {
 enum record_result {
     RECORD_SPAN,    /* `raw` is a span */
     RECORD_ROOT,    /* `raw` is a root, `slot` its thread slot */
+    RECORD_COUNT,   /* `count` is a number that changed */
     RECORD_NOTHING, /* shared facts, remembered; or a kind from the future, skipped */
     RECORD_INVALID, /* the record is wrong, the next one may be right */
     RECORD_BROKEN,  /* its length is wrong: nothing behind it can be found */
@@ -40,6 +42,7 @@ struct record {
     uint32_t slot;
     /* process, instrumentation, span, times, outcome and facts are set, the rest is zero */
     struct raw_span raw;
+    struct raw_count count;
 };
 
 void record_memory_fini(struct record_memory *memory);

@@ -221,6 +221,12 @@ static bool take_record(struct client *client, uint32_t index, const struct chun
         if (episode_is_known_root(client, record.slot, record.raw.span.span_id))
             return false;
         break;
+    case RECORD_COUNT:
+        if (!dropbox->events.on_count)
+            return false;
+        chunk->promised = chunk->taken;
+        hand_on_count(client, &record.count, index, chunk->taken);
+        return true;
     case RECORD_SPAN:
         client->has_episodes = true;
         break;

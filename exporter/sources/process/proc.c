@@ -21,8 +21,7 @@ int proc_open(uint32_t pid)
     return fd < 0 ? -errno : fd;
 }
 
-/* Reads at most max - 1 bytes and puts a NUL behind them. */
-static int read_file(int proc_fd, const char *name, char *text, size_t max)
+int proc_read(int proc_fd, const char *name, char *text, size_t max)
 {
     int fd = openat(proc_fd, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -49,7 +48,7 @@ static int read_file(int proc_fd, const char *name, char *text, size_t max)
 int proc_start_ticks(int proc_fd, uint64_t *ret_ticks)
 {
     char text[1024];
-    int n = read_file(proc_fd, "stat", text, sizeof(text));
+    int n = proc_read(proc_fd, "stat", text, sizeof(text));
     if (n < 0)
         return n;
     /* the name may hold blanks and parentheses: fields are counted from the last one */
@@ -72,7 +71,7 @@ int proc_start_ticks(int proc_fd, uint64_t *ret_ticks)
 int proc_effective_uid(int proc_fd, uint32_t *ret_uid)
 {
     char text[4096];
-    int n = read_file(proc_fd, "status", text, sizeof(text));
+    int n = proc_read(proc_fd, "status", text, sizeof(text));
     if (n < 0)
         return n;
     const char *line = strstr(text, "\nUid:");
@@ -132,7 +131,7 @@ int proc_read_environment(int proc_fd, const char *const *names, char **ret_text
         text = malloc(max);
         if (!text)
             return -ENOMEM;
-        n = read_file(proc_fd, "environ", text, max);
+        n = proc_read(proc_fd, "environ", text, max);
         if (n < 0) {
             free(text);
             return n;

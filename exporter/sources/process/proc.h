@@ -17,6 +17,9 @@
  */
 int proc_open(uint32_t pid);
 
+/* Reads at most max - 1 bytes of a file below it and puts a NUL behind them. How many, or -errno. */
+int proc_read(int proc_fd, const char *name, char *text, size_t max);
+
 /* Field 22 of stat: clock ticks from boot to the start of the process. */
 int proc_start_ticks(int proc_fd, uint64_t *ret_ticks);
 

@@ -1,0 +1,209 @@
+/* metering: see metering.h. */
+#include "cli/metering.h"
+
+#include "signals/metrics/derive.h"
+#include "signals/spans/assemble.h"
+#include "sources/process/usage.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define LAST_EXPORT_MS 5000u /* of a process that ended: others may end meanwhile */
+#define MAX_ENDED_SETS 64u   /* that wait for it: more are sent at once */
+#define MIN_INTERVAL_MS 100u
+#define FLUSH_EVERY_MS 1000u
+
+static uint64_t now_unix_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- collecting ---- */
+
+static void collect_living(struct pipeline *pipeline, struct destination *destination,
+                           struct metric_collection *collection, uint64_t now_ns)
+{
+    for (struct traced *traced = pipeline->traced; traced; traced = traced->hh.next) {
+        const struct process *process = traced->process;
+        struct usage usage;
+        if (traced->metrics_destination != destination)
+            continue;
+        bool is_known = !process->is_foreign && usage_read(process->pid, process->start_ticks, &usage);
+        metric_set_collect(traced->metrics, collection, now_ns, is_known ? &usage : NULL, false);
+    }
+}
+
+static void collect(struct pipeline *pipeline, struct destination *destination, bool with_living)
+{
+    struct metric_collection collection = {.n_points = 0};
+    uint64_t now_ns = now_unix_ns();
+    for (uint32_t i = 0; i < destination->n_ended; i++)
+        metric_set_collect(destination->ended[i], &collection, now_ns, NULL, true);
+    if (with_living) {
+        destination->collected_ms = loop_now_ms(pipeline->loop);
+        collect_living(pipeline, destination, &collection, now_ns);
+    }
+    if (collection.n_points)
+        otlp_add_metrics(destination->otlp, &collection);
+    for (uint32_t i = 0; i < destination->n_ended; i++)
+        metric_set_destroy(destination->ended[i]);
+    destination->n_ended = 0;
+    metric_collection_fini(&collection);
+}
+
+static uint64_t interval_ms(const struct destination *destination)
+{
+    uint32_t ms = destination->settings->metric_interval_ms;
+    return ms > MIN_INTERVAL_MS ? ms : MIN_INTERVAL_MS;
+}
+
+/* From start to start; intervals that were missed are not made up for. */
+static void arm_reader(struct pipeline *pipeline, struct destination *destination)
+{
+    uint64_t now_ms = loop_now_ms(pipeline->loop), interval = interval_ms(destination), due_ms;
+    if (destination->next_read_ms <= now_ms)
+        destination->next_read_ms = now_ms + interval;
+    due_ms = destination->next_read_ms;
+    if (destination->n_ended && destination->last_export_ms < due_ms)
+        due_ms = destination->last_export_ms;
+    if (destination->n_users || destination->n_ended)
+        loop_timer_start(destination->reader, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+static void read_due(void *context)
+{
+    struct destination *destination = context;
+    struct pipeline *pipeline = destination->pipeline;
+    uint64_t now_ms = loop_now_ms(pipeline->loop);
+    bool is_whole = destination->next_read_ms <= now_ms;
+    if (!otlp_is_busy(destination->otlp))
+        collect(pipeline, destination, is_whole);
+    else if (destination->n_ended)
+        destination->last_export_ms = now_ms + LAST_EXPORT_MS;
+    arm_reader(pipeline, destination);
+}
+
+/* ---- processes ---- */
+
+void metering_begin(struct pipeline *pipeline, struct traced *traced)
+{
+    const struct process *process = traced->process;
+    if (!(process->settings->metrics_exporters & EXPORT_OTLP))
+        return;
+    struct destination *destination =
+        traced->missing ? destination_find_alike(pipeline, process, process->settings, OTLP_METRICS)
+                        : destination_get(pipeline, process, process->settings, OTLP_METRICS);
+    if (!destination)
+        return;
+    traced->metrics_destination = destination;
+    traced->metrics = metric_set_create(process->settings, process->resource, now_unix_ns());
+    if (!destination->reader)
+        destination->reader = loop_timer_create(pipeline->loop, read_due, destination);
+    if (destination->n_users == 1) /* the first since it was idle */
+        arm_reader(pipeline, destination);
+}
+
+static void keep_ended(struct pipeline *pipeline, struct destination *destination, struct metric_set *set)
+{
+    if (!destination->ended) {
+        destination->ended = calloc(MAX_ENDED_SETS, sizeof(struct metric_set *));
+        if (!destination->ended)
+            abort();
+    }
+    if (destination->n_ended == 0)
+        destination->last_export_ms = loop_now_ms(pipeline->loop) + LAST_EXPORT_MS;
+    destination->ended[destination->n_ended++] = set;
+    if (destination->n_ended == MAX_ENDED_SETS)
+        collect(pipeline, destination, false);
+}
+
+void metering_end(struct pipeline *pipeline, struct traced *traced)
+{
+    struct destination *destination = traced->metrics_destination;
+    if (!destination)
+        return;
+    derive_settle(traced->metrics, UINT32_MAX);
+    keep_ended(pipeline, destination, traced->metrics);
+    traced->metrics = NULL;
+    traced->metrics_destination = NULL;
+    arm_reader(pipeline, destination);
+    destination_release(pipeline, destination);
+}
+
+/* ---- records ---- */
+
+uint32_t metering_span(struct traced *traced, const struct raw_span *raw, const struct span *span)
+{
+    return traced->metrics && derive_span(traced->metrics, raw, span) ? 1 : 0;
+}
+
+/* Its attributes are those of a call on the same connection: so they are made by the same code. */
+uint32_t metering_count(struct pipeline *pipeline, struct traced *traced, const struct raw_count *raw)
+{
+    if (!traced->metrics)
+        return 0;
+    struct raw_span call = {
+        .kind = RAW_SPAN,
+        .process = raw->process,
+        .instrumentation = raw->instrumentation,
+        .span = {.operation = WIRE_CONNECT, .start_mono_ns = raw->mono_ns},
+        .end_mono_ns = raw->mono_ns,
+        .facts = raw->facts,
+        .n_facts = raw->n_facts,
+    };
+    const struct span *span = assemble_call(&pipeline->scratch, &call, raw->process->settings);
+    return derive_count(traced->metrics, raw, span) ? 1 : 0;
+}
+
+void metering_settle(struct traced *traced, uint32_t n_measured)
+{
+    if (n_measured && traced->metrics)
+        derive_settle(traced->metrics, n_measured);
+}
+
+/* ---- leaving ---- */
+
+static bool has_news(const struct pipeline *pipeline, const struct destination *destination)
+{
+    for (const struct traced *traced = pipeline->traced; traced; traced = traced->hh.next)
+        if (traced->metrics_destination == destination && metric_set_has_news(traced->metrics))
+            return true;
+    return false;
+}
+
+void metering_flush(struct pipeline *pipeline)
+{
+    uint64_t now_ms = loop_now_ms(pipeline->loop);
+    for (struct destination *each = pipeline->destinations; each; each = each->next) {
+        if (each->signal != OTLP_METRICS || otlp_is_busy(each->otlp))
+            continue;
+        bool with_living = now_ms - each->collected_ms >= FLUSH_EVERY_MS && has_news(pipeline, each);
+        if (with_living || each->n_ended)
+            collect(pipeline, each, with_living);
+    }
+}
+
+void metering_hand_over(struct pipeline *pipeline)
+{
+    for (struct destination *each = pipeline->destinations; each; each = each->next)
+        if (each->signal == OTLP_METRICS)
+            collect(pipeline, each, has_news(pipeline, each));
+}
+
+bool metering_is_handed_over(const struct pipeline *pipeline)
+{
+    for (const struct destination *each = pipeline->destinations; each; each = each->next)
+        if (each->n_ended)
+            return false;
+    return true;
+}
+
+void metering_fini(struct destination *destination)
+{
+    for (uint32_t i = 0; i < destination->n_ended; i++)
+        metric_set_destroy(destination->ended[i]);
+    free(destination->ended);
+    loop_timer_destroy(destination->reader);
+}

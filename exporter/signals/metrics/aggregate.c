@@ -1,0 +1,318 @@
+/* aggregate: see aggregate.h. Series are found by a hash of their stream and attributes, about 40 ns. */
+#include "signals/metrics/aggregate_priv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SLOTS 16u
+
+static uint32_t n_all_series; /* loop thread only */
+
+static void *allocate(size_t bytes)
+{
+    void *memory = calloc(1, bytes);
+    if (!memory)
+        abort(); /* as the arena does: the exporter is restarted and finds everything in the drop box */
+    return memory;
+}
+
+struct metric_set *metric_set_create(const struct settings *settings, struct resource *resource,
+                                     uint64_t start_unix_ns)
+{
+    struct metric_set *set = allocate(sizeof(*set));
+    set->resource = resource_reference(resource);
+    set->start_unix_ns = set->collected_unix_ns = start_unix_ns;
+    set->temporality = settings->temporality;
+    set->exemplars = settings->exemplars;
+    set->is_exponential = settings->exponential_histograms;
+    set->n_slots = FIRST_SLOTS;
+    set->slots = allocate(set->n_slots * sizeof(struct series *));
+    return set;
+}
+
+static void free_series(struct series *series)
+{
+    histogram_destroy(series->histogram);
+    exemplars_fini(&series->exemplars);
+    free(series);
+    n_all_series--;
+}
+
+void metric_set_destroy(struct metric_set *set)
+{
+    if (!set)
+        return;
+    for (uint32_t i = 0; i < set->n_streams; i++) {
+        for (struct series *series = set->streams[i]->first, *next; series; series = next) {
+            next = series->next;
+            free_series(series);
+        }
+        free(set->streams[i]);
+    }
+    free(set->streams);
+    free(set->slots);
+    waiting_fini(&set->waiting);
+    resource_release(set->resource);
+    free(set);
+}
+
+enum metric_temporality temporality_of(const struct metric_set *set, enum instrument_kind kind)
+{
+    bool is_sum_of_steps = kind == INSTRUMENT_HISTOGRAM || kind == INSTRUMENT_COUNTER;
+    bool is_delta =
+        (set->temporality == PREFER_DELTA && (is_sum_of_steps || kind == INSTRUMENT_OBSERVED_COUNTER)) ||
+        (set->temporality == PREFER_LOWMEMORY && is_sum_of_steps);
+    return is_delta ? METRIC_DELTA : METRIC_CUMULATIVE;
+}
+
+/* ---- streams ---- */
+
+static struct stream *add_stream(struct metric_set *set, enum instrument instrument, uint32_t scope_index,
+                                 const char *scope)
+{
+    size_t bytes = strlen(scope) + 1;
+    struct stream *stream = allocate(sizeof(*stream) + bytes);
+    char *copy = (char *)(stream + 1);
+    memcpy(copy, scope, bytes);
+    *stream = (struct stream){.instrument = instrument, .scope_index = scope_index, .scope = copy};
+    stream->last = &stream->first;
+    struct stream **streams = realloc(set->streams, (set->n_streams + 1) * sizeof(*streams));
+    if (!streams)
+        abort();
+    set->streams = streams;
+    set->streams[set->n_streams++] = stream;
+    return stream;
+}
+
+static struct stream *find_stream(struct metric_set *set, enum instrument instrument, uint32_t scope_index,
+                                  const char *scope)
+{
+    for (uint32_t i = 0; i < set->n_streams; i++)
+        if (set->streams[i]->scope_index == scope_index && set->streams[i]->instrument == instrument)
+            return set->streams[i];
+    return add_stream(set, instrument, scope_index, scope);
+}
+
+/* ---- series ---- */
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    __uint128_t product = (__uint128_t)(hash ^ word) * 0x9e3779b97f4a7c15ull;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t hash_text(uint64_t hash, const struct text *text)
+{
+    uint64_t word;
+    uint32_t at = 0;
+    for (; text->n_bytes - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, text->bytes + at, sizeof(word));
+        hash = mix(hash, word);
+    }
+    word = text->n_bytes;
+    for (; at < text->n_bytes; at++)
+        word = word << 8 | (uint8_t)text->bytes[at];
+    return mix(hash, word);
+}
+
+static uint64_t hash_attributes(uint64_t hash, const struct attribute *attributes, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const struct attribute *attribute = &attributes[i];
+        hash = mix(hash, (uint64_t)(uintptr_t)attribute->key);
+        hash = attribute->type == ATTRIBUTE_STRING ? hash_text(hash, &attribute->value.string)
+                                                   : mix(hash, (uint64_t)attribute->value.integer);
+    }
+    return hash;
+}
+
+static bool is_equal(const struct attribute *left, const struct attribute *right)
+{
+    if (left->key != right->key || left->type != right->type)
+        return false;
+    if (left->type != ATTRIBUTE_STRING)
+        return left->value.integer == right->value.integer;
+    return left->value.string.n_bytes == right->value.string.n_bytes &&
+           memcmp(left->value.string.bytes, right->value.string.bytes, left->value.string.n_bytes) == 0;
+}
+
+static bool is_series(const struct series *series, const struct stream *stream, uint64_t hash,
+                      const struct attribute *attributes, uint32_t n)
+{
+    if (series->hash != hash || series->stream != stream || series->n_attributes != n || series->is_overflow)
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (!is_equal(&series->attributes[i], &attributes[i]))
+            return false;
+    return true;
+}
+
+static void grow_table(struct metric_set *set)
+{
+    uint32_t n_slots = set->n_slots * 2;
+    struct series **slots = allocate(n_slots * sizeof(*slots));
+    for (uint32_t i = 0; i < set->n_slots; i++)
+        for (struct series *series = set->slots[i], *next; series; series = next) {
+            next = series->next_in_slot;
+            series->next_in_slot = slots[series->hash & (n_slots - 1)];
+            slots[series->hash & (n_slots - 1)] = series;
+        }
+    free(set->slots);
+    set->slots = slots;
+    set->n_slots = n_slots;
+}
+
+/* Everything of it but its histogram in one piece of memory. */
+static struct series *copy_attributes(const struct attribute *attributes, uint32_t n)
+{
+    size_t n_text = 0;
+    for (uint32_t i = 0; i < n; i++)
+        n_text += attributes[i].type == ATTRIBUTE_STRING ? attributes[i].value.string.n_bytes + 1 : 0;
+    struct series *series = allocate(sizeof(*series) + n * sizeof(struct attribute) + n_text);
+    char *at = (char *)&series->attributes[n];
+    series->n_attributes = n;
+    for (uint32_t i = 0; i < n; i++) {
+        series->attributes[i] = attributes[i];
+        if (attributes[i].type != ATTRIBUTE_STRING)
+            continue;
+        memcpy(at, attributes[i].value.string.bytes, attributes[i].value.string.n_bytes);
+        series->attributes[i].value.string.bytes = at;
+        at += attributes[i].value.string.n_bytes + 1;
+    }
+    return series;
+}
+
+static struct series *add_series(struct metric_set *set, struct stream *stream, uint64_t hash,
+                                 const struct attribute *attributes, uint32_t n)
+{
+    const struct instrument_row *row = instrument_row(stream->instrument);
+    struct series *series = copy_attributes(attributes, n);
+    series->stream = stream;
+    series->hash = hash;
+    bool is_delta = temporality_of(set, row->kind) == METRIC_DELTA;
+    series->start_unix_ns = is_delta ? set->collected_unix_ns : set->start_unix_ns;
+    if (row->kind == INSTRUMENT_HISTOGRAM)
+        series->histogram =
+            set->is_exponential ? histogram_create(NULL, 0) : histogram_create(row->bounds, row->n_bounds);
+    *stream->last = series;
+    stream->last = &series->next;
+    if (++set->n_series > set->n_slots)
+        grow_table(set);
+    series->next_in_slot = set->slots[hash & (set->n_slots - 1)];
+    set->slots[hash & (set->n_slots - 1)] = series;
+    n_all_series++;
+    return series;
+}
+
+/* It does not count towards the limit: exactly that many sets never overflow. */
+static struct series *find_overflow(struct metric_set *set, struct stream *stream)
+{
+    const struct attribute mark = {
+        .key = "otel.metric.overflow", .type = ATTRIBUTE_BOOL, .value.integer = true};
+    if (!stream->overflow) {
+        stream->overflow = add_series(set, stream, 0, &mark, 1);
+        stream->overflow->attributes[0].value.flag = true;
+        stream->overflow->is_overflow = true;
+    }
+    return stream->overflow;
+}
+
+struct series *metric_set_find(struct metric_set *set, enum instrument instrument, uint32_t scope_index,
+                               const char *scope, const struct attribute *attributes, uint32_t n_attributes)
+{
+    struct stream *stream = find_stream(set, instrument, scope_index, scope);
+    uint64_t hash = hash_attributes((uint64_t)(uintptr_t)stream, attributes, n_attributes);
+    for (struct series *series = set->slots[hash & (set->n_slots - 1)]; series; series = series->next_in_slot)
+        if (is_series(series, stream, hash, attributes, n_attributes))
+            return series;
+    if (stream->n_series >= AGGREGATE_MAX_SERIES || n_all_series >= AGGREGATE_MAX_ALL_SERIES)
+        return find_overflow(set, stream);
+    stream->n_series++;
+    return add_series(set, stream, hash, attributes, n_attributes);
+}
+
+struct series *series_sibling(struct metric_set *set, struct series *series, enum instrument instrument)
+{
+    if (series->sibling)
+        return series->sibling;
+    const struct stream *stream = series->stream;
+    struct series *sibling =
+        series->is_overflow
+            ? find_overflow(set, find_stream(set, instrument, stream->scope_index, stream->scope))
+            : metric_set_find(set, instrument, stream->scope_index, stream->scope, series->attributes,
+                              series->n_attributes);
+    if (!sibling->sibling) { /* else it is the overflow of many */
+        sibling->sibling = series;
+        series->sibling = sibling;
+    }
+    return sibling;
+}
+
+void series_forget(struct metric_set *set, struct series *series)
+{
+    struct series **at = &set->slots[series->hash & (set->n_slots - 1)];
+    while (*at != series)
+        at = &(*at)->next_in_slot;
+    *at = series->next_in_slot;
+    struct stream *stream = series->stream;
+    for (at = &stream->first; *at != series;)
+        at = &(*at)->next;
+    *at = series->next;
+    if (!series->next)
+        stream->last = at;
+    if (series->is_overflow)
+        stream->overflow = NULL;
+    else
+        stream->n_series--;
+    if (series->sibling)
+        series->sibling->sibling = NULL;
+    set->n_series--;
+    free_series(series);
+}
+
+void series_hold(struct series *series)
+{
+    series->n_holders++;
+}
+
+void series_drop(struct series *series)
+{
+    assert(series->n_holders > 0);
+    series->n_holders--;
+}
+
+/* ---- measuring ---- */
+
+void series_record(struct metric_set *set, struct series *series, double value,
+                   const struct exemplar *exemplar)
+{
+    uint32_t bucket;
+    if (!histogram_record(series->histogram, value, &bucket))
+        return;
+    series->has_news = series->has_begun = set->has_news = true;
+    if (exemplar)
+        exemplars_offer(&series->exemplars,
+                        set->is_exponential ? 0 : instrument_row(series->stream->instrument)->n_bounds + 1,
+                        bucket, exemplar);
+}
+
+void series_add(struct metric_set *set, struct series *series, int64_t delta)
+{
+    bool is_level = instrument_row(series->stream->instrument)->kind == INSTRUMENT_UP_DOWN_COUNTER;
+    if (delta < 0 && (!is_level || series->sum < -delta))
+        delta = is_level ? -series->sum : 0;
+    if (__builtin_add_overflow(series->sum, delta, &series->sum))
+        series->sum = INT64_MAX;
+    series->has_news = series->has_begun = set->has_news = true;
+}
+
+bool metric_set_has_news(const struct metric_set *set)
+{
+    return set->has_news;
+}
+
+uint32_t metric_set_count_series(void)
+{
+    return n_all_series;
+}

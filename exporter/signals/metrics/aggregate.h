@@ -1,0 +1,62 @@
+/*
+ * aggregate: the metrics of one process: series, and what they add up to.
+ *
+ *     stream   one metric of one scope; at most 2,000 attribute sets, the rest is one point `otel.metric.overflow`
+ *     series   one attribute set of a stream
+ *
+ * Context: loop. Ownership: the set owns its series and a reference to its resource; a series stays valid until the set
+ * goes, or until it has been idle for a delta collection and nobody holds it (series_hold).
+ */
+#ifndef OTELSHIM_AGGREGATE_H
+#define OTELSHIM_AGGREGATE_H
+
+#include "settings/settings.h"
+#include "signals/metrics/exemplar.h"
+#include "signals/metrics/instrument.h"
+#include "telemetry/metric.h"
+#include "telemetry/usage.h"
+
+#define AGGREGATE_MAX_SERIES 2000u      /* of one stream (OTel spec, metrics SDK, "Cardinality limits") */
+#define AGGREGATE_MAX_ALL_SERIES 20000u /* of all processes: then new ones overflow wherever they come from */
+#define AGGREGATE_MAX_ATTRIBUTES 10u
+
+struct metric_set;
+struct series;
+
+/* Settings are read here and not kept; everything begins at `start_unix_ns`. */
+struct metric_set *metric_set_create(const struct settings *settings, struct resource *resource,
+                                     uint64_t start_unix_ns);
+/* NULL is fine. */
+void metric_set_destroy(struct metric_set *set);
+
+/*
+ * The series of these attributes, made when there is none; the overflow one where there are too many. `scope_index` is
+ * any number that stands for `scope` (an instrumentation's row); both are looked at together. Attributes are compared in
+ * their order: the caller has one.
+ */
+struct series *metric_set_find(struct metric_set *set, enum instrument instrument, uint32_t scope_index,
+                               const char *scope, const struct attribute *attributes, uint32_t n_attributes);
+/* Its like under another metric of the same scope, found once. */
+struct series *series_sibling(struct metric_set *set, struct series *series, enum instrument instrument);
+
+/* While it is held it is not forgotten. */
+void series_hold(struct series *series);
+void series_drop(struct series *series);
+/* One measurement of a histogram. `exemplar` NULL: it may not be one. */
+void series_record(struct metric_set *set, struct series *series, double value,
+                   const struct exemplar *exemplar);
+/* Up or down; a number of open things never falls below 0: what an earlier exporter counted is not known. */
+void series_add(struct metric_set *set, struct series *series, int64_t delta);
+
+/*
+ * Appends what there is at `now_unix_ns`. `usage` NULL: the process is gone, or cannot be looked at. `is_last`: it is gone,
+ * so nothing of it is open any more; and where nothing has changed since the last time, nothing is said.
+ */
+void metric_set_collect(struct metric_set *set, struct metric_collection *collection, uint64_t now_unix_ns,
+                        const struct usage *usage, bool is_last);
+/* Something was measured since the last collection. */
+bool metric_set_has_news(const struct metric_set *set);
+/* Series of all sets. */
+uint32_t metric_set_count_series(void);
+
+#endif

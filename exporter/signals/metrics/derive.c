@@ -1,0 +1,283 @@
+/*
+ * derive: see derive.h.
+ *
+ * Which attributes a metric takes is decided by their keys. These are literals, so what a key is is remembered by its
+ * address [looking each up by its text cost 250 ns a span].
+ */
+#include "signals/metrics/derive.h"
+
+#include "signals/metrics/aggregate_priv.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every key that matters here, in the order in which points have them. */
+enum {
+    KEY_HTTP_METHOD,
+    KEY_HTTP_STATUS,
+    KEY_PROTOCOL_NAME,
+    KEY_PROTOCOL_VERSION,
+    KEY_URL_TEMPLATE,
+    KEY_DB_SYSTEM,
+    KEY_DB_NAMESPACE,
+    KEY_DB_COLLECTION,
+    KEY_DB_OPERATION,
+    KEY_DB_PROCEDURE,
+    KEY_DB_SUMMARY,
+    KEY_DB_STATUS,
+    KEY_SERVER_ADDRESS,
+    KEY_SERVER_PORT,
+    KEY_ERROR_TYPE,
+    KEY_PEER_ADDRESS, /* from here on not of points */
+    KEY_PEER_PORT,
+    KEY_DB_ROWS,
+    N_KEYS
+};
+#define FIRST_OF_DB KEY_DB_SYSTEM
+#define FIRST_OF_BOTH KEY_SERVER_ADDRESS
+#define END_OF_POINTS KEY_PEER_ADDRESS
+
+static const char *const keys[N_KEYS] = {
+    "http.request.method",
+    "http.response.status_code",
+    "network.protocol.name",
+    "network.protocol.version",
+    "url.template",
+    "db.system.name",
+    "db.namespace",
+    "db.collection.name",
+    "db.operation.name",
+    "db.stored_procedure.name",
+    "db.query.summary",
+    "db.response.status_code",
+    "server.address",
+    "server.port",
+    "error.type",
+    "network.peer.address",
+    "network.peer.port",
+    "db.response.returned_rows",
+};
+static_assert(END_OF_POINTS - FIRST_OF_DB <= AGGREGATE_MAX_ATTRIBUTES, "a point has room for all of them");
+static_assert(FIRST_OF_DB + END_OF_POINTS - FIRST_OF_BOTH <= AGGREGATE_MAX_ATTRIBUTES, "likewise");
+
+#define N_REMEMBERED 256u
+static struct {
+    const char *key;
+    uint32_t index;         /* of keys; N_KEYS: none */
+} remembered[N_REMEMBERED]; /* loop thread only */
+
+/*
+ * A key that is made at run time (http.request.header.<name>) is none of ours, and cannot lie where a literal lies:
+ * what is remembered of an address stays true.
+ */
+static uint32_t index_of(const char *key)
+{
+    uint64_t slot = ((uint64_t)(uintptr_t)key * 0x9e3779b97f4a7c15ull) >> 56;
+    if (remembered[slot].key != key) {
+        uint32_t i = 0;
+        while (i < N_KEYS && strcmp(keys[i], key) != 0)
+            i++;
+        remembered[slot].key = key;
+        remembered[slot].index = i;
+    }
+    return remembered[slot].index;
+}
+
+struct found {
+    const struct attribute *items[N_KEYS + 1]; /* the last one is what nobody wants */
+};
+
+static void look(const struct span *span, struct found *ret_found)
+{
+    memset(ret_found, 0, sizeof(*ret_found));
+    for (uint32_t i = 0; i < span->attributes.n; i++)
+        ret_found->items[index_of(span->attributes.items[i].key)] = &span->attributes.items[i];
+}
+
+/* Attributes of a point out of [from, to) and those that all have; returns how many. */
+static uint32_t choose(const struct found *found, uint32_t from, uint32_t to,
+                       struct attribute chosen[AGGREGATE_MAX_ATTRIBUTES])
+{
+    uint32_t n = 0;
+    for (uint32_t i = from; i < END_OF_POINTS; i = i + 1 == to ? FIRST_OF_BOTH : i + 1) {
+        if (!found->items[i])
+            continue;
+        chosen[n] = *found->items[i];
+        chosen[n++].key = keys[i];
+    }
+    return n;
+}
+
+static uint32_t scope_index_of(const struct process *process, const struct wire_instrumentation *row)
+{
+    return (uint32_t)(row - process->instrumentations);
+}
+
+static void make_exemplar(const struct raw_span *raw, const struct span *span, const struct found *found,
+                          double value, struct exemplar *ret_exemplar)
+{
+    struct exemplar *exemplar = ret_exemplar;
+    exemplar->value = value;
+    exemplar->time_unix_ns = span->end_unix_ns;
+    memcpy(exemplar->trace_id, raw->span.trace_id, sizeof(exemplar->trace_id));
+    memcpy(exemplar->span_id, raw->span.span_id, sizeof(exemplar->span_id));
+    exemplar->peer_port = 0;
+    exemplar->peer[0] = 0;
+    const struct attribute *peer = found->items[KEY_PEER_ADDRESS], *port = found->items[KEY_PEER_PORT];
+    if (!peer || peer->type != ATTRIBUTE_STRING || peer->value.string.n_bytes >= sizeof(exemplar->peer))
+        return;
+    memcpy(exemplar->peer, peer->value.string.bytes, peer->value.string.n_bytes);
+    exemplar->peer[peer->value.string.n_bytes] = 0;
+    if (port && port->type == ATTRIBUTE_INT && port->value.integer > 0 && port->value.integer <= UINT16_MAX)
+        exemplar->peer_port = (uint16_t)port->value.integer;
+}
+
+static bool may_be_exemplar(const struct metric_set *set, const struct raw_span *raw)
+{
+    return set->exemplars == EXEMPLARS_ALWAYS_ON ||
+           (set->exemplars == EXEMPLARS_TRACE_BASED && (raw->span.flags & WIRE_SPAN_SAMPLED));
+}
+
+static void wait(struct metric_set *set, struct measured *measured, const struct exemplar *exemplar)
+{
+    series_hold(measured->series);
+    if (measured->rows)
+        series_hold(measured->rows);
+    waiting_put(&set->waiting, measured, exemplar);
+}
+
+bool derive_span(struct metric_set *set, const struct raw_span *raw, const struct span *span)
+{
+    struct attribute chosen[AGGREGATE_MAX_ATTRIBUTES];
+    struct found found;
+    if (raw->kind == RAW_ROOT || !raw->instrumentation || raw->span.operation == WIRE_CONNECT)
+        return false;
+    look(span, &found);
+    bool is_http = found.items[KEY_HTTP_METHOD], is_database = found.items[KEY_DB_SYSTEM];
+    if (!is_http && !is_database)
+        return false;
+    uint32_t n =
+        is_http ? choose(&found, 0, FIRST_OF_DB, chosen) : choose(&found, FIRST_OF_DB, FIRST_OF_BOTH, chosen);
+    struct measured measured = {.value = (double)(span->end_unix_ns - span->start_unix_ns) / 1e9};
+    measured.series =
+        metric_set_find(set, is_http ? INSTRUMENT_HTTP_REQUEST_DURATION : INSTRUMENT_DB_OPERATION_DURATION,
+                        scope_index_of(raw->process, raw->instrumentation), span->scope, chosen, n);
+    const struct attribute *rows = is_http ? NULL : found.items[KEY_DB_ROWS];
+    if (rows && rows->type == ATTRIBUTE_INT && rows->value.integer >= 0) {
+        measured.rows = series_sibling(set, measured.series, INSTRUMENT_DB_RETURNED_ROWS);
+        measured.number = rows->value.integer;
+    }
+    bool has_exemplar = may_be_exemplar(set, raw);
+    struct exemplar exemplar;
+    if (has_exemplar)
+        make_exemplar(raw, span, &found, measured.value, &exemplar);
+    wait(set, &measured, has_exemplar ? &exemplar : NULL);
+    return true;
+}
+
+/* ---- counts ---- */
+
+static struct attribute text_attribute(const char *key, const char *text, size_t n_bytes)
+{
+    return (struct attribute){
+        .key = key, .type = ATTRIBUTE_STRING, .value.string = {.bytes = text, .n_bytes = (uint32_t)n_bytes}};
+}
+
+static int64_t port_of(const struct raw_count *raw, const struct found *found)
+{
+    if (found->items[KEY_SERVER_PORT])
+        return found->items[KEY_SERVER_PORT]->value.integer;
+    for (uint32_t i = 0; i < raw->n_facts; i++) { /* the one that goes without saying is not an attribute */
+        const struct raw_fact *fact = &raw->facts[i];
+        if (fact->key != WIRE_SERVER_PORT)
+            continue;
+        int64_t port = fact->type == WIRE_INT ? fact->integer : 0;
+        for (uint32_t j = 0; fact->bytes && j < fact->n_bytes && j < 5; j++)
+            port = fact->bytes[j] >= '0' && fact->bytes[j] <= '9' ? port * 10 + fact->bytes[j] - '0' : 0;
+        return port;
+    }
+    return 0;
+}
+
+/* The conventions' name for what has no pool: server.address:server.port/db.namespace. */
+static size_t print_pool(const struct raw_count *raw, const struct found *found, char *out, size_t max)
+{
+    static const struct text nothing = {"", 0};
+    const struct attribute *address = found->items[KEY_SERVER_ADDRESS],
+                           *space = found->items[KEY_DB_NAMESPACE];
+    const struct text *host = address ? &address->value.string : &nothing;
+    int64_t port = host->n_bytes && host->bytes[0] != '/' && host->bytes[0] != '@' ? port_of(raw, found) : 0;
+    char digits[24] = "";
+    if (port > 0)
+        snprintf(digits, sizeof(digits), ":%lld", (long long)port);
+    int n = snprintf(out, max, "%s%s%s%s", host->n_bytes ? host->bytes : "unknown", digits, space ? "/" : "",
+                     space ? space->value.string.bytes : "");
+    return n < 0 ? 0 : (size_t)n < max ? (size_t)n : max - 1;
+}
+
+static uint32_t choose_http(const struct found *found, const char *key, const char *value,
+                            struct attribute chosen[AGGREGATE_MAX_ATTRIBUTES])
+{
+    uint32_t n = 0;
+    chosen[n++] = text_attribute(key, value, strlen(value));
+    for (uint32_t i = KEY_SERVER_ADDRESS; i <= KEY_SERVER_PORT; i++)
+        if (found->items[i]) {
+            chosen[n] = *found->items[i];
+            chosen[n++].key = keys[i];
+        }
+    return n;
+}
+
+bool derive_count(struct metric_set *set, const struct raw_count *raw, const struct span *span)
+{
+    static const char direction[] = "network.io.direction", state[] = "http.connection.state",
+                      pool_name[] = "db.client.connection.pool.name",
+                      pool_state[] = "db.client.connection.state";
+    struct attribute chosen[AGGREGATE_MAX_ATTRIBUTES];
+    struct found found;
+    char pool[600];
+    look(span, &found);
+    uint32_t n;
+    enum instrument instrument;
+    if (raw->counter != WIRE_OPEN_CONNECTIONS) {
+        instrument = INSTRUMENT_WEBSOCKET_MESSAGES;
+        n = choose_http(&found, direction, raw->counter == WIRE_MESSAGES_SENT ? "transmit" : "receive",
+                        chosen);
+    } else if (raw->instrumentation->family == WIRE_DATABASE) {
+        instrument = INSTRUMENT_DB_CONNECTION_COUNT;
+        chosen[0] = text_attribute(pool_name, pool, print_pool(raw, &found, pool, sizeof(pool)));
+        chosen[1] = text_attribute(pool_state, "used", 4);
+        n = 2;
+    } else {
+        instrument = INSTRUMENT_HTTP_OPEN_CONNECTIONS;
+        n = choose_http(&found, state, "active", chosen);
+    }
+    struct measured measured = {
+        .number = raw->delta,
+        .series = metric_set_find(set, instrument, scope_index_of(raw->process, raw->instrumentation),
+                                  span->scope, chosen, n),
+    };
+    wait(set, &measured, NULL);
+    return true;
+}
+
+/* ---- counting ---- */
+
+void derive_settle(struct metric_set *set, uint32_t n)
+{
+    struct measured measured;
+    struct exemplar exemplar;
+    for (; n && waiting_take(&set->waiting, &measured, &exemplar); n--) {
+        const struct exemplar *shown = measured.has_exemplar ? &exemplar : NULL;
+        if (measured.series->histogram)
+            series_record(set, measured.series, measured.value, shown);
+        else
+            series_add(set, measured.series, measured.number);
+        series_drop(measured.series);
+        if (!measured.rows)
+            continue;
+        exemplar.value = (double)measured.number;
+        series_record(set, measured.rows, (double)measured.number, shown);
+        series_drop(measured.rows);
+    }
+}
