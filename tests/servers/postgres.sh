@@ -25,7 +25,7 @@ start_postgres() {
         port=$(free_port)
         spawn postgres "$bin/postgres" -D "$RUN/pg" -p "$port" -k "$RUN" -h 127.0.0.1 -c fsync=off \
             -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=8MB -c max_connections=60 \
-            -c autovacuum=off -c max_wal_senders=0 -c wal_level=minimal -c dynamic_shared_memory_type=mmap
+            -c autovacuum=off -c max_wal_senders=2 -c wal_level=replica -c dynamic_shared_memory_type=mmap
         if await postgres postgres_ready; then
             "$bin/psql" -qX -h "$RUN" -p "$port" -U trader -d postgres -c 'CREATE DATABASE trader' \
                 >>"$DIR/postgres.log" 2>&1 || give_up postgres
