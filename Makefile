@@ -80,6 +80,7 @@ $(BUILD)/examples/trader: $(wildcard examples/trader/*.c examples/trader/*.h)
 	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $(filter %.c,$^) $(CLIENT_LIBS)
 $(BUILD)/tests/integration/%: tests/integration/%.c
 	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $< $(CLIENT_LIBS)
+$(BUILD)/tests/integration/hiredis/async_libevent: CLIENT_LIBS += -levent
 traced: $(TRACED) $(BUILD)/examples/trader
 
 # ---- clang-tidy: a stamp per source, made again when its object was (which knows the headers) ------------

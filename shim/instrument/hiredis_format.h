@@ -19,7 +19,6 @@
 
 #define HIREDIS_UNKNOWN_COUNT (-1)
 #define HIREDIS_MAX_ARGUMENTS 128 /* copied; of a format with more the walk ends there */
-#define HIREDIS_NO_SELECT (-1)
 
 /* `arguments` is left as it was found. */
 void hiredis_copy_format(struct facts *facts, const char *format, va_list arguments);
@@ -31,10 +30,5 @@ void hiredis_copy_words(struct facts *facts, int n_words, const char *const *wor
 size_t hiredis_protocol_length(const char *protocol, size_t bytes);
 /* That command's words. Nothing where it is not one whole command. */
 void hiredis_copy_protocol(struct facts *facts, const char *protocol, size_t bytes);
-
-/* The database that a command selects (SELECT n), HIREDIS_NO_SELECT for every other command. */
-int64_t hiredis_select_of_format(const char *format, va_list arguments);
-int64_t hiredis_select_of_words(int n_words, const char *const *words, const size_t *lengths);
-int64_t hiredis_select_of_protocol(const char *protocol, size_t bytes);
 
 #endif

@@ -4,106 +4,6 @@
 #include "instrument/hiredis_format.h"
 #include <string.h>
 
-/* Writes the facts that all spans of the context share. */
-static void describe(struct connection *connection)
-{
-    const struct hiredis_state *state = hiredis_state_of(connection);
-    struct facts facts = connection_facts(connection);
-    if (state->endpoint[0])
-        facts_text(&facts, WIRE_SERVER_ADDRESS, state->endpoint);
-    if (state->port)
-        facts_int(&facts, WIRE_SERVER_PORT, state->port);
-    if (state->database != HIREDIS_UNKNOWN_DATABASE)
-        facts_int(&facts, WIRE_DB_DATABASE_INDEX, state->database);
-}
-
-void hiredis_use_database(struct connection *connection, int64_t database)
-{
-    struct hiredis_state *state = hiredis_state_of(connection);
-    if (state->database == database)
-        return;
-    state->database = database;
-    describe(connection);
-}
-
-static struct connection *own_connection_of(const redisContext *c)
-{
-    struct connection *connection = connection_find(c);
-    return connection && connection->instrumentation == INSTRUMENT_hiredis ? connection : NULL;
-}
-
-void hiredis_forget(const redisContext *c)
-{
-    struct connection *connection = own_connection_of(c);
-    if (connection)
-        hiredis_abandon_all(connection);
-    connection_close(c);
-}
-
-struct connection *hiredis_remember(const redisContext *c, const struct real_entry *entry,
-                                    const char *endpoint, int port, int64_t database)
-{
-    hiredis_forget(c);
-    struct connection *connection = connection_open(c, INSTRUMENT_hiredis);
-    if (!connection)
-        return NULL;
-    struct hiredis_state *state = hiredis_state_of(connection);
-    connection->library = entry->library;
-    state->library = hiredis_library_of(entry);
-    state->database = database;
-    if (!endpoint)
-        endpoint = hiredis_endpoint(&state->library, c, &port);
-    if (endpoint) {
-        state->port = port;
-        memcpy(state->endpoint, endpoint, strnlen(endpoint, HIREDIS_ENDPOINT_BYTES - 1));
-    }
-    describe(connection);
-    return connection;
-}
-
-struct connection *hiredis_connection_of(const redisContext *c, const struct real_entry *entry)
-{
-    struct connection *connection = own_connection_of(c);
-    return connection || !c ? connection : hiredis_remember(c, entry, NULL, 0, HIREDIS_UNKNOWN_DATABASE);
-}
-
-void hiredis_copy_error(struct facts *facts, const struct hiredis_library *library, const redisContext *c)
-{
-    int error = hiredis_error(library, c);
-    if (!error)
-        return;
-    facts_int(facts, WIRE_ERROR_CODE, error);
-    const char *text = hiredis_error_text(library, c);
-    if (text && *text)
-        facts_text(facts, WIRE_ERROR_MESSAGE, text);
-    if (error == REDIS_ERR_IO && errno)
-        facts_int(facts, WIRE_ERROR_ERRNO, errno);
-}
-
-/* The outcome that a reply of this type means. */
-static enum wire_outcome copy_typed_reply(struct facts *facts, const struct hiredis_library *library,
-                                          int type, const void *reply)
-{
-    if (type != REDIS_REPLY_ERROR)
-        return WIRE_OK;
-    facts_text(facts, WIRE_DB_ERROR_REPLY, hiredis_reply_text(library, reply));
-    return WIRE_FAILED;
-}
-
-enum wire_outcome hiredis_copy_reply(struct facts *facts, const struct hiredis_library *library,
-                                     const redisContext *c, const void *reply)
-{
-    return copy_typed_reply(facts, library, hiredis_reply_type(library, c, reply), reply);
-}
-
-bool hiredis_is_ok(const struct hiredis_library *library, const redisContext *c, const void *reply)
-{
-    if (hiredis_reply_type(library, c, reply) != REDIS_REPLY_STATUS)
-        return false;
-    const char *text = hiredis_reply_text(library, reply);
-    return text && text[0] == 'O' && text[1] == 'K' && !text[2];
-}
-
 static bool last_is_recorded(const struct hiredis_queue *queue)
 {
     return queue->first_is_recorded == (queue->n_runs % 2 == 1);
@@ -142,11 +42,6 @@ static bool dequeue(struct hiredis_queue *queue, bool *ret_is_recorded)
     return true;
 }
 
-bool hiredis_has_outstanding(struct connection *connection)
-{
-    return hiredis_state_of(connection)->queue.n_runs != 0;
-}
-
 struct operation *hiredis_append_begin(struct connection *connection, struct facts *ret_facts)
 {
     struct hiredis_queue *queue = &hiredis_state_of(connection)->queue;
@@ -159,62 +54,61 @@ struct operation *hiredis_append_begin(struct connection *connection, struct fac
     return operation;
 }
 
+/* A SUBSCRIBE is answered by messages, one for each of its channels, or by pushes: nothing to wait for. */
 void hiredis_append_end(struct connection *connection, const redisContext *c, struct operation *operation,
-                        bool is_queued, int64_t database)
+                        bool is_queued, struct hiredis_effect effect)
 {
-    struct hiredis_state *state = hiredis_state_of(connection);
     if (!is_queued) {
         if (operation) {
             struct facts facts = operation_facts(operation);
-            hiredis_copy_error(&facts, &state->library, c);
+            hiredis_copy_error(&facts, &hiredis_state_of(connection)->library, c);
         }
         operation_close(connection, operation, WIRE_FAILED);
         return;
     }
-    enqueue(&state->queue, operation != NULL);
-    if (database == HIREDIS_NO_SELECT)
-        return;
-    if (operation && state->n_selects < HIREDIS_MAX_SELECTS)
-        state->selects[state->n_selects++] = (struct hiredis_select){operation, state->database};
-    hiredis_use_database(connection, database);
+    if (effect.verb == HIREDIS_SUBSCRIBE)
+        operation_close(connection, operation, WIRE_OK);
+    else
+        enqueue(&hiredis_state_of(connection)->queue, operation != NULL);
+    if (effect.verb != HIREDIS_PLAIN)
+        hiredis_follow_sent(connection, operation, effect);
 }
 
-/* The server refused the SELECT: the database is what it was. */
-static void follow_select(struct connection *connection, const struct operation *operation,
-                          enum wire_outcome outcome)
+/* What the server says unasked. */
+static bool is_nobodys(struct hiredis_state *state, const redisContext *c, const void *reply)
 {
-    struct hiredis_state *state = hiredis_state_of(connection);
-    if (!state->n_selects || state->selects[0].operation != operation)
-        return;
-    int64_t before = state->selects[0].database_before;
-    state->n_selects--;
-    memmove(state->selects, state->selects + 1, state->n_selects * sizeof(state->selects[0]));
-    if (outcome == WIRE_FAILED && !state->n_selects)
-        hiredis_use_database(connection, before);
+    bool is_last = false;
+    if (hiredis_reply_type(&state->library, c, reply) == HIREDIS_REPLY_PUSH)
+        return true;
+    if (!state->is_subscribed || !hiredis_is_message(&state->library, c, reply, &is_last))
+        return false;
+    state->is_subscribed = !is_last;
+    return true;
 }
 
 void hiredis_end_oldest(struct connection *connection, const redisContext *c, const void *reply)
 {
     struct hiredis_state *state = hiredis_state_of(connection);
     bool is_recorded;
-    int type = hiredis_reply_type(&state->library, c, reply);
-    if (type == HIREDIS_REPLY_PUSH)
-        return; /* nobody's reply */
-    if (!dequeue(&state->queue, &is_recorded) || !is_recorded)
+    if (is_nobodys(state, c, reply) || !dequeue(&state->queue, &is_recorded) || !is_recorded)
         return;
     struct operation *operation = operation_oldest(connection);
     if (!operation)
         return; /* of the parent process, before the fork */
+    bool is_expected = state->n_expected && state->expected[0].key == operation;
+    enum hiredis_verb verb = is_expected ? state->expected[0].verb : HIREDIS_PLAIN;
     struct facts facts = operation_facts(operation);
-    enum wire_outcome outcome = copy_typed_reply(&facts, &state->library, type, reply);
+    enum wire_outcome outcome = hiredis_copy_reply(&facts, &state->library, c, reply, verb);
+    hiredis_note_reply(connection);
     operation_close(connection, operation, outcome);
-    follow_select(connection, operation, outcome);
+    if (is_expected)
+        hiredis_follow_answered(connection, c, operation, reply);
 }
 
 static void forget_queue(struct hiredis_state *state)
 {
     memset(&state->queue, 0, sizeof(state->queue));
-    state->n_selects = 0;
+    state->n_expected = 0;
 }
 
 void hiredis_fail_all(struct connection *connection, const redisContext *c)
@@ -247,7 +141,7 @@ void hiredis_append_protocol(struct connection *connection, const redisContext *
         struct operation *operation = hiredis_append_begin(connection, &facts);
         if (operation)
             hiredis_copy_protocol(&facts, text, length);
-        hiredis_append_end(connection, c, operation, is_queued, hiredis_select_of_protocol(text, length));
+        hiredis_append_end(connection, c, operation, is_queued, hiredis_effect_of_protocol(text, length));
         text += length;
         bytes -= length;
     } while (length && bytes);
@@ -255,8 +149,8 @@ void hiredis_append_protocol(struct connection *connection, const redisContext *
 
 void hiredis_follow_reply(const redisContext *c, int result, void *const *reply)
 {
-    struct connection *connection = lifecycle_is_active() ? own_connection_of(c) : NULL;
-    if (!connection || !hiredis_has_outstanding(connection))
+    struct connection *connection = lifecycle_is_active() ? hiredis_find_connection(c) : NULL;
+    if (!connection || (!hiredis_has_outstanding(connection) && !hiredis_state_of(connection)->is_subscribed))
         return;
     if (result != REDIS_OK)
         hiredis_fail_all(connection, c);

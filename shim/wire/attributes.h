@@ -45,6 +45,7 @@ ATTRIBUTE(33, DB_BATCH_SIZE, INT, sampled, "db.operation.batch.size", "operation
 ATTRIBUTE(34, DB_OPERATION_NAME, STRING, always, "db.operation.name", "of a call that has no statement: what the library calls it")
 ATTRIBUTE(35, DB_SEARCH_PATH, STRING, always, "~db_search_path", "raw: its first schema goes into db.namespace")
 ATTRIBUTE(36, DB_FUNCTION_OID, INT, sampled, "otelshim.db.function_oid", "function called by PQfn")
+ATTRIBUTE(37, NETWORK_PEER_SOCKADDR, BYTES, sampled, "~network_peer_sockaddr", "struct sockaddr as getpeername() gave it")
 ATTRIBUTE(40, SERVER_ADDRESS, STRING, always, "server.address", "host as the program named it, or socket path")
 ATTRIBUTE(41, SERVER_PORT, INT, always, "server.port", "")
 ATTRIBUTE(50, ERROR_CODE, INT, always, "~error_code", "the library's own error number (CURLcode, redisContext.err)")

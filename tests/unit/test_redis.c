@@ -246,6 +246,20 @@ static void test_operation(void **state)
     assert_int_equal(operation.n_bytes, 4);
 }
 
+static void test_procedure(void **state)
+{
+    (void)state;
+    struct redis_argument procedure = {NULL, 0, false};
+    const struct redis_argument fcall[] = {{"fcall", 5, false}, {"total", 5, false}, {"0", 1, false}};
+    const struct redis_argument cut[] = {{"EVALSHA", 7, false}, {"0123", 4, true}};
+    const struct redis_argument eval[] = {{"EVAL", 4, false}, {"return 'secret'", 15, false}};
+    assert_true(redis_procedure(fcall, 3, &procedure));
+    assert_memory_equal(procedure.bytes, "total", 5);
+    assert_false(redis_procedure(fcall, 1, &procedure));
+    assert_false(redis_procedure(cut, 2, &procedure));
+    assert_false(redis_procedure(eval, 2, &procedure));
+}
+
 /* ---- formats ---- */
 
 #define B(text)                                                                \
@@ -380,10 +394,15 @@ static void test_formats_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_redact),           cmocka_unit_test(test_rows_are_sorted_and_found),
-        cmocka_unit_test(test_options_are_kept), cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_small_buffers),    cmocka_unit_test(test_operation),
-        cmocka_unit_test(test_formats),          cmocka_unit_test(test_formats_are_bounded),
+        cmocka_unit_test(test_redact),
+        cmocka_unit_test(test_rows_are_sorted_and_found),
+        cmocka_unit_test(test_options_are_kept),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_small_buffers),
+        cmocka_unit_test(test_operation),
+        cmocka_unit_test(test_procedure),
+        cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_formats_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,12 +62,19 @@ static struct system find_system(struct assembly *assembly)
  * "address:port" or "address"; NULL unknown. */
 static const char *assemble_server(struct assembly *assembly, const struct system *system)
 {
-    if (!assembly_has_text(assembly, WIRE_SERVER_ADDRESS))
-        return NULL;
-    const struct raw_fact *fact = assembly->facts[WIRE_SERVER_ADDRESS];
-    struct text address = text_repaired(assembly->arena, fact->bytes, fact->n_bytes);
+    struct text address;
     int64_t port = 0;
-    bool has_port = assembly_number(assembly, WIRE_SERVER_PORT, &port) && port > 0;
+    bool has_port;
+    if (assembly_has_text(assembly, WIRE_SERVER_ADDRESS)) {
+        const struct raw_fact *fact = assembly->facts[WIRE_SERVER_ADDRESS];
+        address = text_repaired(assembly->arena, fact->bytes, fact->n_bytes);
+        has_port = assembly_number(assembly, WIRE_SERVER_PORT, &port) && port > 0;
+    } else { /* the program made the connection itself */
+        family_redis_peer(assembly, &address, &port);
+        has_port = port > 0;
+    }
+    if (!address.n_bytes)
+        return NULL;
     bool is_socket = address.bytes[0] == '/' || address.bytes[0] == '@';
     if (is_socket && system->socket_prefix) {
         const char *number =
@@ -85,6 +92,13 @@ static const char *assemble_server(struct assembly *assembly, const struct syste
 
 static void assemble_peer(struct assembly *assembly)
 {
+    struct text address;
+    int64_t port;
+    family_redis_peer(assembly, &address, &port);
+    if (address.n_bytes)
+        assembly_add_text(assembly, "network.peer.address", address);
+    if (port)
+        assembly_add_int(assembly, "network.peer.port", port);
     if (!assembly_has_text(assembly, WIRE_NETWORK_PEER_ADDRESS))
         return;
     assembly_add_fact_text(assembly, "network.peer.address", WIRE_NETWORK_PEER_ADDRESS);

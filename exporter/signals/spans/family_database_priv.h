@@ -21,6 +21,9 @@ struct text family_sql_namespace(struct assembly *assembly, const struct raw_fac
  * not be in it); NULL unknown. */
 const char *family_redis_command(struct assembly *assembly);
 
+/* The peer as the kernel gave it: ret_address NULL where it did not; *ret_port 0 for a UNIX socket. */
+void family_redis_peer(struct assembly *assembly, struct text *ret_address, int64_t *ret_port);
+
 /* Joins three texts in the arena. */
 static inline const char *family_join(struct arena *arena, const char *a, const char *b, const char *c)
 {

@@ -1,10 +1,15 @@
 /*
- * family_redis: what a Redis command says: db.query.text without values, and db.operation.name, which names the span.
+ * family_redis: what a Redis command says: db.query.text without values, db.operation.name, which names the span, and
+ * db.stored_procedure.name. Every command is a span of its own, in a pipeline too: there is no batch that
+ * db.operation.batch.size could be said of.
  */
 #include "signals/spans/family_database_priv.h"
 
 #include "signals/spans/redact.h"
 #include "signals/spans/redis.h"
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define COMMAND_TEXT_MAX_BYTES WIRE_STRING_MAX
 
@@ -96,5 +101,48 @@ const char *family_redis_command(struct assembly *assembly)
         return NULL;
     struct text name = text_repaired(assembly->arena, operation.bytes, operation.n_bytes);
     assembly_add_text(assembly, "db.operation.name", name);
+    struct redis_argument procedure;
+    if (redis_procedure(command.args, command.n, &procedure))
+        assembly_add_text(assembly, "db.stored_procedure.name",
+                          text_repaired(assembly->arena, procedure.bytes, procedure.n_bytes));
     return name.bytes;
+}
+
+static struct text unix_path(struct assembly *assembly, const struct sockaddr_un *address, uint32_t bytes)
+{
+    size_t max = bytes - offsetof(struct sockaddr_un, sun_path);
+    if (!max)
+        return (struct text){NULL, 0};
+    size_t length = address->sun_path[0] ? strnlen(address->sun_path, max) : max;
+    char *path = arena_copy(assembly->arena, address->sun_path, length);
+    if (!path[0])
+        path[0] = '@'; /* a name that is no file, as ss(8) prints it */
+    return text_repaired(assembly->arena, path, length);
+}
+
+void family_redis_peer(struct assembly *assembly, struct text *ret_address, int64_t *ret_port)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_un path;
+    } peer = {.any.sa_family = AF_UNSPEC};
+    char text[INET6_ADDRSTRLEN] = "";
+    const struct raw_fact *fact = assembly->facts[WIRE_NETWORK_PEER_SOCKADDR];
+    *ret_address = (struct text){NULL, 0};
+    *ret_port = 0;
+    if (!fact || !fact->bytes || fact->n_bytes < sizeof(sa_family_t) || fact->n_bytes > sizeof(peer))
+        return;
+    memcpy(&peer, fact->bytes, fact->n_bytes);
+    if (peer.any.sa_family == AF_UNIX) {
+        *ret_address = unix_path(assembly, &peer.path, fact->n_bytes);
+        return;
+    }
+    if (peer.any.sa_family == AF_INET && inet_ntop(AF_INET, &peer.v4.sin_addr, text, sizeof(text)))
+        *ret_port = ntohs(peer.v4.sin_port);
+    else if (peer.any.sa_family == AF_INET6 && inet_ntop(AF_INET6, &peer.v6.sin6_addr, text, sizeof(text)))
+        *ret_port = ntohs(peer.v6.sin6_port);
+    if (*text)
+        *ret_address = text_repaired(assembly->arena, text, strlen(text));
 }

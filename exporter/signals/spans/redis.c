@@ -106,6 +106,19 @@ bool redis_operation(const struct redis_argument *args, uint32_t n, struct redis
     return true;
 }
 
+bool redis_procedure(const struct redis_argument *args, uint32_t n, struct redis_argument *ret_procedure)
+{
+    static const char *const callers[] = {"EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"};
+    if (n < 2 || args[1].cut || !args[1].n_bytes)
+        return false;
+    for (size_t i = 0; i < sizeof callers / sizeof *callers; i++)
+        if (is_word(&args[0], callers[i])) {
+            *ret_procedure = args[1];
+            return true;
+        }
+    return false;
+}
+
 /* ---- output ---- */
 
 /* As redis-cli would have to be given it: quoted where it must be. A bare `?` is ours, so a key `?` is quoted. */

@@ -31,6 +31,9 @@ size_t redis_redact(const struct redis_argument *args, uint32_t n, uint32_t n_to
  */
 bool redis_operation(const struct redis_argument *args, uint32_t n, struct redis_argument *ret_operation);
 
+/* The function that FCALL calls, or the script's digest (EVALSHA). False, *ret_procedure unchanged: another command. */
+bool redis_procedure(const struct redis_argument *args, uint32_t n, struct redis_argument *ret_procedure);
+
 /* ---- hiredis formats ---- */
 
 enum redis_format_type { REDIS_FORMAT_BYTES, REDIS_FORMAT_INT, REDIS_FORMAT_DOUBLE };

@@ -23,9 +23,27 @@ static void show(redisReply *reply)
     freeReplyObject(reply);
 }
 
+/* Takes the context and ends it. */
+static void ping(const char *what, redisContext *made)
+{
+    void *reply = NULL;
+    c = made;
+    redisAppendCommand(c, "PING");
+    drive(POLLOUT);
+    while (redisGetReplyFromReader(c, &reply) == REDIS_OK && !reply)
+        drive(POLLIN);
+    printf("%s: ", what);
+    show(reply);
+    redisFree(c);
+}
+
 int main(void)
 {
-    c = redisConnectNonBlock("127.0.0.1", atoi(getenv("REDIS_PORT")));
+    int port = atoi(getenv("REDIS_PORT"));
+    ping("bound", redisConnectBindNonBlock("127.0.0.1", port, "127.0.0.1"));
+    ping("bound, reuse", redisConnectBindNonBlockWithReuse("127.0.0.1", port, "127.0.0.1"));
+    ping("socket", redisConnectUnixNonBlock(getenv("REDIS_SOCKET")));
+    c = redisConnectNonBlock("127.0.0.1", port);
     printf("queued: %p\n", redisCommand(c, "ECHO %s", "one"));
     redisAppendCommand(c, "ECHO two");
     void *reply = NULL;

@@ -200,53 +200,6 @@ static void test_protocol(void **state)
         assert_int_equal(hiredis_protocol_length(broken[i], strlen(broken[i])), 0);
 }
 
-static int64_t selected(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    int64_t database = hiredis_select_of_format(format, arguments);
-    va_end(arguments);
-    return database;
-}
-
-static void test_select_of_format(void **state)
-{
-    (void)state;
-    assert_int_equal(selected("SELECT 3"), 3);
-    assert_int_equal(selected("  select   15  "), 15);
-    assert_int_equal(selected("SELECT %d", 7), 7);
-    assert_int_equal(selected("SELECT %lld", 7ll), 7);
-    assert_int_equal(selected("SELECT %s", "9"), 9);
-    assert_int_equal(selected("SELECT %b", "91", (size_t)1), 9);
-    assert_int_equal(selected("%s %s", "Select", "4"), 4);
-    assert_int_equal(selected("%b %d", "SELECTED", (size_t)6, 4), 4);
-    assert_int_equal(selected("SELECT"), HIREDIS_NO_SELECT);
-    assert_int_equal(selected("SELECT %d", -1), HIREDIS_NO_SELECT);
-    assert_int_equal(selected("SELECT 1 2"), HIREDIS_NO_SELECT);
-    assert_int_equal(selected("SELECT x"), HIREDIS_NO_SELECT);
-    assert_int_equal(selected("SELECTED 1"), HIREDIS_NO_SELECT);
-    assert_int_equal(selected("SET 1"), HIREDIS_NO_SELECT);
-    assert_int_equal(selected("GET %s", "SELECT"), HIREDIS_NO_SELECT);
-    assert_int_equal(selected("SELECT %s", ""), HIREDIS_NO_SELECT);
-    assert_int_equal(selected("SELECT 1%s", "2"), HIREDIS_NO_SELECT);
-    assert_int_equal(selected("%"), HIREDIS_NO_SELECT);
-    assert_int_equal(selected(""), HIREDIS_NO_SELECT);
-}
-
-static void test_select_of_words_and_protocol(void **state)
-{
-    (void)state;
-    const char *const words[] = {"select", "12"};
-    const size_t lengths[] = {6, 1};
-    assert_int_equal(hiredis_select_of_words(2, words, NULL), 12);
-    assert_int_equal(hiredis_select_of_words(2, words, lengths), 1);
-    assert_int_equal(hiredis_select_of_words(1, words, NULL), HIREDIS_NO_SELECT);
-    assert_int_equal(hiredis_select_of_protocol(TEXT_OF("*2\r\n$6\r\nSELECT\r\n$1\r\n5\r\n")), 5);
-    assert_int_equal(hiredis_select_of_protocol(TEXT_OF("*2\r\n$6\r\nSELEKT\r\n$1\r\n5\r\n")),
-                     HIREDIS_NO_SELECT);
-    assert_int_equal(hiredis_select_of_protocol("", 0), HIREDIS_NO_SELECT);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,8 +210,6 @@ int main(void)
         cmocka_unit_test(test_copy_format_says_what_did_not_fit),
         cmocka_unit_test(test_copy_words),
         cmocka_unit_test(test_protocol),
-        cmocka_unit_test(test_select_of_format),
-        cmocka_unit_test(test_select_of_words_and_protocol),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,38 @@
+/*
+ * hiredis_callback: the program's callback of an asynchronous command, kept while ours stands in its place.
+ *
+ * hiredis calls back once for every command, with a NULL reply where none will come. hiredis_callback_run() is what it
+ * calls: it ends the command's span, then goes on to the program's own function and data.
+ *
+ * A pool in a mapping of its own, made at the first asynchronous command; no malloc; when it is empty the command goes
+ * unrecorded. One that has run is not free at once: hiredis 0.14 may call the last callback of a subscribed or
+ * monitoring context again. So it is held until the context's next one has run, or until the context is gone.
+ *
+ * Context: hot. Threads: any take and release; one is used by the thread that uses its context.
+ */
+#ifndef OTELSHIM_HIREDIS_CALLBACK_H
+#define OTELSHIM_HIREDIS_CALLBACK_H
+
+#include "instrument/hiredis_context.h"
+#include <hiredis/async.h>
+
+struct hiredis_callback {
+    redisCallbackFn *function; /* the program's */
+    void *data;
+    const struct operation *operation; /* NULL: has run */
+    struct hiredis_callback *next;     /* of those that have run, or that are free */
+    uint32_t serial;                   /* the life of the context it belongs to */
+    enum hiredis_verb verb;
+};
+
+/* NULL: the pool is empty (counted). */
+struct hiredis_callback *hiredis_callback_take(void);
+void hiredis_callback_release(struct hiredis_callback *callback);
+
+/* The context is gone: those that were held are free. */
+void hiredis_callback_release_ended(struct hiredis_state *state);
+
+/* What hiredis is given in the place of the program's function; `data` is the struct hiredis_callback. */
+void hiredis_callback_run(redisAsyncContext *ac, void *reply, void *data);
+
+#endif

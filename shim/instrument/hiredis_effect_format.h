@@ -1,0 +1,39 @@
+/*
+ * hiredis_effect_format: commands that change how those behind them are to be read: the database, a transaction,
+ * messages. They are told by their first word, the only look into a command that is taken here.
+ *
+ * Context: hot, async-signal-safe: pure functions on the caller's memory.
+ */
+#ifndef OTELSHIM_HIREDIS_EFFECT_FORMAT_H
+#define OTELSHIM_HIREDIS_EFFECT_FORMAT_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HIREDIS_NO_DATABASE (-1)
+
+enum hiredis_verb {
+    HIREDIS_PLAIN, /* all others, and a SELECT that Redis will refuse */
+    HIREDIS_SELECT,
+    HIREDIS_MULTI,
+    HIREDIS_EXEC,
+    HIREDIS_DISCARD,
+    HIREDIS_RESET,
+    HIREDIS_SUBSCRIBE, /* with P, S, UN before it or none: answered by any number of messages */
+    HIREDIS_MONITOR,
+};
+
+struct hiredis_effect {
+    enum hiredis_verb verb;
+    int64_t database; /* of SELECT */
+};
+
+/* `arguments` is left as it was found. */
+struct hiredis_effect hiredis_effect_of_format(const char *format, va_list arguments);
+/* `lengths` NULL: the words are NUL-terminated. */
+struct hiredis_effect hiredis_effect_of_words(int n_words, const char *const *words, const size_t *lengths);
+/* Of the first command of protocol text. */
+struct hiredis_effect hiredis_effect_of_protocol(const char *protocol, size_t bytes);
+
+#endif
