@@ -42,12 +42,17 @@ struct connection *libpq_find_connection(const PGconn *conn)
     return connection && connection->instrumentation == INSTRUMENT_libpq ? connection : NULL;
 }
 
-/* Counted down by the process that counted it up: a fork child has another file, and the parent's connection. */
+/* By this process: a fork child has another file, and the parent's connection. */
+static bool is_counted(const struct libpq_state *state)
+{
+    const struct dropbox *box = dropbox_file();
+    return state->counted_generation && box && state->counted_generation == box->generation;
+}
+
 static void count_down(struct connection *connection)
 {
     struct libpq_state *state = libpq_state_of(connection);
-    const struct dropbox *box = dropbox_file();
-    if (state->counted_generation && box && state->counted_generation == box->generation)
+    if (is_counted(state))
         count_add(INSTRUMENT_libpq, WIRE_OPEN_CONNECTIONS, -1, connection);
     state->counted_generation = 0;
 }
@@ -72,8 +77,9 @@ struct connection *libpq_remember(const PGconn *conn, const struct real_entry *e
         struct libpq_state *state = libpq_state_of(connection);
         connection->library = entry->library;
         state->pq = libpq_calls_of(entry);
-        state->reports_search_path = libpq_describe_connection(state->pq, conn, connection);
-        if (state->reports_search_path)
+        libpq_describe_connection(state->pq, conn, connection);
+        state->path_hash = libpq_hash_path(state->pq, conn);
+        if (state->path_hash)
             state->attention |= LIBPQ_FOLLOWING;
         if (libpq_comment_create(&state->comment, state->pq, conn))
             state->attention |= LIBPQ_COMMENTING;
@@ -87,19 +93,31 @@ struct connection *libpq_connection_of(const PGconn *conn, const struct real_ent
     return connection || !conn ? connection : libpq_remember(conn, entry);
 }
 
-void libpq_follow_connect(struct connection *connection, const PGconn *conn)
+static void count_up(struct connection *connection)
+{
+    const struct dropbox *box = dropbox_file();
+    if (!box)
+        return;
+    count_add(INSTRUMENT_libpq, WIRE_OPEN_CONNECTIONS, 1, connection);
+    libpq_state_of(connection)->counted_generation = box->generation;
+}
+
+/* New facts of a connection: what was counted under the old ones is counted down under them. */
+static void describe_again(struct connection *connection, const PGconn *conn, bool is_open)
 {
     struct libpq_state *state = libpq_state_of(connection);
-    const struct dropbox *box = dropbox_file();
-    state->reports_search_path = libpq_describe_connection(state->pq, conn, connection);
-    if (state->reports_search_path)
+    count_down(connection);
+    libpq_describe_connection(state->pq, conn, connection);
+    state->path_hash = libpq_hash_path(state->pq, conn);
+    if (state->path_hash)
         state->attention |= LIBPQ_FOLLOWING;
-    if (!libpq_is_connected(state->pq, conn)) {
-        count_down(connection);
-    } else if (box && state->counted_generation != box->generation) {
-        count_add(INSTRUMENT_libpq, WIRE_OPEN_CONNECTIONS, 1, connection);
-        state->counted_generation = box->generation;
-    }
+    if (is_open)
+        count_up(connection);
+}
+
+void libpq_follow_connect(struct connection *connection, const PGconn *conn)
+{
+    describe_again(connection, conn, libpq_is_connected(libpq_state_of(connection)->pq, conn));
 }
 
 const struct libpq_calls *libpq_calls_for(struct connection *connection, const struct real_entry *entry)
@@ -171,7 +189,7 @@ void libpq_follow_query(struct connection *connection, const char *query)
     libpq_prepared_forget_unnamed(state->prepared);
     if (is_first_word(query, "DEALLOCATE") || is_first_word(query, "DISCARD"))
         libpq_prepared_forget_all(state->prepared);
-    if (state->reports_search_path && may_change_path(query))
+    if (state->path_hash && may_change_path(query))
         state->may_change_path = true;
 }
 
@@ -181,7 +199,8 @@ void libpq_follow_path(struct connection *connection, const PGconn *conn)
     if (!state->may_change_path)
         return;
     state->may_change_path = false;
-    (void)libpq_describe_connection(state->pq, conn, connection);
+    if (libpq_hash_path(state->pq, conn) != state->path_hash)
+        describe_again(connection, conn, is_counted(state));
 }
 
 /* After a statement that was sent as text and answered. */

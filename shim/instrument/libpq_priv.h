@@ -109,7 +109,7 @@ struct libpq_state {
     struct libpq_queue queue;
     struct libpq_answer answer;
     struct interned text_mark; /* of `text`; another number for every statement */
-    bool reports_search_path;  /* the server says when it changes: 18 and later */
+    uint64_t path_hash;        /* of search_path, which servers report from 18 on; 0 it is not known */
     bool may_change_path;      /* a statement that was sent begins with SET or the like */
     bool is_preparing; /* PQsendPrepare, outside a pipeline: `text` is to be kept as `name` if it succeeds */
     char name[LIBPQ_NAME_BYTES];

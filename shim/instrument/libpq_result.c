@@ -81,12 +81,21 @@ void libpq_copy_server(struct facts *facts, const struct libpq_calls *pq, const 
     copy_peer(facts, pq, conn, port);
 }
 
-bool libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
+void libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
                                struct connection *connection)
 {
     struct facts facts = connection_facts(connection);
     libpq_copy_server(&facts, pq, conn);
-    return search_path_of(pq, conn) != NULL;
+}
+
+/* FNV-1a. */
+uint64_t libpq_hash_path(const struct libpq_calls *pq, const PGconn *conn)
+{
+    const char *path = search_path_of(pq, conn);
+    uint64_t hash = path ? 0xcbf29ce484222325ull : 0;
+    for (; path && *path; path++)
+        hash = (hash ^ (uint8_t)*path) * 0x100000001b3ull;
+    return hash;
 }
 
 bool libpq_is_pipelined(const struct libpq_calls *pq, const PGconn *conn)

@@ -43,9 +43,11 @@ const struct libpq_calls *libpq_calls_of(const struct real_entry *entry);
 
 /* Server, port, address, database, search_path and role, raw. */
 void libpq_copy_server(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn);
-/* The same into the facts that all spans of the connection share. True: the server reports its search_path. */
-bool libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
+/* The same into the facts that all spans of the connection share. */
+void libpq_describe_connection(const struct libpq_calls *pq, const PGconn *conn,
                                struct connection *connection);
+/* Tells one search_path from another; 0: the server does not report it. */
+uint64_t libpq_hash_path(const struct libpq_calls *pq, const PGconn *conn);
 
 bool libpq_is_connected(const struct libpq_calls *pq, const PGconn *conn);
 /* Commands may be sent before the results of earlier ones have come. */
