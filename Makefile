@@ -18,7 +18,7 @@ COMPILE    = @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -MMD -MP $(WARNIN
 
 .DEFAULT_GOAL := all
 .PHONY: all unit fuzzers traced tidy objects deps demo test check check-loop soak bench format lint fuzz install uninstall clean \
-        help test-aarch64
+        help test-aarch64 test-programs test-suites
 all: $(BUILD)/libotelshim.so $(BUILD)/otelshim        ## build the library and the exporter
 
 # ---- the library: code in somebody else's process -------------------------------------------------
@@ -106,6 +106,10 @@ check-loop: deps                                      ## one test until it fails
 soak: deps                                            ## the hand-over's proof in full: kills, threads, orderings
 	@$(MAKE) -s all && BUILD=$(BUILD) tests/soak/run && BUILD=$(BUILD) tests/integration/robust/robust.sh --full && \
 	    BUILD=$(BUILD) tests/integration/faults/faults.sh --full
+test-programs:                                        ## real programs nobody here wrote, as a table
+	@tests/deps --until programs && $(MAKE) -s BUILD=$(BUILD) all && BUILD=$(BUILD) $$(tests/venv) tests/programs/matrix.py $(T)
+test-suites:                                          ## the libraries' own tests, without and with the shim
+	@tests/deps --until suites && $(MAKE) -s BUILD=$(BUILD) all && BUILD=$(BUILD) $$(tests/venv) tests/suites/suites.py $(T)
 test-aarch64:                                         ## cross-build and run under qemu-user
 	@BUILD=$(BUILD) tests/aarch64
 bench: deps                                           ## what it costs, beside the targets

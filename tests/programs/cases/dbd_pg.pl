@@ -1,0 +1,22 @@
+# DBD::Pg: statements prepared by the server, asynchronous ones, COPY, a failed one.
+use strict;
+use warnings;
+use DBI;
+use DBD::Pg ':async';
+my $db = DBI->connect('dbi:Pg:', '', '', { RaiseError => 0, PrintError => 0, AutoCommit => 1 });
+$db->do('CREATE TABLE prices (market text, price numeric)');
+my $insert = $db->prepare('INSERT INTO prices VALUES (?, ?)');
+$insert->execute('hunter2', 1.5);
+$insert->execute('KRW-ETH', $_) for 2 .. 4;
+print join(',', map { $_->[0] } @{ $db->selectall_arrayref('SELECT market FROM prices WHERE price > ?', undef, 1) }), "\n";
+$db->do('COPY prices FROM STDIN');
+$db->pg_putcopydata("KRW-XRP\t9\n");
+$db->pg_putcopyend;
+$db->do('SELECT count(*) FROM prices', { pg_async => PG_ASYNC });
+print $db->pg_result, "\n";
+$db->begin_work;
+$db->do('UPDATE prices SET price = 0 WHERE market = ?', undef, 'hunter2');
+$db->rollback;
+print $db->do('SELECT 1 / 0') ? 'no error' : $db->state, "\n";
+print scalar $db->selectrow_array(q{SELECT sum(price) FROM prices}), "\n";
+$db->disconnect;

@@ -1,0 +1,6 @@
+file(DOWNLOAD "$ENV{WEB_URL}/small" small STATUS status EXPECTED_HASH SHA256=853ff93762a06ddbf722c4ebe9ddd66d8f63ddaea97f521c3ecc20da7c976020)
+message("${status}")
+file(DOWNLOAD "$ENV{WEB_URL}/status/404" none STATUS status)
+message("${status}")
+file(UPLOAD small "$ENV{WEB_URL}/post" STATUS status)
+message("${status}")
