@@ -8,6 +8,8 @@ schema) must be those of NAME.expect, compared line by line.
   run.py --names      their names
   run.py --update …   writes the expectations anew; read the diff before committing it
   run.py --emulator "qemu-aarch64 -L ROOT" --build DIR NAME…    programs of another architecture
+  run.py --under tsan|valgrind --build DIR [NAME…]              our own programs under a tool that must not complain
+                                                                of the library; tsan: DIR is built for it
 """
 import difflib
 import itertools
@@ -22,6 +24,12 @@ from pathlib import Path
 here = Path(__file__).resolve().parent
 root = here.parents[1]
 build = Path(os.environ.get("BUILD", root / "build")).resolve()
+tool = None  # of TOOLS: the programs run under it
+TOOLS = {
+    # What a library that is not instrumented does is not seen; what it calls and was called by is.
+    "tsan": {"prefix": "", "settings": "TSAN_OPTIONS=log_path=tool.log:exitcode=0:report_signal_unsafe=0"},
+    "valgrind": {"prefix": "valgrind --log-file=tool.log.%p --num-callers=20 --leak-check=no --trace-children=no ", "settings": ""},
+}
 emulator = []  # "qemu-aarch64 -L ROOT": another architecture's programs; they come from below ROOT
 
 # Attributes whose value differs from run to run: only their presence is compared.
@@ -87,6 +95,8 @@ class Bench:
             }
             environment |= test["environment"]
         command = "exec " + test["command"]
+        if tool and shim:  # the shell between is none of the tool's
+            command = f"{TOOLS[tool]['settings']} LD_PRELOAD={environment.pop('LD_PRELOAD')} exec {TOOLS[tool]['prefix']}{test['command']}"
         if emulator:  # the library is for the emulated loader, not for the emulator's
             preload = ["-E", "LD_PRELOAD=" + environment.pop("LD_PRELOAD")] if shim else []
             program = test["command"].split()[0]
@@ -172,9 +182,18 @@ def differences(test, plain, shimmed):
         yield f"exit status {plain.returncode} without, {shimmed.returncode} with the shim"
 
 
+def complaints(directory):
+    """What the tool said of the library; its logs are taken away."""
+    for log in directory.glob("tool.log.*"):
+        for report in re.split(r"(?m)^(?:=+\n|==\d+== *\n)", log.read_text(errors="replace")):
+            if "libotelshim" in report or re.search(r" shim/\w+", report) or "(shim." in report:
+                yield from report.splitlines()[:30]
+        log.unlink()
+
+
 def unemulated(span):
-    """The kernel calls an emulated program's main thread after the emulator."""
-    emulator_name = emulator[0][:15] if emulator else None
+    """The kernel calls a program's main thread after what runs it."""
+    emulator_name = emulator[0][:15] if emulator else "memcheck-amd64-" if tool == "valgrind" else None
     if emulator_name and span["name"] == emulator_name:
         span["name"] = span["attributes"]["thread.name"] = span["resource"]["process.executable.name"][:15]
     return span
@@ -184,6 +203,7 @@ def check(test, bench, update):
     plain = bench.run(test, shim=False)
     shimmed = bench.run(test, shim=True)
     problems = list(differences(test, plain, shimmed))
+    problems += complaints(bench.directory) if tool else []
     if not bench.wait_until_drained():
         problems.append("not everything was delivered in time")
     spans = [unemulated(span) for span in bench.receiver.of_service(test["environment"].get("OTEL_SERVICE_NAME", test["name"]))]
@@ -200,12 +220,14 @@ def check(test, bench, update):
 
 
 def main():
-    global build
+    global build, tool
     arguments = sys.argv[1:]
-    while arguments and arguments[0] in ("--emulator", "--build"):
+    while arguments and arguments[0] in ("--emulator", "--build", "--under"):
         option, value, *arguments = arguments
         if option == "--emulator":
             emulator[:] = value.split()
+        elif option == "--under":
+            tool = value
         else:
             build = Path(value).resolve()
     tests = read_list()
@@ -215,6 +237,8 @@ def main():
     update = "--update" in arguments
     names = [a for a in arguments if a != "--update"]
     tests = [test for test in tests if not names or test["name"] in names]
+    if tool:
+        tests = [test for test in tests if test["command"].startswith("$BUILD/tests/integration/")]
     from receiver import Receiver  # needs the venv
     failed = 0
     with tempfile.TemporaryDirectory(prefix="otelshim-test-", ignore_cleanup_errors=True) as directory:
