@@ -194,7 +194,7 @@ void span_statement(struct span *span, struct interned *mark, const char *text, 
 {
     struct wire_open_span *open = span->open;
     uint32_t at = open->bytes + (uint32_t)sizeof(struct wire_facts), fact_bytes = 0;
-    if (span->facts.always_only || open->n_shared > 1 || at + 64 > span->facts.max_bytes)
+    if (open->n_shared > 1 || at + 64 > span->facts.max_bytes)
         return;
     struct facts facts = {.base = span->facts.base + at,
                           .bytes = &fact_bytes,
