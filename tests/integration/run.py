@@ -40,7 +40,7 @@ RESOURCE_KEYS = ["service.name", "telemetry.sdk.name", "telemetry.sdk.language",
 def read_list():
     """NAME SERVER,SERVER NAME=VALUE… [-- COMMAND LINE]"""
     tests = []
-    for line in (here / "list").read_text().splitlines():
+    for line in Path(os.environ.get("LIST", here / "list")).read_text().splitlines():
         line = line.split("#")[0].strip()
         if not line:
             continue
@@ -207,7 +207,7 @@ def check(test, bench, update):
     if not bench.wait_until_drained():
         problems.append("not everything was delivered in time")
     spans = [unemulated(span) for span in bench.receiver.of_service(test["environment"].get("OTEL_SERVICE_NAME", test["name"]))]
-    seen = list(Canon({**bench.environment}).document(spans))
+    seen = list(Canon({**bench.environment, **test["environment"]}).document(spans))
     expectation = here / (test["name"] + ".expect")
     if update:
         expectation.parent.mkdir(exist_ok=True)
