@@ -14,9 +14,6 @@
 #include "dropbox.h"
 #include "settings.h"
 
-/* Threshold for a ratio given as text, "0" to "1". False: not such a number. */
-bool sampler_parse_ratio(const char *text, uint64_t *ret_threshold);
-
 /* At a root of this process. */
 bool sampler_is_sampled(const struct shim_settings *settings, const uint8_t trace_id[16]);
 /* Under the parent that the process was given (TRACEPARENT). */

@@ -2,7 +2,7 @@
 #include "settings.h"
 
 #include "propagate.h"
-#include "sampler.h"
+#include "ratio.h"
 #include "text.h"
 #include <stdatomic.h>
 #include <string.h>
@@ -149,7 +149,7 @@ static void parse_sampler(struct shim_settings *settings)
         }
     }
     const char *ratio = scanned.values[ROW_OTEL_TRACES_SAMPLER_ARG];
-    if (!ratio || !sampler_parse_ratio(ratio, &settings->ratio_threshold))
+    if (!ratio || !ratio_parse(ratio, &settings->ratio_threshold))
         settings->ratio_threshold = 0; /* ratio 1.0 */
 }
 

@@ -15,8 +15,7 @@
 static void give_back(void *context, const struct receipt *receipts, uint32_t n_receipts)
 {
     struct pipeline *pipeline = context;
-    traced_count(pipeline, receipts, n_receipts);
-    dropbox_acknowledge(pipeline->dropbox, receipts, n_receipts);
+    kept_acknowledge(pipeline, receipts, n_receipts);
     if (pipeline->was_gated && pipeline->pacer)
         pacer_hurry(pipeline->pacer);
     pipeline->was_gated = false;

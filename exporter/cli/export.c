@@ -273,6 +273,17 @@ static int parse_seconds(const char *command, const char *text, uint64_t *ret_ms
     return OPTIONS_FINE;
 }
 
+/* Who starts an exporter by hand is there to mend it; an automatic one notes it for each program. */
+static bool has_bad_rules(const char *command)
+{
+    struct settings *settings = settings_create_own();
+    bool is_bad = settings->has_bad_rule;
+    for (uint32_t i = 0; is_bad && i < settings->n_problems; i++)
+        fprintf(stderr, "otelshim %s: %s\n", command, settings->problems[i].text);
+    settings_destroy(settings);
+    return is_bad;
+}
+
 int command_export(int argc, char **argv)
 {
     static struct exporter exporter;
@@ -305,6 +316,8 @@ int command_export(int argc, char **argv)
             return STATUS_USAGE;
         options.directory = NULL;
     }
+    if (!exporter.is_auto && has_bad_rules(argv[0]))
+        return STATUS_USAGE;
     exporter.argv = argv - 1; /* "otelshim export …" */
     options.shows_all = has_console;
     if (has_console || (!exporter.is_auto && isatty(STDOUT_FILENO)))

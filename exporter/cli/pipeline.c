@@ -58,31 +58,33 @@ static void acknowledge_now(struct pipeline *pipeline)
 {
     if (pipeline->n_acknowledgements == 0)
         return;
-    traced_count(pipeline, pipeline->acknowledgements, pipeline->n_acknowledgements);
-    dropbox_acknowledge(pipeline->dropbox, pipeline->acknowledgements, pipeline->n_acknowledgements);
+    kept_acknowledge(pipeline, pipeline->acknowledgements, pipeline->n_acknowledgements);
     pipeline->n_acknowledgements = 0;
 }
 
-static void on_span(void *context, const struct raw_span *raw, const struct receipt *receipt)
+void pipeline_deliver(struct pipeline *pipeline, struct traced *traced, const struct raw_span *raw,
+                      const struct receipt *receipt)
 {
-    struct pipeline *pipeline = context;
-    struct traced *traced = traced_find(pipeline, raw->process);
-    struct receipt counted = *receipt;
-    if (!traced->client)
-        traced_add_client(pipeline, traced, receipt->client);
-    traced->recorded++;
+    const struct settings *settings = traced->process->settings;
+    struct receipt counted = traced->lanes ? lanes_issue(traced->lanes, receipt) : *receipt;
+    bool is_off = settings->live & WIRE_LIVE_OFF; /* recorded before the program saw it */
     struct otlp *otlp = traced->destination ? traced->destination->otlp : NULL;
     struct span *span = NULL;
-    bool is_sampled = raw->span.flags & WIRE_SPAN_SAMPLED;
-    struct arena *arena = otlp && is_sampled ? otlp_arena(otlp) : &pipeline->scratch;
-    if (traced->metrics || (is_sampled && (otlp || traced->is_shown))) {
-        span = assemble_call(arena, raw, raw->process->settings);
+    bool is_exported =
+        ((raw->span.flags & WIRE_SPAN_SAMPLED) || raw->is_kept) && !is_off && (otlp || traced->is_shown);
+    struct arena *arena = otlp && is_exported ? otlp_arena(otlp) : &pipeline->scratch;
+    if (is_exported || (traced->metrics && !is_off)) {
+        span = assemble_call(arena, raw, settings);
         counted.n_measured = metering_span(traced, raw, span);
     }
-    if (is_sampled && span)
-        limits_apply(span, arena, raw->process->settings);
-    else
+    if (!is_exported)
         span = NULL;
+    if (span && !rules_admit(&traced->excluded, settings, raw, span)) {
+        traced->n_excluded++;
+        span = NULL;
+    }
+    if (span)
+        limits_apply(span, arena, settings);
     if (span && traced->is_shown)
         console_add(pipeline->console, span, loop_now_ms(pipeline->loop));
     counted.n_spans = span ? 1 : 0;
@@ -92,6 +94,16 @@ static void on_span(void *context, const struct raw_span *raw, const struct rece
         acknowledge_later(pipeline, &counted);
 }
 
+static void on_span(void *context, const struct raw_span *raw, const struct receipt *receipt)
+{
+    struct pipeline *pipeline = context;
+    struct traced *traced = traced_find(pipeline, raw->process);
+    if (!traced->client)
+        traced_add_client(pipeline, traced, receipt->client);
+    traced->recorded++;
+    kept_take(pipeline, traced, raw, receipt);
+}
+
 static void on_count(void *context, const struct raw_count *raw, const struct receipt *receipt)
 {
     struct pipeline *pipeline = context;
@@ -99,7 +111,12 @@ static void on_count(void *context, const struct raw_count *raw, const struct re
     struct receipt counted = *receipt;
     if (!traced->client)
         traced_add_client(pipeline, traced, receipt->client);
-    counted.n_measured = metering_count(pipeline, traced, raw);
+    if (traced->lanes) {
+        counted = lanes_enter(traced->lanes, receipt);
+        counted = lanes_issue(traced->lanes, &counted);
+    }
+    if (!(traced->process->settings->live & WIRE_LIVE_OFF))
+        counted.n_measured = metering_count(pipeline, traced, raw);
     if (traced->destination)
         otlp_add(traced->destination->otlp, NULL, &counted);
     else
@@ -134,9 +151,10 @@ static uint32_t look(void *context)
 {
     struct pipeline *pipeline = context;
     uint32_t n = dropbox_poll(pipeline->dropbox, LOOK_MAX_SPANS);
+    bool is_short = dropbox_pool_pct(pipeline->dropbox) > 50;
+    kept_look(pipeline, is_short);
     acknowledge_now(pipeline);
     arena_reset(&pipeline->scratch);
-    bool is_short = dropbox_pool_pct(pipeline->dropbox) > 50;
     if (is_short)
         for (struct destination *each = pipeline->destinations; each; each = each->next)
             otlp_relieve(each->otlp);
@@ -173,6 +191,7 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
         abort();
     pipeline->loop = loop;
     pipeline->options = *options;
+    live_start(pipeline);
     struct dropbox_events events = {.on_process = on_process,
                                     .on_process_gone = on_process_gone,
                                     .on_span = on_span,
@@ -182,6 +201,7 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
     int error = dropbox_create(&pipeline->dropbox, options->directory, options->all_users,
                                options->only_directory, &events, problem);
     if (error) {
+        live_stop(pipeline);
         free(pipeline);
         return error;
     }
@@ -207,6 +227,7 @@ void pipeline_destroy(struct pipeline *pipeline)
 {
     if (!pipeline)
         return;
+    live_stop(pipeline);
     pacer_destroy(pipeline->pacer);
     loop_watch_destroy(pipeline->dropbox_watch);
     traced_fini(pipeline);
@@ -331,6 +352,12 @@ static void report_process(struct report *report, const struct traced *traced,
     process->exported = traced->exported;
     process->n_in_flight = counts->n_in_flight;
     process->corrupt = counts->corrupt;
+    process->live = traced->live[0] ? arena_copy(&report->arena, traced->live, strlen(traced->live)) : NULL;
+    process->excluded = traced->n_excluded;
+    struct keep_counts kept = traced->keep ? keep_get_counts(traced->keep) : traced->keep_counts;
+    process->n_held = kept.held;
+    process->kept = kept.kept;
+    process->keep_dropped = kept.dropped;
     memcpy(process->dropped, counts->dropped, sizeof(process->dropped));
 }
 

@@ -1,12 +1,15 @@
-/* pipeline_priv: what pipeline.c, traced.c and destination.c share. Context: loop. */
+/* pipeline_priv: what pipeline.c, traced.c, kept.c, live.c and destination.c share. Context: loop. */
 #ifndef OTELSHIM_PIPELINE_PRIV_H
 #define OTELSHIM_PIPELINE_PRIV_H
 
 #include "base/table.h"
+#include "cli/lanes.h"
 #include "cli/pacer.h"
 #include "cli/pipeline.h"
 #include "outputs/console/console.h"
 #include "outputs/otlp/otlp.h"
+#include "signals/spans/keep.h"
+#include "signals/spans/rules.h"
 #include "sources/dropbox/dropbox.h"
 #include <limits.h>
 
@@ -33,6 +36,7 @@ struct destination {
 
 /* What the pipeline knows of a traced process. */
 struct traced {
+    struct pipeline *pipeline;
     struct process *process; /* key; NULL once it is gone */
     UT_hash_handle hh;
     uint64_t client; /* as receipts name it; 0 until the first */
@@ -42,7 +46,13 @@ struct traced {
     struct metric_set *metrics; /* where there is one */
     bool is_shown;              /* on the console */
     const char *missing;        /* secret without which nothing is sent; NULL: none */
+    struct keep *keep;          /* NULL: OTELSHIM_KEEP was never asked for */
+    struct lanes *lanes;        /* with it */
+    struct rules_memory excluded;
+    uint64_t n_excluded; /* spans that rules kept from being exported */
     uint64_t exported;
+    struct keep_counts keep_counts; /* as of its end */
+    char live[120];                 /* live settings in words; "" as started */
     /* for the report, after the process is gone */
     uint32_t pid, uid;
     char name[64], service[128], note[200];
@@ -65,6 +75,9 @@ struct pipeline {
     struct traced *last;      /* the one asked for last */
     struct traced *ended[MAX_ENDED];
     uint32_t n_ended;
+    size_t held_bytes;  /* by all keeps */
+    uint32_t n_keepers; /* processes with one */
+    struct live *live;
     struct arena scratch;             /* spans that no destination takes */
     struct receipt *acknowledgements; /* of spans that nobody waits for, until the look is over */
     uint32_t n_acknowledgements, max_acknowledgements;
@@ -83,6 +96,33 @@ void traced_add_client(struct pipeline *pipeline, struct traced *traced, uint64_
 /* Counts what was delivered or spooled, in metrics too: about to be acknowledged. */
 void traced_count(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts);
 void traced_fini(struct pipeline *pipeline);
+/* NULL: it is gone. */
+struct traced *traced_of_client(struct pipeline *pipeline, uint64_t client);
+/* A line for the log, once; the first is shown by `status`. */
+void traced_tell(struct pipeline *pipeline, struct traced *traced, const char *text);
+
+/* ---- pipeline.c ---- */
+/* Understood, and given to whoever takes it, unless it is not to be exported; the receipt in any case. */
+void pipeline_deliver(struct pipeline *pipeline, struct traced *traced, const struct raw_span *raw,
+                      const struct receipt *receipt);
+
+/* ---- kept.c ---- */
+/* After its settings were read. */
+void kept_prepare(struct pipeline *pipeline, struct traced *traced);
+void kept_release(struct pipeline *pipeline, struct traced *traced);
+/* A span came: delivered, or held for OTELSHIM_KEEP. */
+void kept_take(struct pipeline *pipeline, struct traced *traced, const struct raw_span *raw,
+               const struct receipt *receipt);
+/* Decides what is due. `is_short`: the pool is; what waits is let go. */
+void kept_look(struct pipeline *pipeline, bool is_short);
+/* Receipts came back. */
+void kept_acknowledge(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts);
+
+/* ---- live.c ---- */
+void live_start(struct pipeline *pipeline);
+void live_stop(struct pipeline *pipeline);
+/* The live part of the process's settings takes effect. */
+void live_apply(struct pipeline *pipeline, struct traced *traced);
 
 /* ---- destination.c ---- */
 /* The one that serves `process`, made when there is none. */

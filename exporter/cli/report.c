@@ -114,6 +114,9 @@ static void put_process(FILE *out, const struct report_process *process)
         }
     fprintf(out, "},\"corrupt\":%" PRIu64, process->corrupt);
     put_member(out, "note", process->note);
+    put_member(out, "live", process->live);
+    fprintf(out, ",\"excluded\":%" PRIu64 ",\"held\":%u,\"kept\":%" PRIu64 ",\"keep_dropped\":%" PRIu64,
+            process->excluded, process->n_held, process->kept, process->keep_dropped);
     fputc('}', out);
 }
 
@@ -232,6 +235,14 @@ static void print_process(FILE *out, const struct report_process *process, const
     if (process->corrupt > 0)
         fprintf(out, "%s%scorrupt %" PRIu64 "%s", comma, style->red, process->corrupt, style->plain);
     fprintf(out, "%s\n", *comma || process->corrupt > 0 ? "" : "-");
+    if (process->live)
+        fprintf(out, "           %slive settings: %s%s\n", style->dim, process->live, style->plain);
+    if (process->excluded || process->kept || process->n_held || process->keep_dropped)
+        fprintf(out,
+                "           %sexcluded %" PRIu64 ", kept %" PRIu64 ", held %u, let go undecided %" PRIu64
+                "%s\n",
+                style->dim, process->excluded, process->kept, process->n_held, process->keep_dropped,
+                style->plain);
     if (process->note)
         fprintf(out, "           %s%s%s\n", style->red, process->note, style->plain);
 }

@@ -24,7 +24,11 @@ struct report_process {
     uint32_t n_in_flight;
     uint64_t dropped[REPORT_MAX_DROPS]; /* by the shim, by reason (wire/drops.h) */
     uint64_t corrupt;
-    const char *note; /* NULL: none */
+    const char *live;            /* settings that files changed since its start; NULL: none */
+    uint64_t excluded;           /* spans that OTELSHIM_INCLUDE or _EXCLUDE kept back */
+    uint32_t n_held;             /* spans that wait for OTELSHIM_KEEP's decision */
+    uint64_t kept, keep_dropped; /* exported though not sampled; let go undecided */
+    const char *note;            /* NULL: none */
 };
 
 struct report_destination {

@@ -36,11 +36,12 @@ const char command_run_help[] =
     "started; 127 there is\n"
     "no PROGRAM.\n";
 
-/* The rows that act in the program itself: they must be in its environment. */
+/* The rows that act in the program itself: they must be in its environment; the live ones go on following the files. */
 static void export_settings(const struct settings *settings)
 {
 #define SHIM true
 #define EXPORTER false
+    char from_files[400] = "";
     static const bool is_for_program[] = {
 #define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) who,
 #include <settings.h>
@@ -50,9 +51,16 @@ static void export_settings(const struct settings *settings)
 #undef EXPORTER
     for (int i = 0; i < N_SETTINGS; i++)
         if (is_for_program[i] && settings->values[i] && settings->origins[i] != ORIGIN_ENVIRONMENT &&
-            settings->origins[i] != ORIGIN_DEFAULT)
+            settings->origins[i] != ORIGIN_DEFAULT) {
             /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
             setenv(settings_name((enum setting)i), settings->values[i], 1);
+            size_t at = strlen(from_files);
+            if (settings_is_live((enum setting)i))
+                snprintf(from_files + at, sizeof(from_files) - at, "%s%s", at ? "," : "",
+                         settings_name((enum setting)i));
+        }
+    if (from_files[0])
+        setenv("OTELSHIM_FROM_FILES", from_files, 1); /* NOLINT(concurrency-mt-unsafe) */
 }
 
 static void export_library(void)

@@ -33,8 +33,7 @@ static bool is_news(struct pipeline *pipeline, const char *text)
     return true;
 }
 
-/* The first is what `status` shows; all are in the log. */
-static void tell(struct pipeline *pipeline, struct traced *traced, const char *text)
+void traced_tell(struct pipeline *pipeline, struct traced *traced, const char *text)
 {
     if (!traced->note[0])
         snprintf(traced->note, sizeof(traced->note), "%s", text);
@@ -60,7 +59,7 @@ static void choose_destination(struct pipeline *pipeline, struct traced *traced,
     snprintf(text, sizeof(text),
              "%s could not be read before the program ended: put it into otelshim.conf; its spans wait",
              traced->missing);
-    tell(pipeline, traced, text);
+    traced_tell(pipeline, traced, text);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): uthash */
@@ -69,6 +68,7 @@ static struct traced *create(struct pipeline *pipeline, struct process *process)
     struct traced *traced = calloc(1, sizeof(*traced));
     if (!traced)
         abort();
+    traced->pipeline = pipeline;
     traced->process = process;
     traced->pid = process->pid;
     traced->uid = process->uid;
@@ -86,15 +86,16 @@ void traced_begin(struct pipeline *pipeline, struct process *process)
     const struct settings *settings = process->settings;
     snprintf(traced->service, sizeof(traced->service), "%s", process->resource->service_name);
     for (uint32_t i = 0; i < settings->n_problems; i++)
-        tell(pipeline, traced, settings->problems[i].text);
+        traced_tell(pipeline, traced, settings->problems[i].text);
 
     bool wants_console = settings->exporters & EXPORT_CONSOLE;
     traced->is_shown = pipeline->console && (wants_console || pipeline->options.shows_all);
     if (wants_console && !pipeline->console)
-        tell(pipeline, traced, CONSOLE_NEEDS);
+        traced_tell(pipeline, traced, CONSOLE_NEEDS);
     if (settings->exporters & EXPORT_OTLP)
         choose_destination(pipeline, traced, process);
     metering_begin(pipeline, traced);
+    live_apply(pipeline, traced);
     log_write(LOG_LEVEL_INFO, "%s (pid %u) as %s, traces to %s", traced->name, traced->pid, traced->service,
               traced->destination ? otlp_url(traced->destination->otlp)
               : traced->is_shown  ? "the console"
@@ -134,6 +135,7 @@ static void copy_counts(void *context, const struct process *process, const stru
 
 static void release(struct traced *traced)
 {
+    kept_release(traced->pipeline, traced);
     settings_destroy(traced->process->settings);
     resource_release(traced->process->resource);
     traced->process->settings = NULL;
@@ -181,6 +183,14 @@ void traced_count(struct pipeline *pipeline, const struct receipt *receipts, uin
         traced->exported += receipts[i].n_spans;
         metering_settle(traced, receipts[i].n_measured);
     }
+}
+
+/* NOLINTNEXTLINE(readability-function-size): uthash */
+struct traced *traced_of_client(struct pipeline *pipeline, uint64_t client)
+{
+    struct traced *traced;
+    HASH_FIND(hh_client, pipeline->by_client, &client, sizeof(client), traced);
+    return traced;
 }
 
 void traced_fini(struct pipeline *pipeline)

@@ -71,19 +71,33 @@ static void note_without_effect(struct settings *settings, const struct setting_
                   name, source->path);
 }
 
+/* In the environment, but taken from a file by `otelshim run`: the file has the say. */
+static bool follows_files(const struct sources *sources, const struct setting_source *source,
+                          enum setting setting)
+{
+    return source->origin == ORIGIN_ENVIRONMENT && !sources->is_own && settings_is_live(setting) &&
+           setting_is_listed(ask(source, "OTELSHIM_FROM_FILES"), setting);
+}
+
+static bool has_no_effect(const struct sources *sources, const struct setting_source *source,
+                          enum setting setting)
+{
+    return source->path && setting_row(setting)->reader == READER_SHIM && !sources->is_own &&
+           setting != SETTING_OTELSHIM_LOG && !settings_is_live(setting);
+}
+
 static void load_row(struct settings *settings, const struct sources *sources, enum setting setting)
 {
     for (uint32_t i = 0; i < sources->n; i++) {
         const struct setting_source *source = &sources->items[i];
         const char *name, *value = ask_row(source, setting, &name);
-        if (!value)
+        if (!value || follows_files(sources, source, setting))
             continue;
         if (value == settings_unreadable) {
             settings->is_secret_missing[setting] = true;
             continue;
         }
-        if (source->path && setting_row(setting)->reader == READER_SHIM && !sources->is_own &&
-            setting != SETTING_OTELSHIM_LOG) {
+        if (has_no_effect(sources, source, setting)) {
             note_without_effect(settings, source, name);
             continue;
         }
@@ -149,6 +163,8 @@ static struct settings *settings_build(const struct sources *sources, struct set
         settings_note(settings,
                       "OTEL_CONFIG_FILE: configuration files in YAML are not read; the other settings apply");
     settings_understand(settings, scheme_without(sources));
+    if (!sources->is_own)
+        settings_understand_live(settings, ask(&sources->items[0], "OTELSHIM_FROM_FILES"));
     load_attributes(settings, sources);
     return settings;
 }
@@ -184,6 +200,8 @@ static void add_file(struct settings *settings, struct sources *sources, enum se
 {
     struct setting_file *file = &sources->files[sources->n];
     uint32_t owner = origin == ORIGIN_ENV_FILE ? sources->uid : geteuid();
+    if (settings->n_paths < SETTINGS_MAX_PATHS)
+        settings->paths[settings->n_paths++] = path;
     int error = setting_file_read(settings, path, owner, file);
     if (error) {
         const char *reason =

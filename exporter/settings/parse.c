@@ -75,9 +75,10 @@ bool setting_parse_bytes(const char *text, uint64_t *ret_value)
 }
 
 /* Not strtod(): that one takes " 1", "0x1p-3" and "nan", and the decimal comma of a locale. */
-bool setting_parse_ratio(const char *text)
+bool setting_parse_ratio(const char *text, double *ret_ratio)
 {
     double value = 0, unit = 1;
+    uint64_t exponent = 0;
     if (!is_digit(*text) && !(*text == '.' && is_digit(text[1])))
         return false;
     for (; is_digit(*text); text++)
@@ -85,10 +86,17 @@ bool setting_parse_ratio(const char *text)
     if (*text == '.')
         for (text++; is_digit(*text); text++)
             value += (*text - '0') * (unit /= 10);
-    if (lower(*text) == 'e' && text[1] == '-' && is_digit(text[2]))
-        for (text += 2; is_digit(*text); text++)
-            continue;
-    return *text == 0 && value <= 1;
+    if (lower(*text) == 'e' && text[1] == '-') {
+        text += 2;
+        if (!parse_digits(&text, 1000, &exponent))
+            return false;
+    }
+    for (; exponent && value > 0; exponent--)
+        value /= 10;
+    if (*text || value > 1)
+        return false;
+    *ret_ratio = value;
+    return true;
 }
 
 bool setting_next_element(const char **cursor, const char **ret_element, size_t *ret_bytes)

@@ -56,6 +56,19 @@ struct delivery {
 enum temporality_preference { PREFER_CUMULATIVE, PREFER_DELTA, PREFER_LOWMEMORY };
 enum exemplar_filter { EXEMPLARS_TRACE_BASED, EXEMPLARS_ALWAYS_ON, EXEMPLARS_ALWAYS_OFF };
 
+/* What OTELSHIM_INCLUDE and OTELSHIM_EXCLUDE say: globs with * and ?. */
+enum rule_subject { RULE_HOST, RULE_URL, RULE_STATEMENT };
+struct rule {
+    enum rule_subject subject;
+    const char *glob;
+};
+struct rules {
+    const struct rule *items;
+    uint32_t n;
+};
+
+#define SETTINGS_MAX_PATHS 3u
+
 struct settings {
     struct arena arena;
     const char *values[N_SETTINGS]; /* as given; NULL unset */
@@ -75,6 +88,14 @@ struct settings {
     bool exponential_histograms;
     uint32_t attribute_count_limit, span_event_count_limit;
     uint32_t attribute_value_limit; /* UINT32_MAX: none */
+    uint32_t event_attribute_count_limit;
+    struct rules include, exclude;
+    bool has_bad_rule;                     /* one of them was not understood */
+    bool keep_errors;                      /* OTELSHIM_KEEP */
+    uint64_t keep_slow_ns;                 /* UINT64_MAX: never */
+    uint32_t live;                         /* WIRE_LIVE_… word: what files change in the running program */
+    const char *paths[SETTINGS_MAX_PATHS]; /* of the files that were read, or looked for */
+    uint32_t n_paths;
     const char *known_http_methods; /* NULL: the conventions' list */
     uint64_t spool_bytes;
     bool raw;
@@ -102,6 +123,16 @@ struct settings *settings_create_for(settings_lookup_fn lookup, void *context, u
 /* From this process's own environment. */
 struct settings *settings_create_own(void);
 void settings_destroy(struct settings *settings);
+
+/* Is anything kept of traces that were not sampled? */
+static inline bool settings_keep(const struct settings *settings)
+{
+    return settings->keep_errors || settings->keep_slow_ns != UINT64_MAX;
+}
+/* The settings that files change in a running program: those of settings->live. */
+bool settings_is_live(enum setting setting);
+/* settings->live in words: "off", "sampler traceidratio 0.25, keep error"; "" as started. */
+void settings_print_live(const struct settings *settings, char *ret_text, size_t max_bytes);
 
 /* Name of a row, NULL-terminated table order is that of wire/settings.h. */
 const char *settings_name(enum setting setting);

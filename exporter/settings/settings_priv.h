@@ -1,7 +1,7 @@
 /*
  * settings_priv: what the files of this folder share. load.c joins them: files.c (sources on disk), parse.c (numbers
  * and words), rows.c (the table, one-line problems, "did you mean"),
- * understand.c (values into numbers), endpoint.c, pairs.c (headers, resource attributes).
+ * understand.c (values into numbers), spans.c (limits, rules, what is kept), live.c (what acts in the running program), endpoint.c, pairs.c (headers, resource attributes).
  */
 #ifndef OTELSHIM_SETTINGS_PRIV_H
 #define OTELSHIM_SETTINGS_PRIV_H
@@ -61,6 +61,11 @@ int setting_file_read(struct settings *settings, const char *path, uint32_t owne
 
 /* Sets what is understood from settings->values, which are checked by then (understand.c). */
 void settings_understand(struct settings *settings, const char *insecure_scheme);
+/* Limits, OTELSHIM_KEEP, OTELSHIM_INCLUDE and OTELSHIM_EXCLUDE (spans.c). */
+void settings_understand_spans(struct settings *settings);
+/* settings->live; `from_files` is the program's OTELSHIM_FROM_FILES, NULL: none (live.c). */
+void settings_understand_live(struct settings *settings, const char *from_files);
+bool setting_is_listed(const char *names, enum setting setting);
 /* Checks what the value alone can tell; an unusable one is noted and unset (understand.c). */
 void settings_check_row(struct settings *settings, enum setting setting);
 
@@ -73,7 +78,7 @@ void settings_note_value(struct settings *settings, enum setting setting, const 
 bool setting_parse_bool(const char *text, bool *ret_value);
 bool setting_parse_number(const char *text, uint64_t max, uint64_t *ret_value);
 bool setting_parse_bytes(const char *text, uint64_t *ret_value);
-bool setting_parse_ratio(const char *text);
+bool setting_parse_ratio(const char *text, double *ret_ratio);
 /* Is `word` one of the comma-separated words? Case does not matter. */
 bool setting_is_one_of(const char *word, size_t bytes, const char *words);
 /* Next comma-separated element of *cursor, trimmed. False at the end. */

@@ -37,6 +37,7 @@ static bool is_valid(enum setting setting, const char *value)
 {
     const struct setting_row *row = setting_row(setting);
     uint64_t number;
+    double ratio;
     bool flag;
     switch (row->type) {
     case TYPE_BOOL:
@@ -48,7 +49,7 @@ static bool is_valid(enum setting setting, const char *value)
     case TYPE_BYTES:
         return setting_parse_bytes(value, &number) && is_in_range(setting, number);
     case TYPE_RATIO:
-        return setting_parse_ratio(value);
+        return setting_parse_ratio(value, &ratio);
     case TYPE_ENUM:
         return setting_is_one_of(value, strlen(value), row->allowed);
     case TYPE_PATH:
@@ -279,15 +280,6 @@ static void understand_batches(struct settings *settings)
     settings->max_batch = settings->max_queue;
 }
 
-static void understand_limits(struct settings *settings)
-{
-    settings->attribute_count_limit =
-        number_of(settings, SETTING_OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, SETTING_OTEL_ATTRIBUTE_COUNT_LIMIT, 0);
-    settings->attribute_value_limit = number_of(settings, SETTING_OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT,
-                                                SETTING_OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, UINT32_MAX);
-    settings->span_event_count_limit = number_of(settings, ONLY(OTEL_SPAN_EVENT_COUNT_LIMIT), 0);
-}
-
 static void understand_resource(struct settings *settings)
 {
     const enum setting setting = SETTING_OTEL_RESOURCE_ATTRIBUTES;
@@ -307,7 +299,7 @@ void settings_understand(struct settings *settings, const char *insecure_scheme)
     understand_exporters(settings);
     understand_metrics(settings);
     understand_batches(settings);
-    understand_limits(settings);
+    settings_understand_spans(settings);
     understand_resource(settings);
     settings->known_http_methods = settings->values[SETTING_OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS];
     setting_parse_bytes(chosen(settings, ONLY(OTELSHIM_SPOOL_SIZE)), &settings->spool_bytes);

@@ -17,6 +17,8 @@ enum receipt_kind {
     RECEIPT_CHUNK, /* E of chunk `index` may become `word` */
     RECEIPT_ROOT,  /* root `word` of thread slot `index` was exported from the slot */
     RECEIPT_DEATH, /* the open spans of the dead process were exported */
+    /* a flag: `word` is a ticket of cli/lanes.h, which knows the receipt it stands for */
+    RECEIPT_TICKET = 16,
 };
 
 struct receipt {

@@ -19,6 +19,7 @@ struct process {
     uint64_t start_ticks, pid_namespace;
     bool is_foreign; /* of another pid namespace: /proc/<pid> is somebody else */
     bool is_watched;
+    bool has_ended;        /* and everything it left was handed on */
     const char *exe;       /* path; "" unknown */
     const char *arguments; /* NUL-separated */
     size_t arguments_bytes;

@@ -42,6 +42,7 @@ struct raw_span {
     /* all facts: shared ones of the connection and statement first, then the span's own */
     const struct raw_fact *facts;
     uint32_t n_facts;
+    bool is_kept;      /* exported though it was not sampled (OTELSHIM_KEEP) */
     const char *death; /* RAW_IN_FLIGHT: "exit", "killed", "exec"; NULL otherwise */
 };
 

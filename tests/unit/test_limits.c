@@ -26,6 +26,7 @@ static struct settings limits_of(uint32_t attributes, uint32_t events, uint32_t 
 {
     return (struct settings){.attribute_count_limit = attributes,
                              .span_event_count_limit = events,
+                             .event_attribute_count_limit = 128,
                              .attribute_value_limit = characters};
 }
 
@@ -68,11 +69,27 @@ static void test_limits_apply_characters(void **state)
     arena_fini(&arena);
 }
 
+static void test_limits_apply_events(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct span span = sample(&arena);
+    struct settings settings = limits_of(128, 2, UINT32_MAX);
+    settings.event_attribute_count_limit = 0;
+    limits_apply(&span, &arena, &settings);
+    assert_int_equal(span.n_events, 2);
+    assert_int_equal(span.events[0].attributes.n, 0);
+    assert_int_equal(span.events[0].attributes.n_dropped, 1);
+    assert_int_equal(span.attributes.n_dropped, 0);
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits_apply_counts),
         cmocka_unit_test(test_limits_apply_characters),
+        cmocka_unit_test(test_limits_apply_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "settings/settings.h"
+#include <wire.h>
 
 static char directory[] = "/tmp/otelshim-test-settings-XXXXXX";
 
@@ -390,14 +391,136 @@ static void test_settings_nearest(void **state)
     assert_null(settings_nearest("", words));
 }
 
+static uint32_t live_of(const char *file, const char **pairs)
+{
+    write_user_file(file);
+    struct settings *s = create(pairs);
+    uint32_t live = s->live;
+    settings_destroy(s);
+    write_user_file("");
+    return live;
+}
+
+#define SAMPLER (WIRE_LIVE_VALID | WIRE_LIVE_SAMPLER)
+
+static void test_settings_live(void **state)
+{
+    (void)state;
+    assert_int_equal(live_of("", WITH()), 0);
+    assert_int_equal(live_of("OTELSHIM=1\nOTEL_TRACES_SAMPLER_ARG=0.5\n", WITH()), 0);
+    assert_int_equal(live_of("OTELSHIM=0\n", WITH()), WIRE_LIVE_VALID | WIRE_LIVE_OFF);
+    assert_int_equal(live_of("OTELSHIM=0\n", WITH("OTELSHIM", "1")), 0);
+    assert_int_equal(live_of("OTEL_TRACES_SAMPLER=always_on\n", WITH()), SAMPLER);
+    assert_int_equal(live_of("OTEL_TRACES_SAMPLER=always_off\n", WITH()), SAMPLER | WIRE_LIVE_NEVER);
+    assert_int_equal(live_of("OTEL_TRACES_SAMPLER=parentbased_always_off\n", WITH()),
+                     SAMPLER | WIRE_LIVE_NEVER | WIRE_LIVE_PARENT);
+    assert_int_equal(live_of("OTEL_TRACES_SAMPLER=traceidratio\nOTEL_TRACES_SAMPLER_ARG=0.25\n", WITH()),
+                     SAMPLER | 0xc00000);
+    assert_int_equal(
+        live_of("OTEL_TRACES_SAMPLER=ParentBased_TraceIdRatio\nOTEL_TRACES_SAMPLER_ARG=0.1\n", WITH()),
+        SAMPLER | WIRE_LIVE_PARENT | 0xe66600);
+    assert_int_equal(live_of("OTEL_TRACES_SAMPLER=traceidratio\nOTEL_TRACES_SAMPLER_ARG=0\n", WITH()),
+                     SAMPLER | WIRE_LIVE_NEVER);
+    assert_int_equal(live_of("OTEL_TRACES_SAMPLER=traceidratio\nOTEL_TRACES_SAMPLER_ARG=1e-9\n", WITH()),
+                     SAMPLER | 0xffffff);
+    /* what the program itself said is not changed */
+    assert_int_equal(live_of("OTEL_TRACES_SAMPLER=always_off\n", WITH("OTEL_TRACES_SAMPLER", "always_on")),
+                     0);
+    /* but what `otelshim run` took from the file is, also when it is gone */
+    assert_int_equal(live_of("OTEL_TRACES_SAMPLER=always_on\n",
+                             WITH("OTEL_TRACES_SAMPLER", "always_off", "OTELSHIM_FROM_FILES",
+                                  "OTELSHIM_KEEP,OTEL_TRACES_SAMPLER", "OTELSHIM_KEEP", "error")),
+                     SAMPLER | WIRE_LIVE_NO_KEEP);
+    assert_int_equal(
+        live_of("", WITH("OTEL_TRACES_SAMPLER", "always_off", "OTELSHIM_FROM_FILES", "OTEL_TRACES_SAMPLER")),
+        SAMPLER | WIRE_LIVE_PARENT);
+    assert_int_equal(live_of("OTELSHIM_KEEP=error\n", WITH()), WIRE_LIVE_VALID | WIRE_LIVE_KEEP);
+}
+
+static void test_settings_keep(void **state)
+{
+    (void)state;
+    struct settings *s = create(WITH());
+    assert_false(settings_keep(s));
+    settings_destroy(s);
+    s = create(WITH("OTELSHIM_KEEP", "error"));
+    assert_true(s->keep_errors && s->keep_slow_ns == UINT64_MAX && settings_keep(s));
+    settings_destroy(s);
+    s = create(WITH("OTELSHIM_KEEP", " Slow > 500ms , later"));
+    assert_false(s->keep_errors);
+    assert_int_equal(s->keep_slow_ns, 500000000);
+    assert_int_equal(s->n_problems, 1);
+    assert_non_null(strstr(s->problems[0].text, "\"later\": allowed are error, slow>DURATION"));
+    settings_destroy(s);
+    static const struct {
+        const char *text;
+        uint64_t ns;
+    } durations[] = {
+        {"slow>2s", 2000000000},    {"slow>250us", 250000},      {"slow>5", UINT64_MAX},
+        {"slow>", UINT64_MAX},      {"slow>-1ms", UINT64_MAX},   {"slow>1.5s", UINT64_MAX},
+        {"slow=500ms", UINT64_MAX}, {"slow>500msx", UINT64_MAX}, {"slow>99999999999s", UINT64_MAX}};
+    for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+        s = create(WITH("OTELSHIM_KEEP", durations[i].text));
+        assert_int_equal(s->keep_slow_ns, durations[i].ns);
+        assert_int_equal(s->n_problems, durations[i].ns == UINT64_MAX);
+        settings_destroy(s);
+    }
+}
+
+static void test_settings_rules(void **state)
+{
+    (void)state;
+    struct settings *s = create(WITH("OTELSHIM_EXCLUDE", "host = *.internal ,URL=*/a=b*,, statement=SELECT ?",
+                                     "OTELSHIM_INCLUDE", "path=/x,url=,host"));
+    assert_int_equal(s->exclude.n, 3);
+    assert_int_equal(s->exclude.items[0].subject, RULE_HOST);
+    assert_string_equal(s->exclude.items[0].glob, "*.internal");
+    assert_int_equal(s->exclude.items[1].subject, RULE_URL);
+    assert_string_equal(s->exclude.items[1].glob, "*/a=b*");
+    assert_string_equal(s->exclude.items[2].glob, "SELECT ?");
+    assert_int_equal(s->include.n, 0);
+    assert_true(s->has_bad_rule);
+    assert_int_equal(s->n_problems, 3);
+    settings_destroy(s);
+}
+
+static void test_settings_limits_resolve(void **state)
+{
+    (void)state;
+    struct settings *s =
+        create(WITH("OTEL_ATTRIBUTE_COUNT_LIMIT", "7", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "9"));
+    assert_int_equal(s->attribute_count_limit, 7);
+    assert_int_equal(s->attribute_value_limit, 9);
+    assert_int_equal(s->event_attribute_count_limit, 7);
+    assert_int_equal(s->span_event_count_limit, 128);
+    settings_destroy(s);
+    s = create(WITH("OTEL_ATTRIBUTE_COUNT_LIMIT", "7", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "3",
+                    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "0", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "0",
+                    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-1"));
+    assert_int_equal(s->attribute_count_limit, 3);
+    assert_int_equal(s->event_attribute_count_limit, 0);
+    assert_int_equal(s->attribute_value_limit, 0);
+    assert_int_equal(s->n_problems, 1);
+    settings_destroy(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_settings_create_defaults), cmocka_unit_test(test_settings_endpoint),
-        cmocka_unit_test(test_settings_headers),         cmocka_unit_test(test_settings_resource_attributes),
-        cmocka_unit_test(test_settings_malformed),       cmocka_unit_test(test_settings_valid),
-        cmocka_unit_test(test_settings_batch_pair),      cmocka_unit_test(test_settings_files),
-        cmocka_unit_test(test_settings_long_value),      cmocka_unit_test(test_settings_check),
+        cmocka_unit_test(test_settings_create_defaults),
+        cmocka_unit_test(test_settings_endpoint),
+        cmocka_unit_test(test_settings_live),
+        cmocka_unit_test(test_settings_keep),
+        cmocka_unit_test(test_settings_rules),
+        cmocka_unit_test(test_settings_limits_resolve),
+        cmocka_unit_test(test_settings_headers),
+        cmocka_unit_test(test_settings_resource_attributes),
+        cmocka_unit_test(test_settings_malformed),
+        cmocka_unit_test(test_settings_valid),
+        cmocka_unit_test(test_settings_batch_pair),
+        cmocka_unit_test(test_settings_files),
+        cmocka_unit_test(test_settings_long_value),
+        cmocka_unit_test(test_settings_check),
         cmocka_unit_test(test_settings_nearest),
     };
     if (!mkdtemp(directory) || setenv("XDG_CONFIG_HOME", directory, 1))

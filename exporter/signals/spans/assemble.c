@@ -203,7 +203,7 @@ struct span *assemble_call(struct arena *arena, const struct raw_span *raw, cons
 
 struct span *assemble_span(struct arena *arena, const struct raw_span *raw, const struct settings *settings)
 {
-    if (!(raw->span.flags & WIRE_SPAN_SAMPLED))
+    if (!(raw->span.flags & WIRE_SPAN_SAMPLED) && !raw->is_kept)
         return NULL;
     struct span *span = assemble_call(arena, raw, settings);
     limits_apply(span, arena, settings);

@@ -42,6 +42,8 @@ void limits_apply(struct span *span, struct arena *arena, const struct settings 
         span->n_dropped_events += span->n_events - settings->span_event_count_limit;
         span->n_events = settings->span_event_count_limit;
     }
+    for (uint32_t i = 0; i < span->n_events; i++)
+        cut_list(&span->events[i].attributes, settings->event_attribute_count_limit);
     if (settings->attribute_value_limit == UINT32_MAX)
         return;
     cut_values(&span->attributes, arena, settings->attribute_value_limit);

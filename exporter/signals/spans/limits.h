@@ -1,5 +1,6 @@
 /*
- * limits: OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT, …_COUNT_LIMIT and OTEL_SPAN_EVENT_COUNT_LIMIT.
+ * limits: OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT (of events, too), …_COUNT_LIMIT, OTEL_SPAN_EVENT_COUNT_LIMIT and
+ * OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT.
  *
  * Context: loop. What goes is counted in the span's n_dropped fields (OTel spec, "Attribute Limits"). Values are cut at
  * characters, not bytes; the arena is the span's.

@@ -150,6 +150,7 @@ static bool may_take(const struct dropbox *dropbox, const struct client *client)
 static uint32_t bury(struct client *client, uint32_t max_spans)
 {
     uint32_t n = flight_emit_remains(client, max_spans);
+    client->process.has_ended = n < max_spans;
     if (!flight_is_acknowledged(client) || !take_is_acknowledged(client))
         return n;
     if (!client->words.deaths && !client->is_broken) {
@@ -245,6 +246,20 @@ bool dropbox_fall_asleep(struct dropbox *dropbox)
     if (!is_quiet)
         bell_set_asleep(dropbox, false);
     return is_quiet;
+}
+
+void dropbox_set_live(struct dropbox *dropbox, const struct process *process, uint32_t word)
+{
+    for (uint32_t i = 0; i < dropbox->n_clients; i++) {
+        struct client *client = dropbox->clients[i];
+        if (!client || &client->process != process)
+            continue;
+        if (client->words.settings != word && !client->is_broken) {
+            client->words.settings = word;
+            client_write_words(client);
+        }
+        return;
+    }
 }
 
 void dropbox_wake(struct dropbox *dropbox)

@@ -68,6 +68,9 @@ void dropbox_set_gate(struct dropbox *dropbox,
 /* Somebody has taken responsibility. Unknown clients (their file is gone) are ignored. */
 void dropbox_acknowledge(struct dropbox *dropbox, const struct receipt *receipts, uint32_t n_receipts);
 
+/* The live settings word of a process (WIRE_LIVE_…), written into its file where it is another one. */
+void dropbox_set_live(struct dropbox *dropbox, const struct process *process, uint32_t word);
+
 /* Going to sleep: sets the asleep words, issues the membarrier, and says whether it is still quiet (if not: poll). */
 bool dropbox_fall_asleep(struct dropbox *dropbox);
 void dropbox_wake(struct dropbox *dropbox);

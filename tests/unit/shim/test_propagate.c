@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "propagate.h"
+#include "ratio.h"
 #include "sampler.h"
 #include "settings.h"
 #include "text.h"
@@ -124,14 +125,14 @@ static void test_ratio(void **state)
         {"abc", false, 0},
         {"", false, 0},
         {".", false, 0},
-        {"1e-3", false, 0},
+        {"1e3", false, 0},
         {"-1", false, 0},
         {"0.5 ", false, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         uint64_t threshold = 0;
-        if (sampler_parse_ratio(table[i].text, &threshold) != table[i].valid)
+        if (ratio_parse(table[i].text, &threshold) != table[i].valid)
             fail_msg("ratio \"%s\": not %d", table[i].text, table[i].valid);
         assert_int_equal(threshold, table[i].threshold);
     }
@@ -170,7 +171,7 @@ static void test_sampled_at_a_quarter(void **state)
     struct shim_settings settings = {.sampler = SAMPLER_RATIO};
     uint8_t kept[16] = {0}, dropped[16] = {0};
     (void)state;
-    assert_true(sampler_parse_ratio("0.25", &settings.ratio_threshold));
+    assert_true(ratio_parse("0.25", &settings.ratio_threshold));
     assert_true(text_parse_hex(kept + 9, "c0000000000000", 7, false));
     assert_true(text_parse_hex(dropped + 9, "bfffffffffffff", 7, false));
     assert_true(sampler_is_sampled(&settings, kept));

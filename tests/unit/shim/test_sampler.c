@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "dropbox.h"
+#include "ratio.h"
 #include "sampler.h"
 
 static void test_ratio_becomes_threshold(void **state)
@@ -41,7 +42,7 @@ static void test_ratio_becomes_threshold(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint64_t threshold = 1;
-        assert_true(sampler_parse_ratio(cases[i].ratio, &threshold));
+        assert_true(ratio_parse(cases[i].ratio, &threshold));
         if (threshold != cases[i].threshold)
             fail_msg("%s: %llx, not %llx", cases[i].ratio, (unsigned long long)threshold,
                      (unsigned long long)cases[i].threshold);
@@ -49,7 +50,7 @@ static void test_ratio_becomes_threshold(void **state)
     static const char *const refused[] = {"", "abc", "1.1", "-0.1", "0,5", "1e3", "1e-", "0.5 ", "nan"};
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         uint64_t threshold = 7;
-        assert_false(sampler_parse_ratio(refused[i], &threshold));
+        assert_false(ratio_parse(refused[i], &threshold));
         assert_int_equal(threshold, 7);
     }
 }
@@ -71,7 +72,7 @@ static bool decides(struct shim_settings settings, uint64_t low_56_bits)
 static struct shim_settings ratio_of(const char *ratio)
 {
     struct shim_settings settings = {.sampler = SAMPLER_RATIO};
-    assert_true(sampler_parse_ratio(ratio, &settings.ratio_threshold));
+    assert_true(ratio_parse(ratio, &settings.ratio_threshold));
     return settings;
 }
 

@@ -1,0 +1,35 @@
+"""web: GET /status/N answers N, /slow waits 300 ms, everything else 200; on a free port of 127.0.0.1, written to the file given.
+
+A traceparent that comes in is appended to the second file: "PATH TRACEPARENT" a line."""
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+seen = open(sys.argv[2], "a", buffering=1)
+lock = threading.Lock()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one write: no waiting for acknowledgements
+
+    def do_GET(self):
+        if self.path.startswith("/slow"):
+            time.sleep(0.3)
+        with lock:
+            print(self.path, self.headers.get("traceparent", "-"), file=seen)
+        status = int(self.path[8:]) if self.path.startswith("/status/") else 200
+        self.send_response(status)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_):
+        pass
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+with open(sys.argv[1], "w") as file:
+    file.write(str(server.server_port))
+server.serve_forever()
