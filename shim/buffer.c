@@ -58,6 +58,17 @@ static bool swap(uint64_t *at, uint64_t from, uint64_t to)
     return __atomic_compare_exchange_n(at, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+static void fill(struct buffer_reservation *reservation, const struct dropbox *box, uint32_t index,
+                 uint64_t word)
+{
+    reservation->at = box->chunks + (size_t)index * WIRE_CHUNK_BYTES + bytes_of(word);
+    reservation->lease_id = (uint64_t)box->generation << BUFFER_GENERATION_SHIFT |
+                            (uint64_t)index << BUFFER_INDEX_SHIFT | word >> WIRE_SEQ_SHIFT;
+    reservation->word = word;
+    reservation->index = index;
+    reservation->is_shared = 0;
+}
+
 /* ---- leasing ---- */
 /* Pages for a chunk nobody has leased yet: before the claim, so that there is no claim to undo. */
 static bool touch_chunk(struct dropbox_image *image, uint32_t index)
@@ -133,7 +144,7 @@ static enum lease_result take_shared(const struct dropbox *box, const struct thr
             (void)swap(word_of(box, i), word, word | WIRE_CLOSED);
         } else if (swap(word_of(box, i), word, word | owner_bits)) {
             __atomic_store_n(&image->shared_hint, i - from, __ATOMIC_RELAXED);
-            buffer_fill(reservation, box, i, word);
+            fill(reservation, box, i, word);
             return LEASE_FOUND;
         }
     }
@@ -142,7 +153,7 @@ static enum lease_result take_shared(const struct dropbox *box, const struct thr
     enum lease_result result = lease(box, from, box->n_chunks, owner_bits, &index, &word);
     if (result == LEASE_FOUND) {
         __atomic_store_n(&image->shared_hint, index - from, __ATOMIC_RELAXED);
-        buffer_fill(reservation, box, index, word & WIRE_STATE_MASK);
+        fill(reservation, box, index, word & WIRE_STATE_MASK);
     }
     return result;
 }
@@ -169,6 +180,7 @@ static void close_lease(const struct dropbox *box, struct thread *thread)
     uint64_t word = (thread->lease.word & WIRE_STATE_MASK) | WIRE_CLOSED;
     __atomic_store_n(word_of(box, thread->lease.index), word, __ATOMIC_RELEASE);
     thread->lease.is_leased = 0;
+    thread->lease.room_bytes = 0;
     thread->lease.index = 0;
 }
 
@@ -178,9 +190,17 @@ static bool lease_owned(const struct dropbox *box, struct thread *thread)
     uint64_t word;
     if (lease(box, 0, box->n_chunks / 2, WIRE_OWNED | tid_bits(thread), &index, &word) != LEASE_FOUND)
         return false;
-    thread->lease.word = word;
-    thread->lease.index = index;
-    thread->lease.is_leased = 1;
+    struct buffer_reservation whole;
+    fill(&whole, box, index, word);
+    thread->lease = (struct thread_lease){
+        .word = word,
+        .word_at = word_of(box, index),
+        .id = whole.lease_id,
+        .at = whole.at,
+        .room_bytes = WIRE_CHUNK_BYTES,
+        .index = index,
+        .is_leased = 1,
+    };
     return true;
 }
 
@@ -204,9 +224,10 @@ lease_and_reserve(const struct dropbox *box, struct thread *thread, uint32_t max
         close_lease(box, thread);
     if (thread->lease.index) {
         thread->lease.index--;
-        reservation->is_shared = PLAIN_SHARED;
-        if (take_shared(box, thread, max_bytes, reservation) == LEASE_FOUND)
+        if (take_shared(box, thread, max_bytes, reservation) == LEASE_FOUND) {
+            reservation->is_shared = PLAIN_SHARED;
             return true;
+        }
     }
     uint64_t now_ns = clock_mono_ns();
     dropbox_probe_exporter(now_ns);
@@ -215,7 +236,7 @@ lease_and_reserve(const struct dropbox *box, struct thread *thread, uint32_t max
         thread->lease.index = SHARED_RUN - 1;
         return reserve_shared(box, thread, max_bytes, PLAIN_SHARED, reservation);
     }
-    buffer_fill(reservation, box, thread->lease.index, thread->lease.word);
+    fill(reservation, box, thread->lease.index, thread->lease.word);
     reservation->is_shared = 0;
     return true;
 }
@@ -239,10 +260,9 @@ bool buffer_reserve_slowly(struct thread *thread, uint32_t max_bytes,
         return reserve_shared(box, thread, max_bytes, NESTED_SHARED, ret_reservation);
     thread->in_record = 1;
     fence();
-    const struct thread_lease *mine = &thread->lease;
-    if (!mine->is_leased || bytes_of(mine->word) + max_bytes > WIRE_CHUNK_BYTES)
+    if (max_bytes > thread->lease.room_bytes)
         return lease_and_reserve(box, thread, max_bytes, ret_reservation);
-    buffer_fill(ret_reservation, box, mine->index, mine->word);
+    fill(ret_reservation, box, thread->lease.index, thread->lease.word);
     return true;
 }
 
@@ -256,8 +276,11 @@ void buffer_commit_slowly(struct thread *thread, const struct buffer_reservation
     __atomic_store_n(word_of(box, reservation->index), word, __ATOMIC_RELEASE);
     if (reservation->is_shared == NESTED_SHARED || thread->generation != generation)
         return;
-    if (!reservation->is_shared)
+    if (!reservation->is_shared) {
         thread->lease.word = word;
+        thread->lease.at = reservation->at + bytes;
+        thread->lease.room_bytes -= bytes;
+    }
     fence();
     thread->in_record = 0;
 }

@@ -55,7 +55,7 @@ struct connection_registry {
     struct connection_slot *slots;                               /* NULL until the first open() */
     uint64_t cells[CONNECTION_BUCKETS][CONNECTION_BUCKET_CELLS]; /* handle << 16 | slot + 1; 0 empty */
 };
-extern struct connection_registry connection_registry;
+extern __attribute__((visibility("hidden"))) struct connection_registry connection_registry;
 
 static inline uint32_t connection_hash(const void *handle, unsigned which)
 {

@@ -2,7 +2,6 @@
 #include "count.h"
 
 #include "buffer.h"
-#include "clock.h"
 #include "lifecycle.h"
 #include <string.h>
 
@@ -38,7 +37,7 @@ void count_add(uint16_t instrumentation, enum wire_counter counter, int64_t delt
     uint32_t written = connection ? write_connection(&reservation, connection) : 0;
     struct wire_count record = {
         .record = {.bytes = sizeof(record), .kind = WIRE_RECORD_COUNT},
-        .mono_ns = clock_mono_ns(),
+        .mono_ns = thread_now_ns(thread),
         .delta = delta,
         .tid = thread->tid,
         .instrumentation = instrumentation,

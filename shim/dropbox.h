@@ -53,7 +53,7 @@ struct dropbox_process {
     struct dropbox_words *words; /* set once */
     uint32_t must_compare_pid;   /* before Linux 4.14; set with `words` */
 };
-extern struct dropbox_process dropbox_process;
+extern __attribute__((visibility("hidden"))) struct dropbox_process dropbox_process;
 const struct dropbox *dropbox_file_of_this_pid(void);
 
 /*

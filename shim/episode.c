@@ -13,9 +13,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define MAX_CALLS 1000u
-#define MAX_NS (60ull * 1000000000u)
-
 static bool is_none(const struct wire_episode *episode)
 {
     return !episode->root.start_mono_ns;
@@ -64,20 +61,13 @@ static void begin_episode(struct thread *thread, struct wire_thread_slot *slot, 
     atomic_signal_fence(memory_order_seq_cst);
     memset(episode, 0, sizeof(*episode));
     ids_make_trace_id(thread_random(thread, slot), episode->root.trace_id);
-    ids_make_span_id(thread_random(thread, slot), episode->root.span_id);
+    ids_make_span_id(thread_span_ids(thread, slot), episode->root.span_id);
     episode->root.start_mono_ns = episode->end_mono_ns = now_ns;
     episode->root.tid = thread->tid;
     episode->root.flags = sample_root(settings_get(), episode->root.trace_id);
     episode->open_operations = open_operations;
     atomic_signal_fence(memory_order_seq_cst);
     slot->sequence++;
-}
-
-static inline void inherit(struct wire_span_facts *facts, const struct wire_span_facts *parent)
-{
-    memcpy(facts->trace_id, parent->trace_id, sizeof(facts->trace_id));
-    memcpy(facts->parent_span_id, parent->span_id, sizeof(facts->parent_span_id));
-    facts->flags = (parent->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)) | WIRE_SPAN_HAS_PARENT;
 }
 
 static void join_process_trace(const struct shim_settings *settings, struct wire_span_facts *facts)
@@ -90,22 +80,12 @@ static void join_process_trace(const struct shim_settings *settings, struct wire
                    WIRE_SPAN_HAS_PARENT | WIRE_SPAN_REMOTE_PARENT;
 }
 
-/* May the running episode take one more call? Its last one ended, or is open, not longer ago than the gap. */
-static bool is_running(const struct wire_episode *episode, uint64_t gap_ns, uint64_t now_ns)
-{
-    return !is_none(episode) && episode->calls < MAX_CALLS &&
-           now_ns - episode->root.start_mono_ns <= MAX_NS &&
-           (episode->open_calls || now_ns - episode->end_mono_ns <= gap_ns);
-}
-
-void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_own_operations,
-                  uint64_t now_ns, struct wire_span_facts *facts)
+void episode_join_slowly(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_own_operations,
+                         uint64_t now_ns, struct wire_span_facts *facts)
 {
     const struct shim_settings *settings = settings_get();
-    facts->start_mono_ns = now_ns;
-    facts->tid = thread->tid;
     if (slot->depth) {
-        inherit(facts, &slot->open[slot->depth - 1].facts);
+        episode_inherit(facts, &slot->open[slot->depth - 1].facts);
         return;
     }
     if (settings->has_parent) {
@@ -121,10 +101,10 @@ void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t
         facts->flags = sample_root(settings, facts->trace_id);
         return;
     }
-    if (!is_running(episode, settings->trace_gap_ns, now_ns))
+    if (!episode_is_running(episode, settings->trace_gap_ns, now_ns))
         begin_episode(thread, slot, now_ns);
     episode->calls++;
-    inherit(facts, &episode->root);
+    episode_inherit(facts, &episode->root);
 }
 
 void episode_take_over(struct thread *thread, const struct wire_thread_slot *slot)

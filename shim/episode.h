@@ -7,29 +7,77 @@
 #ifndef OTELSHIM_EPISODE_H
 #define OTELSHIM_EPISODE_H
 
+#include "settings.h"
 #include "thread.h"
 #include <string.h>
+
+#define EPISODE_MAX_CALLS 1000u
+#define EPISODE_MAX_NS (60ull * 1000000000u)
+
+/* May the running episode take one more call? Its last one ended, or is open, not longer ago than the gap. */
+static inline bool episode_is_running(const struct wire_episode *episode, uint64_t gap_ns, uint64_t now_ns)
+{
+    return episode->root.start_mono_ns && episode->calls < EPISODE_MAX_CALLS &&
+           now_ns - episode->root.start_mono_ns <= EPISODE_MAX_NS &&
+           (now_ns - episode->end_mono_ns <= gap_ns || episode->open_calls);
+}
+
+static inline void episode_inherit(struct wire_span_facts *facts, const struct wire_span_facts *parent)
+{
+    memcpy(facts->trace_id, parent->trace_id, sizeof(facts->trace_id));
+    memcpy(facts->parent_span_id, parent->span_id, sizeof(facts->parent_span_id));
+    facts->flags = (parent->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)) | WIRE_SPAN_HAS_PARENT;
+}
+
+/* Past the usual case. */
+void episode_join_slowly(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_own_operations,
+                         uint64_t now_ns, struct wire_span_facts *facts);
 
 /*
  * Trace, parent and sampling decision of a call that begins now: child of the thread's open span, else of the process's
  * TRACEPARENT, else member of the running episode (a new one where the gap passed), else a trace of its own. Fills
- * everything of `facts` but span_id, instrumentation and operation. `n_own_operations`: open operations of the same
+ * everything of `facts` but span_id, instrumentation and operation. `depth` is the slot's; `n_own_operations`: open operations of the same
  * handle. May write one record: the root of the episode that is over.
  */
-void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_own_operations,
-                  uint64_t now_ns, struct wire_span_facts *facts);
+static inline void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t depth,
+                                uint32_t n_own_operations, uint64_t now_ns, struct wire_span_facts *facts)
+{
+    struct wire_episode *episode = &slot->episode;
+    facts->start_mono_ns = now_ns;
+    facts->tid = thread->tid;
+    /* Where one is running, the slot may have episodes, and the process has no TRACEPARENT. */
+    if (__builtin_expect(depth || episode->open_operations > n_own_operations ||
+                             !episode_is_running(episode, settings_get()->trace_gap_ns, now_ns),
+                         0)) {
+        episode_join_slowly(thread, slot, n_own_operations, now_ns, facts);
+        return;
+    }
+    episode->calls++;
+    episode_inherit(facts, &episode->root);
+}
+
+static inline bool episode_has(const struct wire_episode *episode, const struct wire_span_facts *facts)
+{
+    return memcmp(facts->parent_span_id, episode->root.span_id, sizeof(facts->parent_span_id)) == 0;
+}
+
+/* A call of this episode ends. The caller has made the slot's sequence odd. */
+static inline void episode_note_end(struct wire_episode *episode, uint64_t now_ns, bool failed)
+{
+    episode->end_mono_ns = now_ns;
+    if (__builtin_expect(failed, 0))
+        episode->errors++;
+}
 
 /* A call that joined has ended. `slot` may be another thread's, for operations. */
 static inline void episode_leave(struct wire_thread_slot *slot, const struct wire_span_facts *facts,
                                  uint64_t now_ns, bool failed)
 {
-    struct wire_episode *episode = &slot->episode;
-    if (memcmp(facts->parent_span_id, episode->root.span_id, sizeof(facts->parent_span_id)) != 0)
+    if (!episode_has(&slot->episode, facts))
         return; /* of no episode, or of one that is over */
     slot->sequence++;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    episode->end_mono_ns = now_ns;
-    episode->errors += failed ? 1 : 0;
+    episode_note_end(&slot->episode, now_ns, failed);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     slot->sequence++;
 }

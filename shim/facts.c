@@ -79,12 +79,15 @@ static __attribute__((noinline)) void append_cut(struct facts *facts, enum wire_
               value, kept);
 }
 
+static inline bool is_wanted(const struct facts *facts, enum wire_attribute key)
+{
+    return !facts->always_only || is_always[key];
+}
+
 /* A UNIX-signal handler that comes in between sees `busy` and stages elsewhere. */
 static inline void append(struct facts *facts, enum wire_attribute key, enum wire_type type,
                           const void *value, size_t bytes)
 {
-    if (facts->always_only && !is_always[key])
-        return;
     *facts->busy = 1;
     fence();
     uint32_t used = *facts->bytes;
@@ -98,26 +101,32 @@ static inline void append(struct facts *facts, enum wire_attribute key, enum wir
 
 void facts_string(struct facts *facts, enum wire_attribute key, const char *text, size_t bytes)
 {
-    if (text)
+    if (text && is_wanted(facts, key))
         append(facts, key, WIRE_STRING, text, bytes);
 }
 
 void facts_text(struct facts *facts, enum wire_attribute key, const char *text)
 {
-    if (text)
+    if (text && is_wanted(facts, key))
         append(facts, key, WIRE_STRING, text, strlen(text));
+}
+
+void facts_text_max(struct facts *facts, enum wire_attribute key, const char *text, size_t max_bytes)
+{
+    if (text && is_wanted(facts, key))
+        append(facts, key, WIRE_STRING, text, strnlen(text, max_bytes));
 }
 
 void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data, size_t bytes)
 {
-    if (data)
+    if (data && is_wanted(facts, key))
         append(facts, key, WIRE_BYTES, data, bytes);
 }
 
 /* Eight bytes: nothing to measure, nothing to cut. */
 static void append_number(struct facts *facts, enum wire_attribute key, enum wire_type type, uint64_t value)
 {
-    if (facts->always_only && !is_always[key])
+    if (!is_wanted(facts, key))
         return;
     *facts->busy = 1;
     fence();

@@ -11,7 +11,7 @@
 
 enum lifecycle_state { LIFECYCLE_UNDECIDED, LIFECYCLE_ACTIVE, LIFECYCLE_INERT };
 /* Written at the first question, and by the exit hook. */
-extern uint32_t lifecycle_state;
+extern __attribute__((visibility("hidden"))) uint32_t lifecycle_state;
 /* The first question, asked by the constructor or by a wrapper that runs before it. */
 bool lifecycle_decide(void);
 

@@ -6,7 +6,6 @@
  */
 #include "operation.h"
 
-#include "clock.h"
 #include "episode.h"
 #include "ids.h"
 #include "lifecycle.h"
@@ -172,8 +171,8 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     struct wire_thread_slot *slot = thread->slots[0];
     struct wire_open_span *open = &operation->slot.span;
     memset(open, 0, sizeof(*open));
-    episode_join(thread, slot, connection->n_operations, clock_mono_ns(), &open->facts);
-    ids_make_span_id(thread_random(thread, slot), open->facts.span_id);
+    episode_join(thread, slot, slot->depth, connection->n_operations, thread_now_ns(thread), &open->facts);
+    ids_make_span_id(&thread->span_ids[0], open->facts.span_id);
     open->handle = (uint64_t)(uintptr_t)connection->handle;
     links_of(operation)->statement = NULL;
     links_of(operation)->whole_text = NULL;
@@ -182,7 +181,7 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     atomic_fetch_add_explicit((_Atomic uint32_t *)&slot->episode.open_operations, 1, memory_order_relaxed);
     if (!memcmp(open->facts.parent_span_id, slot->episode.root.span_id, sizeof(open->facts.parent_span_id)))
         atomic_fetch_add_explicit((_Atomic uint32_t *)&slot->episode.open_calls, 1, memory_order_relaxed);
-    record_stage_connection(open, operation->slot.staged, WIRE_OPERATION_STAGING_BYTES, connection);
+    record_stage_connection(open, operation->slot.staged, 0, WIRE_OPERATION_STAGING_BYTES, connection);
 }
 
 struct operation *operation_open(uint16_t instrumentation, enum wire_operation kind,
@@ -341,16 +340,16 @@ static bool stage_whole(struct thread *thread, const struct operation *operation
     return true;
 }
 
-static void commit(struct thread *thread, struct connection *connection, struct operation *operation,
-                   enum wire_outcome outcome, uint64_t now_ns)
+static void commit(const struct dropbox *box, struct thread *thread, struct connection *connection,
+                   struct operation *operation, enum wire_outcome outcome, uint64_t now_ns)
 {
     struct interned *const marks[2] = {&connection->interned, links_of(operation)->statement};
     struct wire_open_span whole;
-    uint8_t *staged;
+    const struct wire_open_span *open = &operation->slot.span;
+    uint8_t *staged = operation->slot.staged;
     if (links_of(operation)->whole_text && stage_whole(thread, operation, &whole, &staged))
-        record_commit(thread, &whole, staged, marks, outcome, now_ns);
-    else
-        record_commit(thread, &operation->slot.span, operation->slot.staged, marks, outcome, now_ns);
+        open = &whole;
+    record_commit(box, thread, open, staged, marks, outcome, now_ns);
 }
 
 void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome)
@@ -359,12 +358,12 @@ void operation_close(struct connection *connection, struct operation *operation,
     struct thread *thread = operation && box ? thread_get() : NULL;
     if (!thread)
         return;
-    uint64_t now_ns = clock_mono_ns();
+    uint64_t now_ns = thread_now_ns(thread);
     thread->busy[0]++;
     atomic_signal_fence(memory_order_seq_cst);
     if (operation->slot.span.cut)
         dropbox_count(DROP_FACTS_CUT);
-    commit(thread, connection, operation, outcome, now_ns);
+    commit(box, thread, connection, operation, outcome, now_ns);
     leave_episode(operation, now_ns, outcome);
     dequeue(box, connection, operation);
     release(thread, box, operation);

@@ -1,7 +1,6 @@
 /* record: see record.h. */
 #include "record.h"
 
-#include "buffer.h"
 #include <string.h>
 
 void record_seal_shared(struct wire_open_span *open, uint8_t *staged, struct interned *mark,
@@ -19,8 +18,8 @@ void record_seal_shared(struct wire_open_span *open, uint8_t *staged, struct int
     open->n_shared++;
 }
 
-void record_stage_connection(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
-                             const struct connection *connection)
+void record_copy_connection(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
+                            const struct connection *connection)
 {
     uint32_t bytes = (uint32_t)sizeof(struct wire_facts) + connection->shared.fact_bytes;
     if (!connection->shared.fact_bytes || open->bytes + bytes > max_bytes)
@@ -53,19 +52,11 @@ static uint32_t write_shared(uint8_t *at, const struct wire_facts *block, struct
     return block->record.bytes;
 }
 
-/* Where the own facts begin among the staged ones, which shared blocks the record refers to, what was written. */
-struct shared {
-    uint32_t numbers[2];
-    uint32_t from;
-    uint32_t written;
-};
-
-/* The shared blocks that this chunk has not got yet, before the record that refers to them. */
-static __attribute__((noinline)) struct shared
-write_shared_blocks(const struct buffer_reservation *reservation, const struct wire_open_span *open,
-                    const uint8_t *staged, struct interned *const marks[2])
+struct record_shared record_write_shared(const struct buffer_reservation *reservation,
+                                         const struct wire_open_span *open, const uint8_t *staged,
+                                         struct interned *const marks[2])
 {
-    struct shared shared = {0};
+    struct record_shared shared = {0};
     for (uint16_t i = 0; i < open->n_shared; i++) {
         const struct wire_facts *block = (const struct wire_facts *)(const void *)(staged + shared.from);
         shared.written += write_shared(reservation->at + shared.written, block,
@@ -74,38 +65,4 @@ write_shared_blocks(const struct buffer_reservation *reservation, const struct w
         shared.from += block->record.bytes;
     }
     return shared;
-}
-
-/* Nearly always there is one block, and the chunk has it. */
-static inline struct shared refer_to_shared(const struct buffer_reservation *reservation,
-                                            const struct wire_open_span *open, const uint8_t *staged,
-                                            struct interned *const marks[2])
-{
-    const struct wire_facts *block = (const struct wire_facts *)(const void *)staged;
-    if (__builtin_expect(open->n_shared == 1 && marks[0] && marks[0]->lease_id == reservation->lease_id &&
-                             marks[0]->number == block->number,
-                         1))
-        return (struct shared){.numbers = {block->number}, .from = block->record.bytes};
-    return write_shared_blocks(reservation, open, staged, marks);
-}
-
-void record_commit(struct thread *thread, const struct wire_open_span *open, const uint8_t *staged,
-                   struct interned *const marks[2], enum wire_outcome outcome, uint64_t end_ns)
-{
-    struct buffer_reservation reservation;
-    if (!buffer_reserve(thread, (uint32_t)sizeof(struct wire_span) + open->bytes, &reservation))
-        return;
-    struct shared shared = refer_to_shared(&reservation, open, staged, marks);
-    uint32_t own_bytes = open->bytes - shared.from;
-    struct wire_span *span = (struct wire_span *)(void *)(reservation.at + shared.written);
-    span->record =
-        (struct wire_record){.bytes = (uint32_t)sizeof(*span) + own_bytes, .kind = WIRE_RECORD_SPAN};
-    span->facts = open->facts;
-    span->end_mono_ns = end_ns;
-    span->connection = shared.numbers[0];
-    span->statement = shared.numbers[1];
-    span->outcome = (uint8_t)outcome;
-    memset(span->reserved, 0, sizeof(span->reserved));
-    memcpy(span + 1, staged + shared.from, own_bytes);
-    buffer_commit(thread, &reservation, shared.written + span->record.bytes);
 }

@@ -6,8 +6,9 @@
 #ifndef OTELSHIM_RECORD_H
 #define OTELSHIM_RECORD_H
 
+#include "buffer.h"
 #include "connection.h"
-#include "thread.h"
+#include <string.h>
 
 /*
  * Puts `fact_bytes` facts, which lie at staged + open->bytes + sizeof(struct wire_facts) already, into a block of shared
@@ -17,14 +18,79 @@ void record_seal_shared(struct wire_open_span *open, uint8_t *staged, struct int
                         uint32_t fact_bytes);
 
 /* The connection's shared facts likewise, with the facts copied there. No room, or nothing known: the span goes without. */
-void record_stage_connection(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
-                             const struct connection *connection);
+void record_copy_connection(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
+                            const struct connection *connection);
+
+/*
+ * The same for a span without facts so far. At the beginning of a place (`from` 0), which whoever used it filled from there, the block is nearly always there
+ * still. Its number tells; and no fact looks like it, for a fact's type makes the first word larger than any block.
+ */
+static inline void record_stage_connection(struct wire_open_span *open, uint8_t *staged, uint32_t from,
+                                           uint32_t max_bytes, const struct connection *connection)
+{
+    const struct wire_facts *there = (const struct wire_facts *)(const void *)staged;
+    uint32_t bytes = (uint32_t)sizeof(*there) + connection->shared.fact_bytes;
+    if (__builtin_expect(!from && connection->shared.fact_bytes &&
+                             there->number == connection->shared.number && there->record.bytes == bytes &&
+                             there->fact_bytes == connection->shared.fact_bytes,
+                         1)) {
+        open->n_shared = 1;
+        open->bytes = bytes;
+        return;
+    }
+    record_copy_connection(open, staged, max_bytes, connection);
+}
+
+/* Where the own facts begin among the staged ones, which shared blocks the record refers to, what was written. */
+struct record_shared {
+    uint32_t numbers[2];
+    uint32_t from;
+    uint32_t written;
+};
+
+/* The shared blocks that this chunk has not got yet, before the record that refers to them. */
+struct record_shared record_write_shared(const struct buffer_reservation *reservation,
+                                         const struct wire_open_span *open, const uint8_t *staged,
+                                         struct interned *const marks[2]);
+
+/* Nearly always there is one block, and the chunk has it. */
+static inline struct record_shared record_refer(const struct buffer_reservation *reservation,
+                                                const struct wire_open_span *open, const uint8_t *staged,
+                                                struct interned *const marks[2])
+{
+    const struct wire_facts *block = (const struct wire_facts *)(const void *)staged;
+    if (__builtin_expect(open->n_shared == 1 && marks[0] && marks[0]->lease_id == reservation->lease_id &&
+                             marks[0]->number == block->number,
+                         1))
+        return (struct record_shared){.numbers = {block->number}, .from = block->record.bytes};
+    return record_write_shared(reservation, open, staged, marks);
+}
 
 /*
  * Commits the span as one record. `staged` is where its facts lie; `marks` are the things its shared blocks belong to
- * (a NULL mark: the block is written every time). No room in the pool: counted there.
+ * (a NULL mark: the block is written every time). No room in the pool: counted there. `box` is dropbox_file().
  */
-void record_commit(struct thread *thread, const struct wire_open_span *open, const uint8_t *staged,
-                   struct interned *const marks[2], enum wire_outcome outcome, uint64_t end_ns);
+static inline __attribute__((always_inline)) void
+record_commit(const struct dropbox *box, struct thread *thread, const struct wire_open_span *open,
+              const uint8_t *staged, struct interned *const marks[2], enum wire_outcome outcome,
+              uint64_t end_ns)
+{
+    struct buffer_reservation reservation;
+    if (!buffer_reserve_in(box, thread, (uint32_t)sizeof(struct wire_span) + open->bytes, &reservation))
+        return;
+    struct record_shared shared = record_refer(&reservation, open, staged, marks);
+    uint32_t own_bytes = open->bytes - shared.from;
+    struct wire_span *span = (struct wire_span *)(void *)(reservation.at + shared.written);
+    span->record =
+        (struct wire_record){.bytes = (uint32_t)sizeof(*span) + own_bytes, .kind = WIRE_RECORD_SPAN};
+    span->facts = open->facts;
+    span->end_mono_ns = end_ns;
+    span->connection = shared.numbers[0];
+    span->statement = shared.numbers[1];
+    span->outcome = (uint8_t)outcome;
+    memset(span->reserved, 0, sizeof(span->reserved));
+    memcpy(span + 1, staged + shared.from, own_bytes);
+    buffer_commit(thread, &reservation, shared.written + span->record.bytes);
+}
 
 #endif

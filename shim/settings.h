@@ -51,7 +51,7 @@ struct shim_settings {
 };
 
 /* NULL until the scan is done. */
-extern const struct shim_settings *settings_ready;
+extern __attribute__((visibility("hidden"))) const struct shim_settings *settings_ready;
 const struct shim_settings *settings_scan(void);
 
 /* Scans the environment the first time; the same pointer ever after. Async-signal-safe once it returned. */

@@ -6,7 +6,6 @@
  */
 #include "span.h"
 
-#include "clock.h"
 #include "episode.h"
 #include "ids.h"
 #include "lifecycle.h"
@@ -42,24 +41,29 @@ static uint64_t find_stack_top(struct thread *thread)
     return thread->stack_top;
 }
 
-static void pop(struct wire_thread_slot *slot)
+/* The entry on top, slot->open[depth]: its record first, then the stack without it. */
+static inline __attribute__((always_inline)) void end_entry(const struct dropbox *box, struct thread *thread,
+                                                            struct wire_thread_slot *slot, uint32_t depth,
+                                                            struct interned *const marks[2],
+                                                            enum wire_outcome outcome, uint64_t now_ns)
 {
+    const struct wire_open_span *open = &slot->open[depth];
+    record_commit(box, thread, open, slot->staged + open->from, marks, outcome, now_ns);
     slot->sequence++;
     fence();
-    atomic_store_explicit((_Atomic uint32_t *)&slot->depth, slot->depth - 1, memory_order_release);
+    if (episode_has(&slot->episode, &open->facts))
+        episode_note_end(&slot->episode, now_ns, span_is_error(outcome));
+    atomic_store_explicit((_Atomic uint32_t *)&slot->depth, depth, memory_order_release);
     fence();
     slot->sequence++;
 }
 
-static inline __attribute__((always_inline)) void end_entry(struct thread *thread,
-                                                            struct wire_thread_slot *slot,
-                                                            struct interned *const marks[2],
-                                                            enum wire_outcome outcome, uint64_t now_ns)
+/* One that its wrapper never ended. */
+static __attribute__((noinline)) void end_as_abandoned(struct thread *thread, struct wire_thread_slot *slot,
+                                                       uint64_t now_ns)
 {
-    const struct wire_open_span *open = &slot->open[slot->depth - 1];
-    record_commit(thread, open, slot->staged + open->from, marks, outcome, now_ns);
-    episode_leave(slot, &open->facts, now_ns, span_is_error(outcome));
-    pop(slot);
+    static struct interned *const no_marks[2];
+    end_entry(dropbox_file(), thread, slot, slot->depth - 1, no_marks, WIRE_ABANDONED, now_ns);
 }
 
 /*
@@ -70,7 +74,6 @@ static inline __attribute__((always_inline)) void end_entry(struct thread *threa
 static __attribute__((noinline)) void end_abandoned(struct thread *thread, struct wire_thread_slot *slot,
                                                     uint64_t frame, const void *handle, uint64_t now_ns)
 {
-    static struct interned *const no_marks[2];
     uint64_t top = find_stack_top(thread);
     while (slot->depth) {
         const struct wire_open_span *open = &slot->open[slot->depth - 1];
@@ -79,9 +82,18 @@ static __attribute__((noinline)) void end_abandoned(struct thread *thread, struc
                            : handle && open->handle == (uint64_t)(uintptr_t)handle;
         if (!is_gone)
             return;
-        end_entry(thread, slot, no_marks, WIRE_ABANDONED, now_ns);
+        end_as_abandoned(thread, slot, now_ns);
     }
 }
+
+/* What span_begin() was told. */
+struct span_call {
+    const void *handle;
+    struct connection *connection;
+    uint64_t frame; /* address of the wrapper's */
+    uint16_t instrumentation;
+    uint8_t operation;
+};
 
 /* No entry left, or hardly room for facts. */
 static __attribute__((noinline)) bool is_full(const struct wire_thread_slot *slot)
@@ -90,90 +102,99 @@ static __attribute__((noinline)) bool is_full(const struct wire_thread_slot *slo
     return slot->depth == WIRE_OPEN_SPANS || top->from + top->bytes > WIRE_STAGING_BYTES - 512;
 }
 
-/* A new entry on the slot's stack, whole before depth says so. */
-static struct wire_open_span *push(struct thread *thread, struct wire_thread_slot *slot, uint64_t frame,
-                                   const void *handle, struct connection *connection, uint64_t now_ns)
+/* A new entry on the slot's stack, whole before depth says so. Inlined where level and depth are constants. */
+static inline __attribute__((always_inline)) struct wire_open_span *
+push(struct thread *thread, uint32_t level, uint32_t depth, const struct span_call *call, uint64_t now_ns)
 {
-    struct wire_open_span *open = &slot->open[slot->depth];
+    struct wire_thread_slot *slot = thread->slots[level];
+    struct wire_open_span *open = &slot->open[depth];
+    uint32_t from = depth ? open[-1].from + open[-1].bytes : 0;
     slot->sequence++;
     fence();
-    episode_join(thread, slot, connection ? connection->n_operations : 0, now_ns, &open->facts);
-    ids_make_span_id(thread_random(thread, slot), open->facts.span_id);
-    open->handle = (uint64_t)(uintptr_t)handle;
-    open->stack_pointer = frame;
-    open->from = open == slot->open ? 0 : open[-1].from + open[-1].bytes;
+    episode_join(thread, slot, depth, call->connection ? call->connection->n_operations : 0, now_ns,
+                 &open->facts);
+    ids_make_span_id(&thread->span_ids[level], open->facts.span_id);
+    open->facts.instrumentation = call->instrumentation;
+    open->facts.operation = call->operation;
+    open->handle = (uint64_t)(uintptr_t)call->handle;
+    open->stack_pointer = call->frame;
+    open->from = from;
     open->bytes = 0;
     open->n_shared = 0;
     open->cut = 0;
-    if (connection)
-        record_stage_connection(open, slot->staged + open->from, WIRE_STAGING_BYTES - open->from, connection);
+    if (call->connection)
+        record_stage_connection(open, slot->staged + from, from, WIRE_STAGING_BYTES - from, call->connection);
     fence();
-    atomic_store_explicit((_Atomic uint32_t *)&slot->depth, slot->depth + 1, memory_order_release);
+    atomic_store_explicit((_Atomic uint32_t *)&slot->depth, depth + 1, memory_order_release);
     slot->sequence++;
     return open;
 }
 
-static struct facts facts_of(struct thread *thread, struct wire_thread_slot *slot,
-                             struct wire_open_span *open, uint32_t level)
+static inline __attribute__((always_inline)) void begin(struct span *span, struct thread *thread,
+                                                        uint32_t level, uint32_t depth,
+                                                        const struct span_call *call, uint64_t now_ns)
 {
-    return (struct facts){
-        .base = slot->staged + open->from,
-        .bytes = &open->bytes,
-        .max_bytes = WIRE_STAGING_BYTES - open->from,
-        .always_only = !sampler_wants_all(open->facts.flags),
-        .cut = &open->cut,
-        .busy = &thread->busy[level],
-    };
+    struct wire_open_span *open = push(thread, level, depth, call, now_ns);
+    fence();
+    thread->busy[level] = 0;
+    span->facts.base = thread->slots[level]->staged + open->from;
+    span->facts.bytes = &open->bytes;
+    span->facts.max_bytes = WIRE_STAGING_BYTES - open->from;
+    span->facts.always_only = !sampler_wants_all(open->facts.flags);
+    span->facts.cut = &open->cut;
+    span->facts.busy = &thread->busy[level];
+    span->thread = thread;
+    span->open = open;
+    span->connection = call->connection;
+    span->statement = NULL;
+    span->level = level;
+    span->depth = depth + 1;
+    span->generation = thread->generation;
 }
 
-/* The thread, when this call is to be recorded at all; its level in *ret_level. */
-static struct thread *admit(uint32_t *ret_level)
+/* Inside another span of this thread, or in a UNIX-signal handler that interrupted the shim itself. */
+static __attribute__((noinline)) bool begin_above(struct span *span, struct thread *thread,
+                                                  const struct span_call *call)
 {
-    if (!lifecycle_is_active())
-        return NULL;
-    const struct dropbox *box = dropbox_file();
-    if (__builtin_expect(!box, 0))
-        box = dropbox_open();
-    struct thread *thread = box && !sampler_is_off(box) ? thread_get_in(box) : NULL;
-    int level = thread ? thread_level(thread) : -1;
+    int level = thread_level(thread);
     if (level < 0)
-        return NULL;
-    *ret_level = (uint32_t)level;
-    return thread;
-}
-
-bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation operation,
-                const void *handle, struct connection *connection)
-{
-    uint32_t level;
-    struct thread *thread = admit(&level);
-    if (!thread)
         return false;
     struct wire_thread_slot *slot = thread->slots[level];
-    uint64_t frame = (uint64_t)(uintptr_t)__builtin_frame_address(0);
     thread->busy[level] = 1;
     fence();
-    uint64_t now_ns = clock_mono_ns();
+    uint64_t now_ns = thread_now_ns(thread);
     if (slot->depth)
-        end_abandoned(thread, slot, frame, handle, now_ns);
+        end_abandoned(thread, slot, call->frame, call->handle, now_ns);
     if (slot->depth && is_full(slot)) {
         dropbox_count(DROP_TOO_DEEP);
         thread->busy[level] = 0;
         return false;
     }
-    struct wire_open_span *open = push(thread, slot, frame, handle, connection, now_ns);
-    open->facts.instrumentation = instrumentation;
-    open->facts.operation = (uint8_t)operation;
+    begin(span, thread, (uint32_t)level, slot->depth, call, now_ns);
+    return true;
+}
+
+bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation operation,
+                const void *handle, struct connection *connection)
+{
+    struct span_call call = {.handle = handle,
+                             .connection = connection,
+                             .frame = (uint64_t)(uintptr_t)__builtin_frame_address(0),
+                             .instrumentation = instrumentation,
+                             .operation = (uint8_t)operation};
+    if (!lifecycle_is_active())
+        return false;
+    const struct dropbox *box = dropbox_file();
+    if (__builtin_expect(!box, 0))
+        box = dropbox_open();
+    struct thread *thread = box ? thread_get_in(box) : NULL;
+    if (!thread)
+        return false;
+    if (__builtin_expect(thread->busy[0] || thread->slots[0]->depth, 0))
+        return begin_above(span, thread, &call);
+    thread->busy[0] = 1;
     fence();
-    thread->busy[level] = 0;
-    span->thread = thread;
-    span->open = open;
-    span->connection = connection;
-    span->statement = NULL;
-    span->level = level;
-    span->depth = slot->depth;
-    span->generation = thread->generation;
-    span->facts = facts_of(thread, slot, open, level);
+    begin(span, thread, 0, 0, &call, thread_now_ns(thread));
     return true;
 }
 
@@ -236,41 +257,66 @@ void span_mark_injected(struct span *span)
 static __attribute__((noinline)) void end_entries_above(struct thread *thread, struct wire_thread_slot *slot,
                                                         uint32_t depth, uint64_t now_ns)
 {
-    static struct interned *const no_marks[2];
     while (slot->depth > depth)
-        end_entry(thread, slot, no_marks, WIRE_ABANDONED, now_ns);
+        end_as_abandoned(thread, slot, now_ns);
+}
+
+static inline __attribute__((always_inline)) void end(const struct dropbox *box, struct span *span,
+                                                      uint32_t level, uint32_t depth,
+                                                      enum wire_outcome outcome, uint64_t now_ns)
+{
+    struct thread *thread = span->thread;
+    struct interned *const marks[2] = {
+        span->connection ? &span->connection->interned : span->statement,
+        span->connection ? span->statement : NULL,
+    };
+    end_entry(box, thread, thread->slots[level], depth, marks, outcome, now_ns);
+    fence();
+    thread->busy[level] = 0;
+    dropbox_ring(box, span_is_error(outcome), now_ns);
+}
+
+/* Not the only span of its thread, or something was lost. */
+static __attribute__((noinline)) void end_above(const struct dropbox *box, struct span *span,
+                                                enum wire_outcome outcome)
+{
+    struct thread *thread = span->thread;
+    struct wire_thread_slot *slot = thread->slots[span->level];
+    if (slot->depth < span->depth)
+        return; /* somebody ended us as abandoned */
+    uint64_t now_ns = thread_now_ns(thread);
+    thread->busy[span->level] = 1;
+    fence();
+    if (slot->depth > span->depth)
+        end_entries_above(thread, slot, span->depth, now_ns);
+    if (span->open->cut)
+        dropbox_count(DROP_FACTS_CUT);
+    end(box, span, span->level, span->depth - 1, outcome, now_ns);
 }
 
 void span_end(struct span *span, enum wire_outcome outcome)
 {
     struct thread *thread = span->thread;
-    struct wire_thread_slot *slot = thread->slots[span->level];
     const struct dropbox *box = dropbox_file();
-    if (!box || thread->generation != span->generation || slot->depth < span->depth) {
+    if (!box || thread->generation != span->generation) {
         if (!box)
             thread->generation = 0; /* a fork child came back through the wrapper: process.c asks */
-        return;                     /* or somebody ended us as abandoned */
+        return;
     }
-    uint64_t now_ns = clock_mono_ns();
-    struct interned *const marks[2] = {
-        span->connection ? &span->connection->interned : span->statement,
-        span->connection ? span->statement : NULL,
-    };
-    thread->busy[span->level] = 1;
+    if (__builtin_expect(span->level || thread->slots[0]->depth != 1 || span->depth != 1 || span->open->cut,
+                         0)) {
+        end_above(box, span, outcome);
+        return;
+    }
+    uint64_t now_ns = thread_now_ns(thread);
+    thread->busy[0] = 1;
     fence();
-    if (__builtin_expect(slot->depth > span->depth, 0))
-        end_entries_above(thread, slot, span->depth, now_ns);
-    if (span->open->cut)
-        dropbox_count(DROP_FACTS_CUT);
-    end_entry(thread, slot, marks, outcome, now_ns);
-    fence();
-    thread->busy[span->level] = 0;
-    dropbox_ring(box, span_is_error(outcome), now_ns);
+    end(box, span, 0, 0, outcome, now_ns);
 }
 
 void span_take_over(struct thread *thread, struct wire_thread_slot *slot)
 {
     if (slot->depth <= WIRE_OPEN_SPANS)
-        end_entries_above(thread, slot, 0, clock_mono_ns());
+        end_entries_above(thread, slot, 0, thread_now_ns(thread));
     episode_take_over(thread, slot);
 }

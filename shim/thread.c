@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "dropbox_priv.h"
+#include "ids.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -30,14 +31,6 @@ void thread_on_reclaim(void (*fn)(struct thread *thread, struct wire_thread_slot
 }
 
 /* ---- random numbers ---- */
-static uint64_t mix(uint64_t x) /* splitmix64, public domain */
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
 /* Early at boot, or under seccomp, there is no getrandom(): unique then has to do for random. */
 static void seed(uint64_t *random, uint32_t n_words, uint32_t tid)
 {
@@ -46,7 +39,7 @@ static void seed(uint64_t *random, uint32_t n_words, uint32_t tid)
     uint64_t x = clock_unix_ns() ^ (clock_mono_ns() << 20) ^ ((uint64_t)sys_getpid() << 32) ^ tid ^
                  (uint64_t)(uintptr_t)random;
     for (uint32_t i = 0; i < n_words; i++)
-        random[i] = x = mix(x);
+        random[i] = x = ids_mix(x + 0x9e3779b97f4a7c15u);
 }
 
 /* ---- slots ---- */
@@ -173,7 +166,11 @@ static void begin_generation(struct thread *thread, uint32_t generation)
     memset(thread, 0, sizeof *thread);
     thread->tid = sys_gettid();
     thread->slot_index = UINT32_MAX;
-    seed(thread->random[0], 4 * THREAD_LEVELS, thread->tid);
+    static_assert(offsetof(struct thread, span_ids) ==
+                      offsetof(struct thread, random) + sizeof thread->random,
+                  "seeded together");
+    seed(thread->random[0], (sizeof thread->random + sizeof thread->span_ids) / sizeof(uint64_t),
+         thread->tid);
     thread->generation = generation;
 }
 

@@ -7,6 +7,7 @@
 #ifndef OTELSHIM_THREAD_H
 #define OTELSHIM_THREAD_H
 
+#include "clock.h"
 #include "dropbox.h"
 #include <stdbool.h>
 #include <wire.h>
@@ -17,8 +18,12 @@
 
 /* Where a thread has leased a chunk (shim/buffer.c). All zero: none. */
 struct thread_lease {
-    uint64_t word;  /* H as this owner last stored it */
-    uint32_t index; /* of the chunk */
+    uint64_t word;       /* H as this owner last stored it */
+    uint64_t *word_at;   /* H */
+    uint64_t id;         /* struct buffer_reservation's lease_id */
+    uint8_t *at;         /* where the next record goes */
+    uint32_t room_bytes; /* there; 0 while nothing is leased */
+    uint32_t index;      /* of the chunk */
     uint32_t is_leased;
 };
 
@@ -34,13 +39,15 @@ struct thread {
     /* xoshiro256++ states, one a level: a handler that interrupted a step and was undone by its end repeated ids.
      * Reseeded when the generation changes. */
     uint64_t random[THREAD_LEVELS][4];
+    uint64_t span_ids[THREAD_LEVELS]; /* counters (ids.h), likewise */
+    struct clock_anchor clock;
     uint32_t operation_hint; /* operation.c: where to look for a free slot */
     uint64_t last_probe_ns;
     uint64_t stack_top; /* span.c: top of this thread's own stack; 0 not looked up */
 };
 
 /* The variable itself; everybody but thread.c goes through the functions below. */
-extern __thread struct thread thread_self;
+extern __attribute__((visibility("hidden"))) __thread struct thread thread_self;
 struct thread *thread_claim(const struct dropbox *box);
 int thread_claim_level(struct thread *thread);
 
@@ -65,6 +72,17 @@ static inline struct thread *thread_get(void)
 static inline uint64_t *thread_random(struct thread *thread, const struct wire_thread_slot *slot)
 {
     return thread->random[slot == thread->slots[1]];
+}
+
+static inline uint64_t *thread_span_ids(struct thread *thread, const struct wire_thread_slot *slot)
+{
+    return &thread->span_ids[slot == thread->slots[1]];
+}
+
+/* The time, for this thread's spans. */
+static inline uint64_t thread_now_ns(struct thread *thread)
+{
+    return clock_thread_ns(&thread->clock);
 }
 
 /* The variable as it is, claimed or not: for code that only looks. Never NULL. */
