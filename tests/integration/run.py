@@ -138,6 +138,8 @@ class Canon:
                  for key, value in sorted(span["attributes"].items())]
         events = " events=" + ",".join(name for name, _ in span["events"]) if span["events"] else ""
         message = f" ({self.text(span['message'])})" if span["message"] else ""
+        # Two seconds are long: times are not compared, but whether a span lasted on is.
+        events += " LONG" if span["end"] - span["start"] >= 2_000_000_000 else ""
         return f"{span['kind']} {self.text(span['name'])!r} {span['status']}{message} {' '.join(shown)}{events}"
 
     def tree(self, spans):

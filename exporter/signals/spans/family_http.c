@@ -10,6 +10,7 @@
 
 #include "signals/spans/curl_error.h"
 #include "signals/spans/reading.h"
+#include "signals/spans/url.h"
 #include "signals/spans/url_template.h"
 #include <arpa/inet.h>
 
@@ -106,15 +107,17 @@ static void assemble_template(struct assembly *assembly, const struct url_readin
     assembly->span->name = joined(assembly->arena, assembly->span->name, " ", template).bytes;
 }
 
-/* FTP, SMTP, MQTT, …: a plain client span that is called after its protocol. */
+/* FTP, SMTP, MQTT, …: a plain client span that is called after its protocol; not after what a program took for one. */
 static void assemble_other(struct assembly *assembly, struct text scheme)
 {
+    bool is_file = strcmp(scheme.bytes, "file") == 0;
     char *name = arena_copy(assembly->arena, scheme.bytes, scheme.n_bytes);
     for (uint32_t i = 0; i < scheme.n_bytes; i++)
         if (name[i] >= 'a' && name[i] <= 'z')
             name[i] = (char)(name[i] - ('a' - 'A'));
-    assembly->span->name = name;
-    if (strcmp(scheme.bytes, "file") != 0)
+    bool is_known = is_file || url_default_port(scheme.bytes) != 0;
+    assembly->span->name = is_known ? name : "OTHER";
+    if (is_known && !is_file)
         assembly_add_text(assembly, "network.protocol.name", copied(assembly->arena, scheme));
 }
 

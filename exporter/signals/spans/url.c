@@ -88,7 +88,7 @@ static void guess_scheme(const char *at, const char *end, struct url *url)
     }
 }
 
-static uint16_t default_port(const char *scheme)
+uint16_t url_default_port(const char *scheme)
 {
     static const struct {
         const char *scheme;
@@ -162,7 +162,7 @@ void url_parse(const char *text, size_t n_bytes, bool is_cut, struct url *ret_ur
     } else {
         guess_scheme(at, end, &url);
     }
-    url.port = default_port(url.scheme);
+    url.port = url_default_port(url.scheme);
 
     const char *authority_end = find_any(at, end, PATH);
     const char *host = at;

@@ -35,6 +35,9 @@ struct url {
 /* `is_cut`: the text is the beginning of something longer; a part before the path that may be half is not valid then. */
 void url_parse(const char *text, size_t n_bytes, bool is_cut, struct url *ret_url);
 
+/* Of a scheme in lower case; 0: not known. */
+uint16_t url_default_port(const char *scheme);
+
 /* Query keys whose values are hidden: compared exactly, with case (OTel semantic conventions, url.full). */
 extern const char *const url_secret_keys[];
 extern const size_t url_n_secret_keys;
