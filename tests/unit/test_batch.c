@@ -36,9 +36,9 @@ static void test_batch_receipts_replace(void **state)
     (void)state;
     struct batch *batch = batch_create(1);
     const struct receipt receipts[] = {
-        {1, 10, 0, RECEIPT_CHUNK, 1}, {1, 11, 1, RECEIPT_CHUNK, 1}, {1, 12, 0, RECEIPT_CHUNK, 1},
-        {2, 13, 0, RECEIPT_CHUNK, 1}, {1, 14, 0, RECEIPT_ROOT, 1},  {1, 15, 1, RECEIPT_CHUNK, 1},
-        {0, 0, 0, RECEIPT_NONE, 1},
+        {1, 10, 0, RECEIPT_CHUNK, 1, 3}, {1, 11, 1, RECEIPT_CHUNK, 1, 3}, {1, 12, 0, RECEIPT_CHUNK, 1, 3},
+        {2, 13, 0, RECEIPT_CHUNK, 1, 3}, {1, 14, 0, RECEIPT_ROOT, 1, 3},  {1, 15, 1, RECEIPT_CHUNK, 1, 3},
+        {0, 0, 0, RECEIPT_NONE, 1, 3},
     };
     for (size_t i = 0; i < sizeof(receipts) / sizeof(receipts[0]); i++)
         batch_add_receipt(batch, &receipts[i]);
@@ -48,9 +48,10 @@ static void test_batch_receipts_replace(void **state)
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(batch->receipts[i].word, words[i]);
         assert_int_equal(batch->receipts[i].n_spans, n_spans[i]);
+        assert_int_equal(batch->receipts[i].n_measured, 3 * n_spans[i]);
     }
     for (uint32_t i = 0; i < 100; i++)
-        batch_add_receipt(batch, &(struct receipt){3, i, i, RECEIPT_CHUNK, 1});
+        batch_add_receipt(batch, &(struct receipt){3, i, i, RECEIPT_CHUNK, 1, 3});
     assert_int_equal(batch->n_receipts, 104);
     assert_int_equal(batch->receipts[103].word, 99);
     batch_release(batch);

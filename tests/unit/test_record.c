@@ -276,6 +276,55 @@ static void test_offset_is_the_one_that_held(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static uint32_t put_count(struct fixture *f, uint16_t counter, int64_t delta, uint32_t connection)
+{
+    struct wire_count count = {.record = {.kind = WIRE_RECORD_COUNT},
+                               .mono_ns = 5,
+                               .delta = delta,
+                               .instrumentation = 1,
+                               .counter = counter,
+                               .connection = connection};
+    memcpy(f->bytes, &count, sizeof(count));
+    uint32_t n = sizeof(count) + fake_put_text(f->bytes + sizeof(count), 1, "ws://h/");
+    set_bytes(f, n);
+    return n;
+}
+
+static void test_counts_right_and_wrong(void **state)
+{
+    static const struct {
+        uint16_t counter;
+        int64_t delta;
+        enum record_result expected;
+    } cases[] = {
+        {WIRE_OPEN_CONNECTIONS, -1, RECORD_COUNT},
+        {WIRE_MESSAGES_SENT, 1ll << 32, RECORD_COUNT},
+        {WIRE_MESSAGES_RECEIVED, 7, RECORD_COUNT},
+        {WIRE_MESSAGES_RECEIVED, (1ll << 32) + 1, RECORD_INVALID},
+        {WIRE_OPEN_CONNECTIONS, INT64_MIN, RECORD_INVALID},
+        {0, 1, RECORD_NOTHING},
+        {77, 1, RECORD_NOTHING},
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint32_t n = put_count(f, cases[i].counter, cases[i].delta, 0);
+        assert_int_equal(decode(f, n), cases[i].expected);
+        if (cases[i].expected != RECORD_COUNT)
+            continue;
+        assert_int_equal(f->record.count.delta, cases[i].delta);
+        assert_int_equal(f->record.count.counter, cases[i].counter);
+        assert_ptr_equal(f->record.count.instrumentation, &rows[1]);
+        assert_int_equal(f->record.count.n_facts, 1);
+        assert_memory_equal(f->record.count.facts[0].bytes, "ws://h/", 7);
+    }
+    uint32_t n = put_count(f, WIRE_OPEN_CONNECTIONS, 1, 0);
+    uint16_t no_row = 2;
+    memcpy(f->bytes + offsetof(struct wire_count, instrumentation), &no_row, sizeof(no_row));
+    assert_int_equal(decode(f, n), RECORD_INVALID);
+    set_bytes(f, 32); /* shorter than its fixed part */
+    assert_int_equal(decode(f, 32), RECORD_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +332,7 @@ int main(void)
         TEST(test_lengths_that_break_the_walk),
         TEST(test_wrong_records_lose_only_themselves),
         TEST(test_unknown_kind_is_skipped),
+        TEST(test_counts_right_and_wrong),
         TEST(test_shared_facts_come_first_and_are_replaced),
         TEST(test_shared_facts_are_bounded),
         TEST(test_facts_beyond_the_room_are_left_out),

@@ -1,0 +1,279 @@
+"""Metrics of real programs against the number of calls they made: sampled or not, with exporters that come and go."""
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+here = Path(__file__).resolve().parent
+sys.path.insert(0, str(here.parent / "robust"))
+from lab import OTELSHIM, Lab, build, root  # noqa: E402
+
+N = 300
+HTTP, DB, ROWS = "http.client.request.duration", "db.client.operation.duration", "db.client.response.returned_rows"
+PROGRAM = str(build / "tests/integration/metrics/calls")
+QUICK = {"OTEL_METRIC_EXPORT_INTERVAL": "300", "OTEL_BSP_SCHEDULE_DELAY": "50"}
+
+
+def key_of(point, with_start=True):
+    return (point["resource"]["service.instance.id"], point["scope"], point["name"],
+            tuple(sorted(point["attributes"].items()))) + ((point["start"],) if with_start else ())
+
+
+def totals(lab):
+    """Counter by (metric, what tells its calls apart) of the last cumulative or all delta points."""
+    last, counted = {}, Counter()
+    for point in lab.receiver.points:
+        if point["kind"] not in ("histogram", "exponential_histogram"):
+            continue
+        label = (point["name"], point["attributes"].get("db.operation.name") or
+                 point["attributes"].get("db.query.summary") or point["attributes"].get("http.request.method"),
+                 point["attributes"].get("error.type"))
+        if point["temporality"] == "delta":
+            last[key_of(point)] = (label, point)  # a window that is sent again is the same window
+        elif key_of(point) not in last or last[key_of(point)][1]["time"] < point["time"]:
+            last[key_of(point)] = (label, point)
+    for label, point in last.values():
+        counted[label] += point["count"]
+    return counted
+
+
+def expected(n):
+    return Counter({
+        (HTTP, "GET", None): n, (DB, "SET", None): n, (DB, "LPUSH", "WRONGTYPE"): n,
+        (DB, "SELECT generate_series", None): n, (DB, "SELECT", "22012"): n, (DB, "SELECT", None): n,
+        (DB, "PREPARE SELECT", None): 1, (ROWS, "SELECT generate_series", None): n, (ROWS, "SELECT", None): n})
+
+
+def check_totals(lab, n=N):
+    lab.receiver.decode()
+    got, want = totals(lab), expected(n)
+    lab.check(got == want, f"counted {dict(got)}, made {dict(want)}")
+
+
+def start_exporter(lab, **more):
+    exporter = lab.spawn([OTELSHIM, "export", "--dir", lab.box],
+                         {**lab.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": lab.receiver.url, **more},
+                         stderr=open(lab.directory / "exporter.log", "a"))
+    end = time.monotonic() + 10
+    while not (lab.box / "control").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    return exporter
+
+
+def end_exporter(exporter, how=signal.SIGTERM):
+    exporter.send_signal(how)
+    exporter.wait(20)
+
+
+def deliver(lab):
+    """What is in the spool is sent by one whose own settings lead there."""
+    exporter = lab.spawn([OTELSHIM, "export", "--dir", lab.box, "--leave-after", "0"],
+                         {**lab.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": lab.receiver.url,
+                          **getattr(lab, "more", {})}, stderr=open(lab.directory / "exporter.log", "a"))
+    exporter.wait(40)
+
+
+def call(lab, n=N, pause_us=0, **more):
+    return lab.spawn([PROGRAM, str(n), str(pause_us)],
+                     {**lab.traced("metrics", **{**QUICK, **more}), **lab.servers_environment})
+
+
+def sampled(ratio):
+    return {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": str(ratio)}
+
+
+def plain_run(lab, **more):
+    exporter = start_exporter(lab)
+    program = call(lab, **more)
+    lab.check(program.wait(60) == 0, "the program failed")
+    end_exporter(exporter)
+    deliver(lab)
+
+
+def exact(ratio):
+    def case(lab):
+        plain_run(lab, **sampled(ratio), OTELSHIM_TRACE_GAP="0")
+        check_totals(lab)
+        n_spans = len({s["id"] for s in lab.receiver.spans})  # one on its way at the SIGTERM is sent again
+        n_all = sum(v for k, v in expected(N).items() if k[0] != ROWS) + 2  # and two connects
+        lab.check(n_spans == round(ratio * n_all) or 0 < ratio < 1 and 0 < n_spans < n_all, f"{n_spans} spans of {n_all}")
+        series = {key_of(p, False) for p in lab.receiver.points if p["name"] in (HTTP, DB, ROWS)}
+        lab.check(len(series) == 9, f"{len(series)} series: one was split by sampling: {sorted(map(str, series))}")
+        exemplars = [e for p in lab.receiver.points for e in p["exemplars"]]
+        ids = {s["id"] for s in lab.receiver.spans}
+        lab.check(bool(exemplars) == (ratio > 0) and all(e["id"] in ids for e in exemplars), "exemplars")
+    return case
+
+
+def values(lab):
+    """A sum is that of the spans' durations, to the last bit but for the order of adding; min and max to the last."""
+    plain_run(lab, OTELSHIM_TRACE_GAP="0")
+    lab.receiver.decode()
+    durations = [(s["end"] - s["start"]) / 1e9 for s in lab.receiver.spans if s["name"] == "GET"]
+    last = max((p for p in lab.receiver.points if p["name"] == HTTP), key=lambda p: p["time"])
+    lab.check(last["min"] == min(durations) and last["max"] == max(durations), f"min and max: {last}")
+    lab.check(abs(last["sum"] - sum(durations)) < 1e-9 and last["count"] == len(durations), "sum and count")
+    lab.check(last["unit"] == "s" and len(last["bounds"]) == 14 and last["scope"] == "otelshim.libcurl", str(last))
+    lab.check(set(last["attributes"]) == {"http.request.method", "http.response.status_code", "server.address",
+                                          "server.port", "network.protocol.version"}, str(last["attributes"]))
+
+
+def restarts(lab):
+    """SIGTERM in the middle: the next exporter begins anew, and nothing is lost or counted twice."""
+    exporter = start_exporter(lab)
+    program = call(lab, pause_us=3000, **sampled(0.5))
+    for _ in range(3):
+        time.sleep(0.4)
+        end_exporter(exporter)
+        exporter = start_exporter(lab)
+    lab.check(program.wait(60) == 0, "the program failed")
+    end_exporter(exporter)
+    deliver(lab)
+    check_totals(lab)
+    starts, windows = defaultdict(set), defaultdict(list)
+    for point in lab.receiver.points:
+        if point["name"] == DB:
+            starts[point["resource"]["service.instance.id"]].add(point["start"])
+            windows[key_of(point)].append((point["time"], point["count"]))
+    lab.check(len({s for each in starts.values() for s in each}) >= 3, f"start times: {dict(starts)}")
+    lab.check(all(len(each) == 1 for each in starts.values()), f"one exporter, one start: {dict(starts)}")
+    lab.check(all(sorted(w) == sorted(w, key=lambda p: p[1]) for w in windows.values()), "a cumulative count went back")
+
+
+def kills(lab):
+    """kill -9: a call is counted when it is acknowledged, so what the next exporter reads again was not counted."""
+    exporter = start_exporter(lab)
+    program = call(lab, pause_us=3000, **sampled(0.5))
+    for _ in range(4):
+        time.sleep(0.35)
+        end_exporter(exporter, signal.SIGKILL)
+        exporter = start_exporter(lab)
+    lab.check(program.wait(60) == 0, "the program failed")
+    end_exporter(exporter)
+    deliver(lab)
+    check_totals(lab)
+
+
+def delta(lab):
+    plain_run(lab, OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta", **sampled(0.5))
+    check_totals(lab)
+    windows = defaultdict(list)
+    for point in lab.receiver.points:
+        if point["name"] == DB:
+            windows[key_of(point, False)].append((point["start"], point["time"]))
+    for each in windows.values():
+        lab.check(all(a[1] <= b[0] for a, b in zip(sorted(each), sorted(each)[1:])), f"windows overlap: {each}")
+    kinds = {(p["name"], p["temporality"]) for p in lab.receiver.points}
+    lab.check(("db.client.connection.count", "delta") not in kinds, str(kinds))
+
+
+def exponential(lab):
+    plain_run(lab, OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="base2_exponential_bucket_histogram")
+    check_totals(lab)
+    lab.check(all(p["kind"] != "histogram" for p in lab.receiver.points), "an explicit histogram")
+
+
+def processes(lab):
+    """process.* of a living program, and its open connections, which end with it."""
+    exporter = start_exporter(lab)
+    program = call(lab, n=500, pause_us=2000)
+    time.sleep(1)
+    program.send_signal(signal.SIGKILL)
+    program.wait(10)
+    time.sleep(0.3)
+    end_exporter(exporter)
+    deliver(lab)
+    lab.receiver.decode()
+    names = {p["name"]: p["unit"] for p in lab.receiver.points if p["name"].startswith("process.")}
+    lab.check(names == {
+        "process.cpu.time": "s", "process.memory.usage": "By", "process.memory.virtual": "By",
+        "process.thread.count": "{thread}", "process.unix.file_descriptor.count": "{file_descriptor}",
+        "process.context_switches": "{context_switch}", "process.paging.faults": "{fault}", "process.disk.io": "By",
+        "process.uptime": "s"}, str(names))
+    starts = {p["start"] for p in lab.receiver.points if p["name"] == "process.cpu.time"}
+    lab.check(len(starts) == 1, f"starts of process.cpu.time: {starts}")
+    open_ones = defaultdict(list)
+    for point in sorted(lab.receiver.points, key=lambda p: p["time"]):
+        if point["name"] == "db.client.connection.count":
+            open_ones[point["attributes"]["db.client.connection.pool.name"]].append(point["value"])
+    lab.check(len(open_ones) == 2 and all(v[0] == 1 and v[-1] == 0 for v in open_ones.values()), str(dict(open_ones)))
+
+
+def refused(lab):
+    """A backend for traces alone: said once, counted, never spooled."""
+    lab.receiver.metrics_status = 404
+    lab.more = {"OTEL_METRICS_EXPORTER": "none"}
+    exporter = start_exporter(lab)
+    program = call(lab, n=300, pause_us=3000)
+    lab.check(program.wait(60) == 0, "the program failed")
+    time.sleep(0.5)
+    end_exporter(exporter)
+    lab.receiver.decode()
+    log = (lab.directory / "exporter.log").read_text()
+    lab.check(log.count("points dropped: HTTP 404") == 1, log)
+    lab.check(lab.receiver.metric_requests >= 2, f"{lab.receiver.metric_requests} requests")
+    lab.check(len(lab.receiver.spans) > 0, "no spans")
+
+
+def quiet(lab):
+    """Short programs share a request; none is asked for: none comes."""
+    exporter = start_exporter(lab)
+    for _ in range(8):
+        call(lab, n=1, OTEL_METRIC_EXPORT_INTERVAL="60000").wait(20)
+    call(lab, n=1, OTEL_METRICS_EXPORTER="none").wait(20)
+    end = time.monotonic() + 9
+    while not lab.receiver.waiting_metrics() and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(0.2)
+    lab.receiver.decode()
+    lab.check(lab.receiver.metric_requests <= 2, f"{lab.receiver.metric_requests} requests")
+    end_exporter(exporter)
+    deliver(lab)
+    check_totals_of_runs(lab, 8)
+
+
+def check_totals_of_runs(lab, n):
+    lab.receiver.decode()
+    got = totals(lab)
+    want = Counter({k: v * n for k, v in expected(1).items()})
+    lab.check(got == want, f"counted {dict(got)}, made {dict(want)}")
+
+
+CASES = {"unsampled": exact(0), "a_tenth_sampled": exact(0.1), "all_sampled": exact(1), "values": values,
+         "restarts": restarts, "kills": kills, "delta": delta, "exponential": exponential, "processes": processes,
+         "refused": refused, "quiet": quiet}
+
+
+def main():
+    wanted = sys.argv[1:] or list(CASES)
+    directory = Path(f"/tmp/metrics-servers-{os.getpid()}")
+    subprocess.run([root / "tests/servers/start", directory, "postgres", "redis", "nginx"], check=True,
+                   stdout=subprocess.DEVNULL)
+    failed = 0
+    try:
+        environment = {}
+        for line in (directory / "env").read_text().splitlines():
+            name, _, value = line.partition("=")
+            environment[name] = value.strip("'\"")
+        for name in wanted:
+            lab = Lab(name, False)
+            lab.servers_environment = environment
+            lab.receiver.waiting_metrics = lambda r=lab.receiver: [w for w in r.waiting if w[0] == "/v1/metrics"]
+            try:
+                CASES[name](lab)
+            finally:
+                lab.close()
+            for problem in lab.problems:
+                print(f"    {problem[:1500]}")
+            print(f"{'not ok' if lab.problems else 'ok'} {name}", flush=True)
+            failed += bool(lab.problems)
+    finally:
+        subprocess.run([root / "tests/servers/stop", directory], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(["rm", "-rf", directory], check=False)
+    return failed > 0
+
+
+sys.exit(main())
