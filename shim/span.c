@@ -188,7 +188,7 @@ bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation
     if (__builtin_expect(!box, 0))
         box = dropbox_open();
     struct thread *thread = box ? thread_get_in(box) : NULL;
-    if (!thread)
+    if (!thread || sampler_is_off(box))
         return false;
     if (__builtin_expect(thread->busy[0] || thread->slots[0]->depth, 0))
         return begin_above(span, thread, &call);
