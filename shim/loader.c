@@ -25,14 +25,16 @@ static struct {
         *dlopen; /* what a program would reach without us; set once each, the same value whoever is first */
     uint32_t pending; /* enum pending */
     uint32_t n_seen;  /* how many objects there were at the last look */
+    uint64_t n_left;  /* and how many had been unloaded by then */
 } state;
 
-/* Objects may have left the front of the list: then everything is looked at again. */
+/* From which object on there may be new ones: all, if any has left the list since. */
 static uint32_t begin_look(void)
 {
-    uint32_t n = patch_count_objects();
-    uint32_t seen = __atomic_exchange_n(&state.n_seen, n, __ATOMIC_RELAXED);
-    return seen <= n ? seen : 0;
+    struct patch_count now = patch_count_objects();
+    uint32_t n_seen = __atomic_exchange_n(&state.n_seen, now.n, __ATOMIC_RELAXED);
+    uint64_t n_left = __atomic_exchange_n(&state.n_left, now.n_left, __ATOMIC_RELAXED);
+    return n_left == now.n_left && n_seen <= now.n ? n_seen : 0;
 }
 
 static __attribute__((noinline)) void look_at_opened(void)
@@ -214,7 +216,7 @@ static bool depends_on_caller(const char *file)
 static void *open_deeply(const char *file, int mode)
 {
     __typeof__(&dlopen) real = (__typeof__(&dlopen))real_dlopen();
-    uint32_t n_before = patch_count_objects();
+    uint32_t n_before = patch_count_objects().n;
     void *handle = real(file, mode);
     if (handle) {
         int kept = errno;

@@ -98,19 +98,20 @@ bool patch_wants_unknown_version(const struct elf_object *object, const struct e
     return false;
 }
 
-static int count_object(struct dl_phdr_info *info, size_t size, void *ret_n)
+static int count_object(struct dl_phdr_info *info, size_t size, void *ret_count)
 {
-    (void)info;
+    struct patch_count *count = ret_count;
     (void)size;
-    ++*(uint32_t *)ret_n;
+    count->n++;
+    count->n_left = info->dlpi_subs;
     return 0;
 }
 
-uint32_t patch_count_objects(void)
+struct patch_count patch_count_objects(void)
 {
-    uint32_t n = 0;
-    (void)dl_iterate_phdr(count_object, &n);
-    return n;
+    struct patch_count count = {0};
+    (void)dl_iterate_phdr(count_object, &count);
+    return count;
 }
 
 /* ---- what a slot holds, or will hold ---- */

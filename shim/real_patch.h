@@ -38,8 +38,12 @@ void patch_collect(struct patch_slots *ret_slots, const struct elf_object *objec
 /* Does it want a version of a libcurl that `exporter` does not define? */
 bool patch_wants_unknown_version(const struct elf_object *object, const struct elf_object *exporter);
 
-/* How many objects are loaded. */
-uint32_t patch_count_objects(void);
+/* How many objects are loaded, and how many ever left. */
+struct patch_count {
+    uint32_t n;
+    uint64_t n_left;
+};
+struct patch_count patch_count_objects(void);
 
 /*
  * Patches the objects from number `from` on, in load order: all of them, or (`unknown_only`) those of the second kind.
