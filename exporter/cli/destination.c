@@ -15,7 +15,7 @@
 static void give_back(void *context, const struct receipt *receipts, uint32_t n_receipts)
 {
     struct pipeline *pipeline = context;
-    kept_acknowledge(pipeline, receipts, n_receipts);
+    pipeline_give_back(pipeline, receipts, n_receipts);
     if (pipeline->was_gated && pipeline->pacer)
         pacer_hurry(pipeline->pacer);
     pipeline->was_gated = false;

@@ -3,6 +3,7 @@
  *
  * A process has a keep and lanes from the first settings on that ask for them until it is gone: tickets may be out.
  */
+#include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 
 /* The span waited, and its part of the trace is over. */
@@ -73,6 +74,7 @@ void kept_look(struct pipeline *pipeline, bool is_short)
 void kept_acknowledge(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts)
 {
     traced_count(pipeline, receipts, n_receipts);
+    metering_checkpoint(pipeline);
     if (!pipeline->n_keepers) {
         dropbox_acknowledge(pipeline->dropbox, receipts, n_receipts);
         return;

@@ -159,8 +159,33 @@ uint32_t metering_count(struct pipeline *pipeline, struct traced *traced, const 
 
 void metering_settle(struct traced *traced, uint32_t n_measured)
 {
-    if (n_measured && traced->metrics)
-        derive_settle(traced->metrics, n_measured);
+    if (!n_measured || !traced->metrics)
+        return;
+    derive_settle(traced->metrics, n_measured);
+    traced->metrics_destination->must_checkpoint = true;
+}
+
+/* ---- the checkpoint ---- */
+
+static void checkpoint(struct pipeline *pipeline, struct destination *destination)
+{
+    struct metric_collection collection = {.n_points = 0};
+    uint64_t now_ns = now_unix_ns();
+    for (uint32_t i = 0; i < destination->n_ended; i++)
+        metric_set_peek(destination->ended[i], &collection, now_ns);
+    for (struct traced *traced = pipeline->traced; traced; traced = traced->hh.next)
+        if (traced->metrics_destination == destination)
+            metric_set_peek(traced->metrics, &collection, now_ns);
+    otlp_checkpoint_metrics(destination->otlp, &collection);
+    metric_collection_fini(&collection);
+    destination->must_checkpoint = false;
+}
+
+void metering_checkpoint(struct pipeline *pipeline)
+{
+    for (struct destination *each = pipeline->destinations; each; each = each->next)
+        if (each->must_checkpoint)
+            checkpoint(pipeline, each);
 }
 
 /* ---- leaving ---- */

@@ -30,6 +30,8 @@ void metering_settle(struct traced *traced, uint32_t n_measured);
 
 /* Sends what ended processes left, and what the living measured since it was last sent (at most once a second). */
 void metering_flush(struct pipeline *pipeline);
+/* What was counted and not exported yet, on disk for the next exporter, should this one be killed. */
+void metering_checkpoint(struct pipeline *pipeline);
 /* Hands everything to the destinations, whatever is under way there: the exporter leaves. */
 void metering_hand_over(struct pipeline *pipeline);
 /* No process that ended has metrics that were not handed to a destination. */

@@ -32,6 +32,7 @@ struct destination {
     uint64_t next_read_ms, last_export_ms, collected_ms;
     struct metric_set **ended; /* of processes that are gone, for their last export */
     uint32_t n_ended;
+    bool must_checkpoint; /* something was counted since the last one */
 };
 
 /* What the pipeline knows of a traced process. */
@@ -81,11 +82,17 @@ struct pipeline {
     struct arena scratch;             /* spans that no destination takes */
     struct receipt *acknowledgements; /* of spans that nobody waits for, until the look is over */
     uint32_t n_acknowledgements, max_acknowledgements;
-    uint64_t problems[MAX_PROBLEMS]; /* hashes of what was said */
+    struct loop_timer *acknowledge_timer;
+    uint64_t checkpointed_ns, checkpoint_cost_ns; /* when the last one was written, and how long that took */
+    uint64_t problems[MAX_PROBLEMS];              /* hashes of what was said */
     uint32_t n_problems;
     bool was_gated; /* records wait for room in memory */
     bool has_said_console;
 };
+
+/* ---- pipeline.c ---- */
+/* Somebody has taken responsibility for these records. Not within a look: what is acknowledged may close its client. */
+void pipeline_give_back(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts);
 
 /* ---- traced.c ---- */
 void traced_begin(struct pipeline *pipeline, struct process *process);

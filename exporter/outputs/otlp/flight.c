@@ -69,6 +69,22 @@ static int append_to_spool(struct otlp *otlp, const struct body *body, struct sp
     return status;
 }
 
+static const struct body *packed(struct otlp *otlp, const struct body *body)
+{
+    if (!otlp->gzip)
+        return body;
+    size_t max_bytes = gzip_max_bytes(otlp->gzip, body->n_bytes);
+    body_reserve(&otlp->packed, max_bytes);
+    otlp->packed.n_bytes = gzip_encode(otlp->gzip, body->bytes, body->n_bytes, otlp->packed.bytes, max_bytes);
+    return &otlp->packed;
+}
+
+bool flight_spool_encoded(struct otlp *otlp, const struct body *body, uint32_t n_items)
+{
+    struct spool_batch spooled = {.n_spans = n_items, .is_gzip = otlp->gzip != NULL};
+    return otlp->spool && append_to_spool(otlp, packed(otlp, body), &spooled) == 0;
+}
+
 /* Spools the spans from `i_first` on; takes the batch when it could, and hands back its receipts. */
 static bool spool_batch(struct otlp *otlp, struct batch *batch, uint32_t i_first)
 {

@@ -185,28 +185,43 @@ void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receip
     }
 }
 
-void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collection)
+/* In memory, where there is no spool or it cannot be written. */
+static void queue_encoded(struct otlp *otlp, const struct body *body, uint32_t n_points)
 {
     struct batch *batch = batcher_begin_encoded(&otlp->batcher);
-    struct body body = {0};
-    if (encode_metrics(collection, REQUEST_MAX_BYTES, &body) != 0) {
+    batch->encoded = arena_copy(&batch->arena, body->bytes, body->n_bytes);
+    batch->encoded_bytes = body->n_bytes;
+    batch->n_spans = n_points;
+    batcher_append(&otlp->batcher, batch);
+}
+
+void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collection)
+{
+    if (encode_metrics(collection, REQUEST_MAX_BYTES, &otlp->plain) != 0) {
         otlp->counts.rejected += collection->n_points;
         otlp_note(otlp, FACT_REFUSED, "%u points are larger than a request may be (64 MiB): dropped",
                   collection->n_points);
-        batch_release(batch);
-    } else {
-        batch->encoded = arena_copy(&batch->arena, body.bytes, body.n_bytes);
-        batch->encoded_bytes = body.n_bytes;
-        batch->n_spans = collection->n_points;
-        batcher_append(&otlp->batcher, batch);
-        pump_soon(otlp);
+    } else if (!flight_spool_encoded(otlp, &otlp->plain, collection->n_points)) {
+        queue_encoded(otlp, &otlp->plain, collection->n_points);
     }
-    body_fini(&body);
+    if (otlp->spool)
+        spool_set_checkpoint(otlp->spool, NULL, 0);
+    pump_soon(otlp);
+}
+
+bool otlp_checkpoint_metrics(struct otlp *otlp, const struct metric_collection *collection)
+{
+    if (!otlp->spool)
+        return false;
+    if (!collection->n_points)
+        return spool_set_checkpoint(otlp->spool, NULL, 0) == 0;
+    return encode_metrics(collection, REQUEST_MAX_BYTES, &otlp->plain) == 0 &&
+           spool_set_checkpoint(otlp->spool, &otlp->plain, collection->n_points) == 0;
 }
 
 bool otlp_is_busy(const struct otlp *otlp)
 {
-    return batcher_has_queued(&otlp->batcher) || otlp->flight.state != FLIGHT_NONE;
+    return !otlp->is_down && (batcher_has_queued(&otlp->batcher) || otlp->flight.state != FLIGHT_NONE);
 }
 
 /* Where nothing can be written, the oldest in memory make room: without them the host's pool would fill for good. */

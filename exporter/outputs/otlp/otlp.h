@@ -53,8 +53,14 @@ struct arena *otlp_arena(struct otlp *otlp);
 /* `span` NULL: only the receipt (a record that is not exported). */
 void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receipt);
 
-/* A request with these metrics, sent at once, retried and spooled like a batch of spans; `collection` stays the caller's. */
+/*
+ * A request with these metrics, sent at once, retried like a batch of spans; `collection` stays the caller's. It goes by way of
+ * the spool, where there is one: an exporter that is killed while it is on its way has not lost it. The checkpoint, which
+ * it replaces, is gone then.
+ */
 void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collection);
+/* What is not exported yet, for whoever finds it should this exporter be killed. Empty: nothing. False: no spool. */
+bool otlp_checkpoint_metrics(struct otlp *otlp, const struct metric_collection *collection);
 /* Something is on its way or waits to be: exports of metrics never run at the same time. */
 bool otlp_is_busy(const struct otlp *otlp);
 

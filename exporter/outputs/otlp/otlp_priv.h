@@ -76,6 +76,8 @@ void otlp_note(struct otlp *otlp, enum fact fact, const char *format, ...)
 void flight_finish_batch(struct otlp *otlp, struct batch *batch);
 /* Everything queued goes to the spool, the flight's batch first. False: the spool cannot take it. */
 bool flight_spool_queued(struct otlp *otlp);
+/* An encoded request (in `plain`) goes to the spool, whatever the destination does. False: it cannot take it. */
+bool flight_spool_encoded(struct otlp *otlp, const struct body *body, uint32_t n_items);
 /* Does what can be done now: while down, only the retry timer sends. */
 void flight_pump(struct otlp *otlp);
 void flight_retry(struct otlp *otlp);

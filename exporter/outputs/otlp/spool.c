@@ -14,6 +14,7 @@
 
 #define MAX_FILE_BYTES (65u << 20)
 #define FLAG_GZIP 1u
+#define CHECKPOINT "checkpoint"
 
 struct file_header {
     char magic[8];
@@ -116,6 +117,39 @@ static void list_files(struct spool *spool)
     spool->next_sequence = spool->i_end ? spool->entries[spool->i_end - 1].sequence + 1 : 1;
 }
 
+/* The exporter before was killed: it becomes the newest batch. */
+static void adopt_checkpoint(struct spool *spool)
+{
+    uint8_t *bytes;
+    size_t n_bytes;
+    char name[64];
+    struct stat status;
+    struct file_header header = {.n_spans = 0};
+    if (file_read(spool->directory.fd, CHECKPOINT, MAX_FILE_BYTES, &bytes, &n_bytes) != 0)
+        return;
+    if (n_bytes >= sizeof(header))
+        memcpy(&header, bytes, sizeof(header));
+    free(bytes);
+    print_name(name, sizeof(name), spool->next_sequence, header.n_spans);
+    if (renameat(spool->directory.fd, CHECKPOINT, spool->directory.fd, name) != 0 ||
+        fstatat(spool->directory.fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return;
+    add_entry(spool, (struct entry){spool->next_sequence++, counted_bytes((uint64_t)status.st_size),
+                                    header.n_spans});
+}
+
+int spool_set_checkpoint(struct spool *spool, const struct body *body, uint32_t n_items)
+{
+    if (!body) {
+        unlinkat(spool->directory.fd, CHECKPOINT, 0);
+        return 0;
+    }
+    struct file_header header = {.n_spans = n_items, .body_bytes = body->n_bytes};
+    memcpy(header.magic, magic, sizeof(magic));
+    struct file_part parts[] = {{&header, sizeof(header)}, {body->bytes, body->n_bytes}};
+    return file_write_atomic(spool->directory.fd, CHECKPOINT, parts, 2);
+}
+
 struct spool *spool_open(const char *directory, const struct delivery *delivery, uint64_t max_bytes,
                          struct problem *ret_problem)
 {
@@ -129,6 +163,7 @@ struct spool *spool_open(const char *directory, const struct delivery *delivery,
     spool->max_bytes = max_bytes;
     spool->next_sequence = 1;
     list_files(spool);
+    adopt_checkpoint(spool);
     return spool;
 }
 

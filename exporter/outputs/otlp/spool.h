@@ -2,7 +2,7 @@
  * spool: encoded batches on disk while their destination cannot be reached.
  *
  *     <spool directory>/<hash of the URL>[-N]/     one destination; locked by the exporter that serves it
- *         lock   for   <sequence>.<spans>          16 hexadecimal digits, decimal
+ *         lock   for   checkpoint   <sequence>.<spans>          16 hexadecimal digits, decimal
  *
  * One file per batch: a header and the body as it will be sent. Sequences only grow, so order survives restarts. A file
  * appears whole or not at all. The oldest go when the bound is reached. Nothing is synced to the medium.
@@ -41,6 +41,11 @@ void spool_close(struct spool *spool);
 /* Removes the oldest where there is no room, but not `keep_sequence`, which is being sent. -EFBIG: larger than all. */
 int spool_append(struct spool *spool, const struct body *body, struct spool_batch *batch,
                  uint64_t keep_sequence);
+/*
+ * What the metrics are that were not exported yet, in place of what it was before. Whoever opens the spool next, after
+ * this exporter was killed, finds a batch of it. NULL: there is nothing.
+ */
+int spool_set_checkpoint(struct spool *spool, const struct body *body, uint32_t n_items);
 /* The oldest. -ENOENT when there is none; a file that cannot be read or understood is removed, counted and passed over. */
 int spool_load(struct spool *spool, struct body *ret_body, struct spool_batch *ret_batch);
 /* Delivered, or given up. Fine when it is gone already. */

@@ -54,6 +54,11 @@ void series_add(struct metric_set *set, struct series *series, int64_t delta);
  */
 void metric_set_collect(struct metric_set *set, struct metric_collection *collection, uint64_t now_unix_ns,
                         const struct usage *usage, bool is_last);
+/*
+ * Appends what was measured since the last collection, and changes nothing: what would be lost with this process. Exemplars
+ * are left out.
+ */
+void metric_set_peek(struct metric_set *set, struct metric_collection *collection, uint64_t now_unix_ns);
 /* Something was measured since the last collection. */
 bool metric_set_has_news(const struct metric_set *set);
 /* Series of all sets. */

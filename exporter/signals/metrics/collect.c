@@ -37,8 +37,8 @@ struct metric *collect_metric(struct metric_collection *collection, struct metri
     return metric;
 }
 
-static void show(struct metric_collection *collection, struct metric *metric, struct series *series,
-                 uint64_t now_unix_ns)
+static struct metric_point *show(struct metric_collection *collection, struct metric *metric,
+                                 struct series *series, uint64_t now_unix_ns)
 {
     struct metric_point *point = metric_add_point(collection, metric);
     point->attributes = (struct attributes){
@@ -47,11 +47,11 @@ static void show(struct metric_collection *collection, struct metric *metric, st
     point->time_unix_ns = now_unix_ns;
     if (series->histogram) {
         histogram_show(series->histogram, &collection->arena, &point->value.histogram);
-        exemplars_take(&series->exemplars, &collection->arena, series->start_unix_ns, now_unix_ns, point);
     } else {
         point->is_integer = true;
         point->value.integer = series->sum;
     }
+    return point;
 }
 
 static void begin_anew(struct series *series, uint64_t now_unix_ns)
@@ -81,12 +81,30 @@ static void collect_stream(struct metric_set *set, struct metric_collection *col
             continue; /* made for what is not acknowledged yet */
         if (!metric)
             metric = collect_metric(collection, scope, set, stream->instrument);
-        show(collection, metric, series, now_unix_ns);
+        struct metric_point *point = show(collection, metric, series, now_unix_ns);
+        exemplars_take(&series->exemplars, &collection->arena, series->start_unix_ns, now_unix_ns, point);
         series->has_news = false;
         if (is_delta)
             begin_anew(series, now_unix_ns);
     }
 }
+
+/* What was measured since the last collection, as it stands. */
+static void peek_stream(struct metric_set *set, struct metric_collection *collection,
+                        struct metric_scope *scope, struct stream *stream, uint64_t now_unix_ns)
+{
+    struct metric *metric = NULL;
+    for (struct series *series = stream->first; series; series = series->next) {
+        if (!series->has_news)
+            continue;
+        if (!metric)
+            metric = collect_metric(collection, scope, set, stream->instrument);
+        show(collection, metric, series, now_unix_ns);
+    }
+}
+
+typedef void (*stream_fn)(struct metric_set *set, struct metric_collection *collection,
+                          struct metric_scope *scope, struct stream *stream, uint64_t now_unix_ns);
 
 /* Whatever it had open is closed: the process is gone. */
 static void close_all(struct metric_set *set)
@@ -110,13 +128,14 @@ static bool is_first_of_scope(const struct metric_set *set, uint32_t i)
 }
 
 static void collect_scope(struct metric_set *set, struct metric_collection *collection,
-                          struct metric_resource *resource, uint32_t first, uint64_t now_unix_ns)
+                          struct metric_resource *resource, uint32_t first, uint64_t now_unix_ns,
+                          stream_fn each)
 {
     struct metric_scope *scope = metric_add_scope(collection, resource, set->streams[first]->scope),
                         *previous = scope->previous;
     for (uint32_t i = first; i < set->n_streams; i++)
         if (set->streams[i]->scope_index == set->streams[first]->scope_index)
-            collect_stream(set, collection, scope, set->streams[i], now_unix_ns);
+            each(set, collection, scope, set->streams[i], now_unix_ns);
     if (!scope->last)
         resource->last = previous; /* nothing in it: OTLP wants no empty ones */
 }
@@ -134,11 +153,25 @@ void metric_set_collect(struct metric_set *set, struct metric_collection *collec
                            *previous = resource->previous;
     for (uint32_t i = 0; i < set->n_streams; i++)
         if (is_first_of_scope(set, i))
-            collect_scope(set, collection, resource, i, now_unix_ns);
+            collect_scope(set, collection, resource, i, now_unix_ns, collect_stream);
     if (usage)
         observe_process(set, collection, resource, now_unix_ns, usage);
     if (!resource->last)
         collection->last = previous;
     set->collected_unix_ns = now_unix_ns;
     set->has_news = false;
+}
+
+void metric_set_peek(struct metric_set *set, struct metric_collection *collection, uint64_t now_unix_ns)
+{
+    if (!set->has_news)
+        return;
+    if (now_unix_ns <= set->collected_unix_ns)
+        now_unix_ns = set->collected_unix_ns + 1;
+    struct metric_resource *resource = metric_add_resource(collection, set->resource);
+    for (uint32_t i = 0; i < set->n_streams; i++)
+        if (is_first_of_scope(set, i))
+            collect_scope(set, collection, resource, i, now_unix_ns, peek_stream);
+    if (!resource->last)
+        collection->last = resource->previous;
 }
