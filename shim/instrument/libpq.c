@@ -230,7 +230,7 @@ static inline void end(struct span *span, struct connection *connection, const s
     const struct libpq_calls *pq = libpq_calls_for(connection, entry);
     ExecStatusType status = libpq_status_of(pq, result);
     if (status == PGRES_TUPLES_OK || !connection || !libpq_is_copy(status) ||
-        !libpq_copy_begin(span, connection, text, name))
+        !libpq_copy_begin(span, connection, status, text, name))
         libpq_end_query(span, pq, conn, result, status);
 }
 

@@ -71,6 +71,8 @@ void libpq_finish_queries(struct connection *connection)
 void libpq_finish_before_call(struct connection *connection, const PGconn *conn)
 {
     struct libpq_state *state = libpq_state_of(connection);
+    if (state->answer.is_copying_both)
+        return; /* refused, too */
     if ((state->attention & LIBPQ_CONNECTING) || !libpq_is_pipelined(state->pq, conn))
         libpq_finish_queries(connection);
 }
@@ -115,7 +117,7 @@ static void follow_command(struct libpq_state *state, PGresult *result)
 static void begin_result(struct libpq_answer *answer)
 {
     answer->is_answered = true;
-    answer->is_copying = false;
+    answer->is_copying = answer->is_copying_both = false;
     if (!answer->is_whole)
         return;
     answer->is_whole = answer->has_rows = false;
@@ -140,6 +142,7 @@ static void follow_result(struct connection *connection, const PGconn *conn, PGr
         libpq_follow_failure(connection, conn, result);
     } else if (libpq_is_copy(status)) {
         state->answer.is_copying = true;
+        state->answer.is_copying_both = status == PGRES_COPY_BOTH;
     } else if (status == PGRES_SINGLE_TUPLE || (int)status == LIBPQ_TUPLES_CHUNK) {
         follow_rows(state, result);
     } else if (status == PGRES_TUPLES_OK) {

@@ -12,7 +12,8 @@
 
 #include "operation_adopt.h"
 
-bool libpq_copy_begin(struct span *span, struct connection *connection, const char *text, const char *name)
+bool libpq_copy_begin(struct span *span, struct connection *connection, ExecStatusType status,
+                      const char *text, const char *name)
 {
     struct libpq_state *state = libpq_state_of(connection);
     struct libpq_prepared prepared;
@@ -25,7 +26,8 @@ bool libpq_copy_begin(struct span *span, struct connection *connection, const ch
     else if (libpq_prepared_find(state->prepared, name, &prepared))
         operation_statement(operation, prepared.mark, prepared.text, prepared.bytes);
     libpq_enqueue(state, true);
-    state->answer = (struct libpq_answer){.is_answered = true, .is_copying = true};
+    state->answer = (struct libpq_answer){
+        .is_answered = true, .is_copying = true, .is_copying_both = status == PGRES_COPY_BOTH};
     return true;
 }
 

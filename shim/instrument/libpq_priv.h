@@ -93,7 +93,8 @@ struct libpq_answer {
     bool has_rows;
     bool is_whole; /* that statement's last result was seen: the next one belongs to another statement */
     bool is_answered;
-    bool is_copying; /* the last result said COPY: the data goes to and fro now */
+    bool is_copying;      /* the last result said COPY: the data goes to and fro now */
+    bool is_copying_both; /* likewise, and no other call ends that: replication */
     bool has_failed;
     char affected[24]; /* PQcmdTuples of the last statement */
 };
@@ -157,7 +158,8 @@ void libpq_follow_path(struct connection *connection, const PGconn *conn);
  * A call has returned a result that says COPY: its span goes on as an operation, until the results that come after the
  * data were taken. False: nothing was done, and the caller ends the span.
  */
-bool libpq_copy_begin(struct span *span, struct connection *connection, const char *text, const char *name);
+bool libpq_copy_begin(struct span *span, struct connection *connection, ExecStatusType status,
+                      const char *text, const char *name);
 
 /* ---- libpq_async.c ---- */
 
