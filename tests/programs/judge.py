@@ -78,6 +78,9 @@ class Web:
         yield from attributes(span, {
             "http.response.status_code": status, "network.peer.address": "127.0.0.1", "network.peer.port": self.port,
             "network.protocol.version": last["protocol"]})
+        for key, size in (("http.request.body.size", first["sent"]), ("http.response.body.size", last["received"])):
+            if size and first is last and status < 400 and span["attributes"].get(key) != size:
+                yield f"{span['name']!r}: {key} is {span['attributes'].get(key)}, the server counted {size}"
         yield from failed(span, str(status) if status >= 400 else None)
 
 
@@ -145,6 +148,7 @@ class Redis:
 
     def judge(self, calls, spans):
         wanted, seen = Counter(), Counter()
+        yield from self.texts([call["words"] for call in calls if call["kind"] != "connect"], spans)
         for call in calls:
             wanted[("connect", "") if call["kind"] == "connect" else self.key(call["name"], call["database"])] += 1
         for span in spans:
@@ -153,6 +157,18 @@ class Redis:
             seen[("connect", "") if is_connect else self.key(has.get("db.operation.name"), has.get("db.namespace"))] += 1
             yield from self.required(span, is_connect)
         yield from difference(seen, wanted, "command")
+
+    @staticmethod
+    def texts(commands, spans):
+        """Every text is one of the commands that arrived, word by word, or `?` in a word's place."""
+        for span in spans:
+            words = str(span["attributes"].get("db.query.text", "")).split()
+            fits = [command for command in commands if len(command) == len(words)
+                    and all(word in ("?", sent) for word, sent in zip(words, command))]
+            if fits:
+                commands.remove(fits[0])
+            elif words:
+                yield f"{span['name']!r}: no such command arrived: {span['attributes']['db.query.text']!r}"
 
     @staticmethod
     def key(name, database):

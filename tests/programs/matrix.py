@@ -235,6 +235,7 @@ def main():
         print("\n".join(program["name"] for program in programs))
         return 0
     from receiver import Receiver  # needs the venv
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers are ended, too
     with tempfile.TemporaryDirectory(prefix="programs-", ignore_cleanup_errors=True) as directory:
         directory = Path(keep or directory)
         if keep:

@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 PATIENCE_S = 10
+CONTINUE_BYTES = len("HTTP/1.1 100 Continue\r\n\r\n")  # nginx counts them as body
 WATCHER = "watcher"  # application_name of a case's own looks into the database
 LIBPQS_OWN = "set client_encoding to"  # what PQsetClientEncoding sends: libpq's own call of itself is no span
 
@@ -30,7 +31,7 @@ def until(condition, what):
 
 
 class Web:
-    """The access log of tests/servers/web.sh: method, path, status, protocol, traceparent."""
+    """The access log of tests/servers/web.sh: method, path, status, protocol, traceparent, the bodies' sizes."""
 
     def __init__(self, environment, _logs):
         self.log = Path(environment["WEB_LOG"])
@@ -57,10 +58,12 @@ class Web:
         self.sentinel()
         calls = []
         for line in self.log.read_text()[self.offset:].splitlines():
-            method, path, status, protocol, traceparent = line.split()
+            method, path, status, protocol, traceparent, sent, received, encoding, expect = line.split()
             if not path.startswith("/sentinel-"):
                 calls.append({"method": method, "path": path, "status": int(status), "protocol": protocol.split("/")[1],
-                              "span": traceparent.split("-")[2] if traceparent != "-" else None})
+                              "span": traceparent.split("-")[2] if traceparent != "-" else None,
+                              "sent": int(sent) if sent != "-" else None,  # chunks: nobody wrote down how much was in them
+                              "received": int(received) - (expect != "-" and CONTINUE_BYTES) if encoding != "chunked" else None})
         return calls
 
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# web.sh: an nginx that writes down what it was asked (method, path, status, protocol, traceparent), and serves git.
+# web.sh: an nginx that writes down what it was asked (method, path, status, protocol, traceparent, the
+# body's sizes), and serves git.
 
 web_config() {
     cat <<END
@@ -9,7 +10,8 @@ pid $RUN/web.pid;
 error_log stderr crit;
 events { worker_connections 512; }
 http {
-    log_format asked '\$request_method \$request_uri \$status \$server_protocol \$http_traceparent';
+    log_format asked '\$request_method \$request_uri \$status \$server_protocol \$http_traceparent '
+        '\$content_length \$body_bytes_sent \$sent_http_transfer_encoding \$http_expect';
     access_log $RUN/web.log asked;
     client_max_body_size 64m;
     client_body_temp_path $RUN/web_body;
@@ -65,7 +67,7 @@ start_web() {
     head -c 300000 /dev/zero | tr '\0' 'x' >"$RUN/site/large"
     chmod -R go+rX "$RUN/site"
     chmod 1777 "$RUN/git"
-    spawn fcgiwrap "$wrapper" -c 2 -s "unix:$RUN/fcgiwrap.sock"
+    spawn fcgiwrap "$wrapper" -s "unix:$RUN/fcgiwrap.sock"
     await web test -S "$RUN/fcgiwrap.sock" || give_up fcgiwrap
     for ((try = 0; try < TRIES; try++)); do
         port=$(free_port)
