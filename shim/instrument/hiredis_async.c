@@ -145,11 +145,15 @@ static bool begin(struct async_command *command, redisAsyncContext *ac, const st
     command->connection = connection ? connection : hiredis_connection_of(c, entry);
     command->callback = NULL;
     command->operation = NULL;
-    if (is_awaited(command, flags))
-        return begin_awaited(command);
-    if (!span_begin(&command->span, INSTRUMENT_hiredis, WIRE_CALL, c, command->connection))
-        return false;
-    command->facts = command->span.facts;
+    if (is_awaited(command, flags)) {
+        if (!begin_awaited(command))
+            return false;
+    } else {
+        if (!span_begin(&command->span, INSTRUMENT_hiredis, WIRE_CALL, c, command->connection))
+            return false;
+        command->facts = command->span.facts;
+    }
+    command->facts.max_bytes -= HIREDIS_LATER_BYTES;
     return true;
 }
 

@@ -104,7 +104,8 @@ static void end_operation(struct connection *connection, const redisContext *c, 
     struct facts facts = operation_facts(operation);
     enum wire_outcome outcome = WIRE_ABANDONED;
     if (reply) {
-        outcome = hiredis_copy_reply(&facts, &state->library, c, reply, callback->verb);
+        int type = hiredis_reply_type(&state->library, c, reply);
+        outcome = hiredis_copy_reply(&facts, &state->library, c, reply, type, callback->verb);
     } else if (hiredis_error(&state->library, c)) {
         hiredis_copy_error(&facts, &state->library, c);
         outcome = WIRE_FAILED;

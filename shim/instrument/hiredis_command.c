@@ -19,6 +19,14 @@
 #include "instrument/hiredis_priv.h"
 #include <stdarg.h>
 
+/* hiredis itself, which asks for every reply of its own twice: told without a search. Needs CALL_SITE. */
+#define IS_HIREDIS_ITSELF(name) (is_in(entry_points[ENTRY_##name].library, call_site) || IS_INTERNAL(name))
+
+static inline bool is_in(const struct real_library *library, const void *address)
+{
+    return library && (uintptr_t)address - library->text_from < library->text_to - library->text_from;
+}
+
 /* ---- answered in the call ---- */
 
 /* One call of the redisCommand family: a span of its own, or the newest command of a pipeline. */
@@ -27,7 +35,7 @@ struct command {
     struct hiredis_library library;
     bool is_appended;
     struct operation *operation; /* of an appended one; NULL: not recorded, but counted */
-    struct facts operation_facts;
+    struct facts facts;          /* of either */
     struct span span;
 };
 
@@ -40,18 +48,21 @@ static bool begin_command(struct command *command, const redisContext *c, const 
     command->library = connection ? hiredis_state_of(connection)->library : hiredis_library_of(entry);
     command->is_appended =
         connection && (hiredis_has_outstanding(connection) || !hiredis_is_blocking(&command->library, c));
-    if (!command->is_appended)
-        return span_begin(&command->span, INSTRUMENT_hiredis, WIRE_CALL, c, connection);
-    command->operation = hiredis_append_begin(connection, &command->operation_facts);
+    if (command->is_appended) {
+        command->operation = hiredis_append_begin(connection, &command->facts);
+        return true;
+    }
+    if (!span_begin(&command->span, INSTRUMENT_hiredis, WIRE_CALL, c, connection))
+        return false;
+    command->facts = command->span.facts;
+    command->facts.max_bytes -= HIREDIS_LATER_BYTES;
     return true;
 }
 
 /* NULL: nothing is recorded of this command. */
 static struct facts *facts_of(struct command *command)
 {
-    if (!command->is_appended)
-        return &command->span.facts;
-    return command->operation ? &command->operation_facts : NULL;
+    return command->is_appended && !command->operation ? NULL : &command->facts;
 }
 
 /* NULL on a blocking context: hiredis refused the command (format, memory), or the connection is no more. */
@@ -76,7 +87,8 @@ static void end_command(struct command *command, const redisContext *c, const vo
     }
     enum wire_outcome outcome = WIRE_FAILED;
     if (reply)
-        outcome = hiredis_copy_reply(&command->span.facts, &command->library, c, reply, effect.verb);
+        outcome = hiredis_copy_reply(&command->span.facts, &command->library, c, reply,
+                                     hiredis_reply_type(&command->library, c, reply), effect.verb);
     else
         hiredis_copy_error(&command->span.facts, &command->library, c);
     span_end(&command->span, outcome);
@@ -146,7 +158,7 @@ static int append_format(redisContext *c, const char *format, va_list arguments,
 {
     __typeof__(&redisvAppendCommand) real = REAL_OF(redisvAppendCommand, c);
     struct connection *connection = NULL;
-    if (!IS_INTERNAL(redisvAppendCommand))
+    if (!IS_HIREDIS_ITSELF(redisvAppendCommand))
         connection = pipeline_of(c, &entry_points[ENTRY_redisvAppendCommand]);
     if (!connection)
         return real(c, format, arguments);
@@ -182,7 +194,7 @@ EXPORTED int redisAppendCommandArgv(redisContext *c, int argc, const char **argv
     CALL_SITE;
     __typeof__(&redisAppendCommandArgv) real = REAL_OF(redisAppendCommandArgv, c);
     struct connection *connection = NULL;
-    if (!IS_INTERNAL(redisAppendCommandArgv))
+    if (!IS_HIREDIS_ITSELF(redisAppendCommandArgv))
         connection = pipeline_of(c, &entry_points[ENTRY_redisAppendCommandArgv]);
     if (!connection)
         return real(c, argc, argv, argvlen);
@@ -215,7 +227,7 @@ EXPORTED int redisGetReply(redisContext *c, void **reply)
     CALL_SITE;
     __typeof__(&redisGetReply) real = REAL_OF(redisGetReply, c);
     int result = real(c, reply);
-    if (!IS_INTERNAL(redisGetReply))
+    if (!IS_HIREDIS_ITSELF(redisGetReply))
         hiredis_follow_reply(c, result, reply);
     return result;
 }
@@ -225,7 +237,7 @@ EXPORTED int redisGetReplyFromReader(redisContext *c, void **reply)
     CALL_SITE;
     __typeof__(&redisGetReplyFromReader) real = REAL_OF(redisGetReplyFromReader, c);
     int result = real(c, reply);
-    if (!IS_INTERNAL(redisGetReplyFromReader))
+    if (!IS_HIREDIS_ITSELF(redisGetReplyFromReader))
         hiredis_follow_reply(c, result, reply);
     return result;
 }

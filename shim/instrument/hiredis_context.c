@@ -222,14 +222,10 @@ void hiredis_copy_error(struct facts *facts, const struct hiredis_library *libra
         facts_int(facts, WIRE_ERROR_ERRNO, errno);
 }
 
-enum wire_outcome hiredis_copy_reply(struct facts *facts, const struct hiredis_library *library,
-                                     const redisContext *c, const void *reply, enum hiredis_verb verb)
+enum wire_outcome hiredis_copy_error_reply(struct facts *facts, const struct hiredis_library *library,
+                                           const redisContext *c, const void *reply, int type)
 {
-    const void *error = NULL;
-    if (hiredis_reply_type(library, c, reply) == REDIS_REPLY_ERROR)
-        error = reply;
-    else if (verb == HIREDIS_EXEC)
-        error = hiredis_error_entry(library, c, reply);
+    const void *error = type == REDIS_REPLY_ERROR ? reply : hiredis_error_entry(library, c, reply);
     if (!error)
         return WIRE_OK;
     facts_text(facts, WIRE_DB_ERROR_REPLY, hiredis_reply_text(library, error));

@@ -95,8 +95,20 @@ void hiredis_follow_answered(struct connection *connection, const redisContext *
 
 /* Error number and text of the context, and errno where it was a system call. */
 void hiredis_copy_error(struct facts *facts, const struct hiredis_library *library, const redisContext *c);
-/* The text of an error reply, and of the first entry of EXEC's reply that is one; what it means for the span. */
-enum wire_outcome hiredis_copy_reply(struct facts *facts, const struct hiredis_library *library,
-                                     const redisContext *c, const void *reply, enum hiredis_verb verb);
+/* The text of an error reply, and of the first entry of EXEC's reply that is one; what it means for the span. `type` is
+ * hiredis_reply_type(). */
+enum wire_outcome hiredis_copy_error_reply(struct facts *facts, const struct hiredis_library *library,
+                                           const redisContext *c, const void *reply, int type);
+static inline enum wire_outcome hiredis_copy_reply(struct facts *facts, const struct hiredis_library *library,
+                                                   const redisContext *c, const void *reply, int type,
+                                                   enum hiredis_verb verb)
+{
+    if (__builtin_expect(type != REDIS_REPLY_ERROR && verb != HIREDIS_EXEC, 1))
+        return WIRE_OK;
+    return hiredis_copy_error_reply(facts, library, c, reply, type);
+}
+
+/* Room for what the end of a command says, which comes behind its arguments. */
+#define HIREDIS_LATER_BYTES 256u
 
 #endif

@@ -37,33 +37,9 @@ static bool is_word(const char *word, size_t bytes, const char *name)
     return !name[bytes];
 }
 
-/* Most commands are told from all of these by two letters. Only "SE" (SET) is common and goes on to the third. */
-static inline bool may_be_verb(const char *word, size_t bytes)
-{
-    if (bytes < 4 || bytes > WORD_MAX_BYTES)
-        return false;
-    switch (to_upper(word[0]) << 8 | to_upper(word[1])) {
-    case 'S' << 8 | 'E':
-        return to_upper(word[2]) == 'L';
-    case 'M' << 8 | 'U':
-    case 'E' << 8 | 'X':
-    case 'D' << 8 | 'I':
-    case 'R' << 8 | 'E':
-    case 'S' << 8 | 'U':
-    case 'P' << 8 | 'S':
-    case 'S' << 8 | 'S':
-    case 'U' << 8 | 'N':
-    case 'P' << 8 | 'U':
-    case 'M' << 8 | 'O':
-        return true;
-    default:
-        return false;
-    }
-}
-
 static enum hiredis_verb verb_of(const char *word, size_t bytes)
 {
-    if (!may_be_verb(word, bytes))
+    if (bytes < 4 || bytes > WORD_MAX_BYTES || !hiredis_may_have_effect(word))
         return HIREDIS_PLAIN;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (is_word(word, bytes, verbs[i].name))
@@ -159,12 +135,9 @@ static int64_t read_database(const char *format, struct walk *walk)
     return *skip_spaces(format) || database < 0 ? HIREDIS_NO_DATABASE : database;
 }
 
-struct hiredis_effect hiredis_effect_of_format(const char *format, va_list arguments)
+struct hiredis_effect hiredis_read_format_effect(const char *format, va_list arguments)
 {
     int64_t database = HIREDIS_NO_DATABASE;
-    format = skip_spaces(format);
-    if (*format != '%' && !may_be_verb(format, strnlen(format, 4)))
-        return effect_of(HIREDIS_PLAIN, database); /* nearly every command: no second look */
     size_t bytes;
     struct walk walk;
     va_copy(walk.arguments, arguments);

@@ -8,6 +8,7 @@
 #define OTELSHIM_HIREDIS_EFFECT_FORMAT_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,8 +30,38 @@ struct hiredis_effect {
     int64_t database; /* of SELECT */
 };
 
+/* By their first letters, which tell nearly every command from those above. What is no letter may be anything. */
+static inline bool hiredis_may_have_effect(const char *word)
+{
+    int second = word[0] ? word[1] & ~0x20 : 0;
+    switch (word[0] & ~0x20) {
+    case 'S':
+        return (second == 'E' && (word[2] & ~0x20) == 'L') || second == 'U' || second == 'S';
+    case 'M':
+        return second == 'U' || second == 'O';
+    case 'E':
+        return second == 'X';
+    case 'D':
+        return second == 'I';
+    case 'R':
+        return second == 'E';
+    case 'P':
+        return second == 'S' || second == 'U';
+    case 'U':
+        return second == 'N';
+    default:
+        return word[0] <= '%'; /* a space, a conversion */
+    }
+}
+
+struct hiredis_effect hiredis_read_format_effect(const char *format, va_list arguments);
 /* `arguments` is left as it was found. */
-struct hiredis_effect hiredis_effect_of_format(const char *format, va_list arguments);
+static inline struct hiredis_effect hiredis_effect_of_format(const char *format, va_list arguments)
+{
+    if (__builtin_expect(hiredis_may_have_effect(format), 0))
+        return hiredis_read_format_effect(format, arguments);
+    return (struct hiredis_effect){HIREDIS_PLAIN, HIREDIS_NO_DATABASE};
+}
 /* `lengths` NULL: the words are NUL-terminated. */
 struct hiredis_effect hiredis_effect_of_words(int n_words, const char *const *words, const size_t *lengths);
 /* Of the first command of protocol text. */

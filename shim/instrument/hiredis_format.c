@@ -5,6 +5,39 @@
 #include <string.h>
 #include <wire.h>
 
+/* What is left of the room, less what is beyond the beginning of a value; that it is cut there is no loss to count. */
+static __attribute__((noinline)) struct facts limited(const struct facts *facts)
+{
+    struct facts room = *facts;
+    uint32_t end = *facts->bytes + (uint32_t)sizeof(struct wire_fact) + HIREDIS_VALUE_BYTES;
+    if (end < room.max_bytes) {
+        room.max_bytes = end;
+        room.cut = NULL;
+    }
+    return room;
+}
+
+static inline void copy_text(struct facts *facts, const char *text)
+{
+    size_t bytes = text ? strlen(text) : 0;
+    if (__builtin_expect(bytes <= HIREDIS_VALUE_BYTES, 1)) {
+        facts_string(facts, WIRE_DB_COMMAND_ARGUMENT, text, bytes);
+    } else {
+        struct facts room = limited(facts);
+        facts_string(&room, WIRE_DB_COMMAND_ARGUMENT, text, bytes);
+    }
+}
+
+static inline void copy_bytes(struct facts *facts, const char *data, size_t bytes)
+{
+    if (__builtin_expect(bytes <= HIREDIS_VALUE_BYTES, 1)) {
+        facts_bytes(facts, WIRE_DB_COMMAND_ARGUMENT, data, bytes);
+    } else {
+        struct facts room = limited(facts);
+        facts_bytes(&room, WIRE_DB_COMMAND_ARGUMENT, data, bytes);
+    }
+}
+
 /* Copies the conversion's argument. False: there was no room for it. */
 static bool copy_argument(struct facts *facts, const struct conversion *conversion, struct walk *walk)
 {
@@ -13,12 +46,12 @@ static bool copy_argument(struct facts *facts, const struct conversion *conversi
     size_t bytes;
     switch (conversion->kind) {
     case TEXT_STRING:
-        facts_text(facts, WIRE_DB_COMMAND_ARGUMENT, va_arg(walk->arguments, const char *));
+        copy_text(facts, va_arg(walk->arguments, const char *));
         break;
     case TEXT_BYTES:
         text = va_arg(walk->arguments, const char *);
         bytes = va_arg(walk->arguments, size_t);
-        facts_bytes(facts, WIRE_DB_COMMAND_ARGUMENT, text ? text : "", text ? bytes : 0);
+        copy_bytes(facts, text ? text : "", text ? bytes : 0);
         break;
     case INTEGER:
         facts_int(facts, WIRE_DB_COMMAND_ARGUMENT, walk_integer(conversion, walk));
@@ -80,7 +113,7 @@ void hiredis_copy_words(struct facts *facts, int n_words, const char *const *wor
     for (int i = 0; i < n_words && i < HIREDIS_MAX_ARGUMENTS; i++) {
         uint32_t before = *facts->bytes;
         const char *word = words[i] ? words[i] : "";
-        facts_bytes(&room, WIRE_DB_COMMAND_ARGUMENT, word, lengths ? lengths[i] : strlen(word));
+        copy_bytes(&room, word, lengths ? lengths[i] : strlen(word));
         is_whole = is_whole && *facts->bytes != before;
     }
     if (!is_whole)
@@ -110,7 +143,7 @@ void hiredis_copy_protocol(struct facts *facts, const char *protocol, size_t byt
         if (!word)
             return;
         uint32_t before = *facts->bytes;
-        facts_bytes(&room, WIRE_DB_COMMAND_ARGUMENT, word, length);
+        copy_bytes(&room, word, length);
         is_whole = is_whole && *facts->bytes != before;
     }
     if (!is_whole)

@@ -18,6 +18,8 @@
 #include <stdint.h>
 
 #define HIREDIS_UNKNOWN_COUNT (-1)
+/* Of an argument: keys are shorter, and of a value the exporter shows nothing. */
+#define HIREDIS_VALUE_BYTES 256u
 #define HIREDIS_MAX_ARGUMENTS 128 /* copied; of a format with more the walk ends there */
 
 /* `arguments` is left as it was found. */

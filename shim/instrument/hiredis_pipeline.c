@@ -51,6 +51,8 @@ struct operation *hiredis_append_begin(struct connection *connection, struct fac
     }
     struct operation *operation = operation_open(INSTRUMENT_hiredis, WIRE_PIPELINE, connection, ret_facts);
     queue->is_full = !operation;
+    if (operation)
+        ret_facts->max_bytes -= HIREDIS_LATER_BYTES;
     return operation;
 }
 
@@ -75,10 +77,10 @@ void hiredis_append_end(struct connection *connection, const redisContext *c, st
 }
 
 /* What the server says unasked. */
-static bool is_nobodys(struct hiredis_state *state, const redisContext *c, const void *reply)
+static bool is_nobodys(struct hiredis_state *state, const redisContext *c, const void *reply, int type)
 {
     bool is_last = false;
-    if (hiredis_reply_type(&state->library, c, reply) == HIREDIS_REPLY_PUSH)
+    if (type == HIREDIS_REPLY_PUSH)
         return true;
     if (!state->is_subscribed || !hiredis_is_message(&state->library, c, reply, &is_last))
         return false;
@@ -90,15 +92,19 @@ void hiredis_end_oldest(struct connection *connection, const redisContext *c, co
 {
     struct hiredis_state *state = hiredis_state_of(connection);
     bool is_recorded;
-    if (is_nobodys(state, c, reply) || !dequeue(&state->queue, &is_recorded) || !is_recorded)
+    int type = hiredis_reply_type(&state->library, c, reply);
+    if (is_nobodys(state, c, reply, type) || !dequeue(&state->queue, &is_recorded) || !is_recorded)
         return;
     struct operation *operation = operation_oldest(connection);
     if (!operation)
         return; /* of the parent process, before the fork */
     bool is_expected = state->n_expected && state->expected[0].key == operation;
     enum hiredis_verb verb = is_expected ? state->expected[0].verb : HIREDIS_PLAIN;
-    struct facts facts = operation_facts(operation);
-    enum wire_outcome outcome = hiredis_copy_reply(&facts, &state->library, c, reply, verb);
+    enum wire_outcome outcome = WIRE_OK;
+    if (__builtin_expect(type == REDIS_REPLY_ERROR || is_expected, 0)) {
+        struct facts facts = operation_facts(operation);
+        outcome = hiredis_copy_reply(&facts, &state->library, c, reply, type, verb);
+    }
     hiredis_note_reply(connection);
     operation_close(connection, operation, outcome);
     if (is_expected)

@@ -10,10 +10,10 @@ set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$HERE/../../.." && pwd)
 BUILD=$(cd "$ROOT" && realpath -m "${BUILD:-build}")
-[ $# -ge 1 ] && [ -e "$1/include/hiredis/async.h" ] && [ -e "$1/lib/libhiredis.so" ] || {
+if [ $# -lt 1 ] || [ ! -e "$1/include/hiredis/async.h" ] || [ ! -e "$1/lib/libhiredis.so" ]; then
     sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
-}
+fi
 PREFIX=$(realpath "$1")
 shift
 

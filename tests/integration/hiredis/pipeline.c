@@ -51,6 +51,15 @@ int main(void)
     show_next("incr");
     show_next("get");
 
+    /* Long values leave room for what the reply says. */
+    char value[3000];
+    memset(value, 'v', sizeof(value) - 1);
+    value[sizeof(value) - 1] = 0;
+    redisAppendCommand(c, "RPUSH n %s %s %s %s", value, value, value, value);
+    redisAppendCommand(c, "SET %b %s", value, (size_t)40, value);
+    show_next("wrong type, long");
+    show_next("set, long");
+
     redisAppendCommand(c, "ECHO first");
     redisAppendCommand(c, "ECHO second");
     show("command gives the first", redisCommand(c, "ECHO third"));
