@@ -107,10 +107,19 @@ static bool is_listed(const struct shim_settings *settings)
     return !settings->allow || admission_matches(settings->allow, program);
 }
 
+/* Its own requests would be spans that it has to send. The library starts it without itself, but a user's environment or
+ * /etc/ld.so.preload may say otherwise; `otelshim run` becomes, or starts, another program. */
+static bool is_exporter(void)
+{
+    const char *started_as = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+    const char *slash = started_as ? strrchr(started_as, '/') : NULL;
+    return started_as && strcmp(slash ? slash + 1 : started_as, "otelshim") == 0;
+}
+
 bool admission_is_granted(void)
 {
     const struct shim_settings *settings = settings_get();
-    if (settings->is_disabled || getauxval(AT_SECURE) || !is_listed(settings))
+    if (settings->is_disabled || getauxval(AT_SECURE) || is_exporter() || !is_listed(settings))
         return false;
     return dl_iterate_phdr(find_first_copy, NULL) != 2;
 }

@@ -14,7 +14,8 @@
 
 #define NAME_BYTES 64u
 #define LINE_BYTES 512u
-#define MAX_VALUES 8u      /* of one header of an answer */
+#define MAX_VALUES 8u /* of one header of an answer */
+#define UPGRADED 101
 #define MAX_REQUESTS 1000u /* CURLOPT_MAXREDIRS is 30 or, before 8.3, without limit */
 
 static const char *skip_blanks(const char *text)
@@ -98,14 +99,17 @@ static void add_response_header(struct facts *facts, const struct curl_header *h
     facts_string(facts, WIRE_HTTP_RESPONSE_HEADER, line, at);
 }
 
+/* Those of an upgrade are headers of an interim answer for libcurl, and the last there are. */
 static void add_response_headers(struct facts *facts, CURL *handle, const struct curl_calls *calls,
                                  const char *wanted)
 {
+    bool is_upgrade = curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE) == UPGRADED;
+    unsigned kinds = is_upgrade ? CURLH_1XX : CURLH_HEADER | CURLH_TRAILER;
     char name[NAME_BYTES];
     struct curl_header *header;
     while (next_name(&wanted, name))
         for (size_t i = 0; i < MAX_VALUES; i++) {
-            if (calls->header(handle, name, i, CURLH_HEADER | CURLH_TRAILER, -1, &header) != CURLHE_OK)
+            if (calls->header(handle, name, i, kinds, -1, &header) != CURLHE_OK)
                 break;
             add_response_header(facts, header);
         }

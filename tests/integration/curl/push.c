@@ -1,6 +1,6 @@
 /*
  * push: a handle that libcurl itself makes for what a server pushes by HTTP/2, taken once and refused once. Not for libcurl
- * 7.88, which breaks off a connection on which something is pushed: own_library.sh runs it with another.
+ * 7.88, which breaks off a connection on which something is pushed: websocket.sh runs it with another.
  */
 #include "http.h"
 
@@ -20,10 +20,10 @@ static int take_push(CURL *parent, CURL *pushed, size_t n_headers, struct curl_p
 static CURL *new_http2_handle(const char *path)
 {
     CURL *handle = curl_easy_init();
-    char *url = url_at("HTTP2_URL", path);
+    char *url = url_at("PUSH_URL", path);
     curl_easy_setopt(handle, CURLOPT_URL, url);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, swallow);
-    curl_easy_setopt(handle, CURLOPT_CAINFO, getenv("HTTP2_CA"));
+    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
     curl_easy_setopt(handle, CURLOPT_PIPEWAIT, 1L);
     free(url);
     return handle;

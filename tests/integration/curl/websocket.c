@@ -78,12 +78,14 @@ static size_t take_frame(char *data, size_t size, size_t n, void *handle)
     return curl_ws_send(handle, "close", 5, &sent, 0, CURLWS_TEXT) ? 0 : size * n;
 }
 
-static size_t greet(char *data, size_t size, size_t n, void *handle)
+/* Did a context come with the upgrade? */
+static void check_context(CURL *handle)
 {
-    size_t sent;
-    if (size * n == 2 && !memcmp(data, "\r\n", 2)) /* the headers are over */
-        printf("greeted: %d\n", curl_ws_send(handle, "hello", 5, &sent, 0, CURLWS_TEXT));
-    return size * n;
+    struct curl_header *header;
+    bool has_context = curl_easy_header(handle, "X-Context", 0, CURLH_1XX, -1, &header) == CURLHE_OK &&
+                       strcmp(header->value, "none") != 0;
+    if (has_context != is_traced())
+        puts("WRONG CONTEXT");
 }
 
 int main(void)
@@ -91,6 +93,7 @@ int main(void)
     CURL *handle = open_socket("/easy", 2);
     printf("easy: %d", curl_easy_perform(handle));
     printf(" %ld\n", status_of(handle));
+    check_context(handle);
     talk(handle);
     curl_easy_cleanup(handle);
 
@@ -114,8 +117,6 @@ int main(void)
     handle = open_socket("/callback", 0);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_frame);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, handle);
-    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, greet);
-    curl_easy_setopt(handle, CURLOPT_HEADERDATA, handle);
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, 3000L);
     printf("callback: %d\n", curl_easy_perform(handle));
     curl_easy_cleanup(handle);
