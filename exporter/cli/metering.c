@@ -12,6 +12,7 @@
 #define MAX_ENDED_SETS 64u   /* that wait for it: more are sent at once */
 #define MIN_INTERVAL_MS 100u
 #define FLUSH_EVERY_MS 1000u
+#define CHECKPOINT_SHARE 20u /* one part of so many of the time */
 
 static uint64_t now_unix_ns(void)
 {
@@ -181,11 +182,31 @@ static void checkpoint(struct pipeline *pipeline, struct destination *destinatio
     destination->must_checkpoint = false;
 }
 
+static uint64_t mono_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 void metering_checkpoint(struct pipeline *pipeline)
 {
-    for (struct destination *each = pipeline->destinations; each; each = each->next)
-        if (each->must_checkpoint)
-            checkpoint(pipeline, each);
+    for (struct destination *each = pipeline->destinations; each; each = each->next) {
+        if (!each->must_checkpoint)
+            continue;
+        uint64_t begin_ns = mono_ns();
+        checkpoint(pipeline, each);
+        uint64_t end_ns = mono_ns();
+        pipeline->checkpoint_due_ns = end_ns + CHECKPOINT_SHARE * (end_ns - begin_ns);
+    }
+}
+
+uint32_t metering_checkpoint_wait_ms(const struct pipeline *pipeline)
+{
+    uint64_t now_ns = mono_ns();
+    return now_ns >= pipeline->checkpoint_due_ns
+               ? 0
+               : (uint32_t)((pipeline->checkpoint_due_ns - now_ns) / 1000000u + 1);
 }
 
 /* ---- leaving ---- */

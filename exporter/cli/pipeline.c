@@ -8,19 +8,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define LOOK_MAX_SPANS 2048u /* at one look: then the loop has its turn */
 #define MORE_THERE UINT32_MAX
 #define MAX_LAST_LOOKS 3u
-#define CHECKPOINT_SHARE 20u /* one part of so many of the time */
-
-static uint64_t mono_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
+#define MAX_UNMEASURED 4096u /* at the highest rates a checkpoint for so many records is cheap enough */
 
 /* ---- events of the drop boxes ---- */
 
@@ -45,6 +37,7 @@ static void acknowledge_later(struct pipeline *pipeline, const struct receipt *r
 {
     struct receipt *last =
         pipeline->n_acknowledgements ? &pipeline->acknowledgements[pipeline->n_acknowledgements - 1] : NULL;
+    pipeline->n_unmeasured += receipt->n_measured;
     if (last && last->client == receipt->client && last->kind == receipt->kind &&
         last->index == receipt->index) {
         last->word = receipt->word;
@@ -67,28 +60,24 @@ static void acknowledge_now(struct pipeline *pipeline)
 {
     if (pipeline->n_acknowledgements == 0)
         return;
-    uint64_t begin_ns = mono_ns();
     kept_acknowledge(pipeline, pipeline->acknowledgements, pipeline->n_acknowledgements);
-    pipeline->n_acknowledgements = 0;
-    pipeline->checkpointed_ns = mono_ns();
-    pipeline->checkpoint_cost_ns = pipeline->checkpointed_ns - begin_ns;
+    pipeline->n_acknowledgements = pipeline->n_unmeasured = 0;
 }
 
 /*
  * Before a record is acknowledged what it adds to metrics is in a checkpoint: then neither a kill loses it nor is it counted
- * twice. That is a file [30 to 100 us], so it is written when it has been idle twenty times as long as it takes, unless
- * the pool is short.
+ * twice. That is a file, so it is not written all the time, unless the pool is short.
  */
 static void acknowledge_soon(struct pipeline *pipeline)
 {
-    uint64_t due_ns = pipeline->checkpointed_ns + CHECKPOINT_SHARE * pipeline->checkpoint_cost_ns;
-    uint64_t now_ns = mono_ns();
     if (pipeline->n_acknowledgements == 0)
         return;
-    if (now_ns >= due_ns || !pipeline->acknowledge_timer || dropbox_pool_pct(pipeline->dropbox) > 50)
+    uint32_t wait_ms = metering_checkpoint_wait_ms(pipeline);
+    if (!wait_ms || !pipeline->acknowledge_timer || pipeline->n_unmeasured >= MAX_UNMEASURED ||
+        dropbox_pool_pct(pipeline->dropbox) > 50)
         acknowledge_now(pipeline);
     else
-        loop_timer_start(pipeline->acknowledge_timer, (due_ns - now_ns) / 1000000u + 1);
+        loop_timer_start(pipeline->acknowledge_timer, wait_ms);
 }
 
 static void acknowledge_due(void *context)

@@ -83,8 +83,9 @@ struct pipeline {
     struct receipt *acknowledgements; /* of spans that nobody waits for, until the look is over */
     uint32_t n_acknowledgements, max_acknowledgements;
     struct loop_timer *acknowledge_timer;
-    uint64_t checkpointed_ns, checkpoint_cost_ns; /* when the last one was written, and how long that took */
-    uint64_t problems[MAX_PROBLEMS];              /* hashes of what was said */
+    uint32_t n_unmeasured;           /* records that wait for theirs to be counted */
+    uint64_t checkpoint_due_ns;      /* CLOCK_MONOTONIC */
+    uint64_t problems[MAX_PROBLEMS]; /* hashes of what was said */
     uint32_t n_problems;
     bool was_gated; /* records wait for room in memory */
     bool has_said_console;
