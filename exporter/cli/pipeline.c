@@ -433,8 +433,10 @@ void pipeline_report(struct pipeline *pipeline, struct report *report)
         if (pipeline->ended[newest_first])
             report_process(report, pipeline->ended[newest_first], &pipeline->ended[newest_first]->counts);
     }
-    for (const struct destination *each = pipeline->destinations; each; each = each->next)
-        report_destination(report, each);
+    for (uint32_t signal = OTLP_TRACES; signal <= OTLP_METRICS; signal++)
+        for (const struct destination *each = pipeline->destinations; each; each = each->next)
+            if (each->signal == signal)
+                report_destination(report, each);
     const char *directory = dropbox_directory(pipeline->dropbox);
     report->directory =
         arena_copy(&report->arena, directory ? directory : "", directory ? strlen(directory) : 0);

@@ -47,12 +47,12 @@ kill "$pid"
 wait_for 3 ended "$pid"
 took=$(($(now_ms) - begin))
 if [ $took -lt 1000 ]; then ok "SIGTERM: gone in under a second"; else not_ok "SIGTERM: slow" "$took ms"; fi
-is "SIGTERM: spooled" 1 "$(ask "d['spool']['batches']")"
+is "SIGTERM: spooled, spans and metrics" 2 "$(ask "d['spool']['batches']")"
 is "SIGTERM: the program's file is gone" "" "$(ls "$BOX"/*-*-* 2>/dev/null)"
 text=$("$otelshim" status)
 is "status without an exporter: status" 0 $?
 has "status without an exporter: text" "$text" "no exporter is running"
-has "status without an exporter: spool" "$text" "1 batch of spans"
+has "status without an exporter: spool" "$text" "2 batches"
 start_receiver "$receiver_port"
 before=$(n_spans)
 OTEL_BSP_SCHEDULE_DELAY=60000 "$otelshim" export --leave-after 0 2>"$DIR/err"
