@@ -51,14 +51,21 @@ class Bench(integration.Bench):
 
     def __init__(self, programs, receiver, directory):
         super().__init__(programs, receiver, directory)
+        self.boxes = {False: self.box, True: self.box}
+        self.exporters = [self.exporter]
+        try:
+            self.prepare(programs, directory)
+        except BaseException:
+            self.close()
+            raise
+
+    def prepare(self, programs, directory):
         # An unprivileged program must be able to read them, wherever the repository lies.
         self.library = shutil.copy(integration.build / "libotelshim.so", directory)
         shutil.copytree(here / "cases", directory / "cases")
         self.environment |= {"CASES": str(directory / "cases"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         self.witnesses = {name: witness.WITNESSES[name](self.environment, self.servers)
                           for name in sorted({server for program in programs for server in program["servers"]})}
-        self.boxes = {False: self.box, True: self.box}
-        self.exporters = [self.exporter]
         if os.geteuid() == 0 and any(program["unprivileged"] for program in programs):
             self.start_second(directory)
 

@@ -19,11 +19,10 @@ for _ in $(seq 200); do [ -S log.sock ] && break; sleep 0.02; done
 for line in one two three; do
     LD_PRELOAD='' logger -u log.sock -t case "$line"
 done
-for _ in $(seq 200); do # until both have them
+for _ in $(seq 200); do # Redis has a line before PostgreSQL has it
     [ "$(LD_PRELOAD='' PGAPPNAME=watcher psql -qXAt -c 'SELECT count(*) FROM lines')" = 3 ] && break
     sleep 0.05
 done
-sleep 0.1
 kill $server
 wait $server
 echo "status $?"

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Runs the client libraries' own test suites, built from Debian's source packages, without and with the shim.
+
+Every test must have the same result both times, and spans must have arrived. What is fetched and built stays below
+$SUITES (default $BUILD/suites). Usage: suites.py [SUITE…]
+"""
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+here = Path(__file__).resolve().parent
+root = here.parents[1]
+sys.path.insert(0, str(here.parent / "integration"))
+build = Path(os.environ.get("BUILD", root / "build")).resolve()
+suites = Path(os.environ.get("SUITES", build / "suites")).resolve()
+TIMEOUT_S = 1500
+
+
+class Bench:
+    """Receiver and exporter, all as the user that runs the suites: PostgreSQL's refuse root."""
+
+    def __init__(self, directory):
+        from receiver import Receiver  # needs the venv
+        self.receiver = Receiver()
+        self.directory = directory
+        self.user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
+        self.library = shutil.copy(build / "libotelshim.so", directory)
+        exporter = shutil.copy(build / "otelshim", directory)
+        for name in ("box", "home"):
+            (directory / name).mkdir(mode=0o700)
+            self.give(directory / name)
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(directory / "home"), "LC_ALL": "C",
+                            "TMPDIR": str(directory / "home")}
+        self.exporter = subprocess.Popen(
+            [*self.user, exporter, "export", "--dir", directory / "box"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=open(directory / "exporter.log", "w"), cwd="/",
+            env={**self.environment, "XDG_STATE_HOME": str(directory / "home"), "OTELSHIM_LOG": "debug"})
+
+    def close(self):
+        self.exporter.terminate()
+        self.exporter.wait(20)
+
+    def drain(self):
+        """The exporter takes the files of dead processes away once they are delivered."""
+        deadline = time.monotonic() + 20
+        while any(re.match(r"\d+-\d+-\d+$", file.name) for file in (self.directory / "box").iterdir()):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.05)
+
+    def give(self, path):
+        if self.user:
+            nobody = pwd.getpwnam("nobody")
+            subprocess.run(["chown", "-R", f"{nobody.pw_uid}:{nobody.pw_gid}", path], check=True)
+
+    def run(self, name, command, cwd, shim, **more):
+        environment = {**self.environment, **more}
+        if shim:
+            environment |= {"LD_PRELOAD": self.library, "OTELSHIM_DIR": str(self.directory / "box"), "OTELSHIM_EXPORTER": "none",
+                            "OTEL_EXPORTER_OTLP_ENDPOINT": self.receiver.url, "OTEL_SERVICE_NAME": name,
+                            # The suites compare what went over the wire byte for byte.
+                            "OTEL_PROPAGATORS": "none"}
+        log = suites / f"{name}.{'shim' if shim else 'plain'}.log"
+        with open(log, "w") as out:
+            # `env` as the last one: the preload is for the suite.
+            subprocess.run([*self.user, "env", *(f"{key}={value}" for key, value in environment.items()), *command], cwd=cwd,
+                           env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                           timeout=TIMEOUT_S)
+        return log.read_text(errors="replace")
+
+
+def source(package):
+    """The built tree of a package; fetched and built where it is not there yet."""
+    subprocess.run([here / "fetch", suites, package], check=True)
+    subprocess.run([here / "build", suites, package], check=True)
+    return suites / package
+
+
+def hiredis(bench, shim):
+    tree = source("hiredis")
+    servers = bench.directory / "servers"
+    subprocess.run([root / "tests/servers/start", servers, "redis"], check=True, stdout=subprocess.DEVNULL)
+    try:
+        port, path = (re.search(rf"^{name}=(.*)$", (servers / "env").read_text(), re.M)[1] for name in ("REDIS_PORT", "REDIS_SOCKET"))
+        text = bench.run("hiredis", [tree / "hiredis-test", "-h", "127.0.0.1", "-p", port, "-s", path], tree, shim)
+    finally:
+        subprocess.run([root / "tests/servers/stop", servers], check=True, stdout=subprocess.DEVNULL)
+    return re.findall(r"^#\d+ (.*): .*(PASSED|FAILED)", text, re.M)
+
+
+def tap(text):
+    """`prove --verbose`: names of files and of their tests."""
+    name, results = "", []
+    for line in text.splitlines():
+        if begun := re.match(r"(t/\S+) \.+", line):
+            name = begun[1]
+        elif result := re.match(r"\s*((?:not )?ok) \d+(?: - (.*))?", line):
+            results.append((f"{name} {result[2]}", result[1]))
+    return results
+
+
+def postgresql(bench, shim, folder):
+    tree = source("postgresql-15")
+    bench.give(tree)
+    installed = {"NO_TEMP_INSTALL": "1"} if (tree / "tmp_install").exists() else {}
+    text = bench.run(folder.rsplit("/", 1)[-1], ["nice", "-n", "10", "make", "-s", "-C", folder, "check", "PROVE_FLAGS=--verbose"],
+                     tree, shim, **installed)
+    return tap(text)
+
+
+def curl(bench, shim):
+    tree = source("curl")
+    bench.give(tree)
+    numbers = [number for line in (here / "curl.list").read_text().splitlines() for number in line.split("#")[0].split()]
+    text = bench.run("curl", ["nice", "-n", "10", "perl", "-I.", "./runtests.pl", "-a", "-n", *numbers], tree / "tests", shim)
+    results = {}
+    for line in text.splitlines():
+        if told := re.match(r"test (\d+)\s*\.\.\.|test (\d+) (SKIPPED)", line):
+            results[int(told[1] or told[2])] = told[3] or "FAILED"
+        if results and re.search(r"\bOK \(", line):
+            results[list(results)[-1]] = "OK"
+    return sorted((f"test {number}", result) for number, result in results.items())
+
+
+SUITES = {
+    "hiredis": hiredis,
+    "libpq": lambda bench, shim: postgresql(bench, shim, "src/interfaces/libpq"),
+    "libpq_pipeline": lambda bench, shim: postgresql(bench, shim, "src/test/modules/libpq_pipeline"),
+    "curl": curl,
+}
+
+
+def check(name, bench):
+    """Problems, and one line that says what ran."""
+    plain, shimmed = (Counter(SUITES[name](bench, shim)) for shim in (False, True))
+    problems = [f"only without the shim: {key} x{n}" for key, n in (plain - shimmed).items()]
+    problems += [f"only with the shim: {key} x{n}" for key, n in (shimmed - plain).items()]
+    if not plain:
+        problems.append(f"no results in {suites}/{name}.plain.log")
+    bench.drain()
+    spans = len(bench.receiver.of_service(name))
+    if not spans:
+        problems.append("not one span arrived")
+    words = Counter()
+    for (_, result), n in plain.items():
+        words[result] += n
+    told = ", ".join(f"{n} {result}" for result, n in words.most_common())
+    return problems, f"{sum(plain.values())} results without and with the shim: {told}; {spans} spans"
+
+
+def main():
+    names = sys.argv[1:] or list(SUITES)
+    failed = 0
+    suites.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="suites-", ignore_cleanup_errors=True) as directory:
+        os.chmod(directory, 0o755)
+        bench = Bench(Path(directory))
+        try:
+            for name in names:
+                try:
+                    problems, told = check(name, bench)
+                except (subprocess.SubprocessError, OSError) as error:
+                    problems, told = [str(error)], "did not run"
+                failed += bool(problems)
+                print(f"{'not ok' if problems else 'ok'} {name}: {told}", flush=True)
+                for problem in problems[:20]:
+                    print("    " + problem, flush=True)
+        finally:
+            bench.close()
+    print(f"{len(names) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
