@@ -93,8 +93,8 @@ static void print_waiting(const struct box_place *places, uint32_t n_places, con
             printf("%s: %u program%s waiting for one\n", places[i].path, places[i].n_files,
                    places[i].n_files == 1 ? "'s file is" : "s' files are");
     if (spool->n_batches > 0)
-        printf("%s: %" PRIu64 " batch%s (%" PRIu64 " KiB) not delivered yet\n", spool->path,
-               spool->n_batches, spool->n_batches == 1 ? "" : "es", (spool->n_bytes + 1023) / 1024);
+        printf("%s: %" PRIu64 " batch%s (%" PRIu64 " KiB) not delivered yet\n", spool->path, spool->n_batches,
+               spool->n_batches == 1 ? "" : "es", (spool->n_bytes + 1023) / 1024);
 }
 
 static void print_text(const struct answers *answers, const struct box_place *places, uint32_t n_places,
