@@ -75,7 +75,7 @@ static struct operation *slot_of(const struct dropbox *box, uint32_t number)
 }
 
 /* The operation of a name, NULL when the name is 0 or of another file. */
-static struct operation *find(const struct dropbox *box, uint64_t name)
+static inline struct operation *find(const struct dropbox *box, uint64_t name)
 {
     return name && box && name >> 32 == box->generation ? slot_of(box, (uint32_t)name) : NULL;
 }
@@ -88,10 +88,15 @@ static bool try_claim(struct operation *operation, uint32_t tid)
            atomic_compare_exchange_strong(owner, &is_free, tid);
 }
 
+static bool has_page(const struct dropbox *box, uint32_t number)
+{
+    return number > box->n_operation_slots ||
+           atomic_load_explicit(&pool.populated[number - 1], memory_order_relaxed) == box->generation;
+}
+
 static bool is_populated(const struct dropbox *box, uint32_t number)
 {
-    if (number > box->n_operation_slots ||
-        atomic_load_explicit(&pool.populated[number - 1], memory_order_relaxed) == box->generation)
+    if (has_page(box, number))
         return true;
     if (!dropbox_populate(&box->operation_slots[number - 1], sizeof(struct wire_operation_slot))) {
         dropbox_count(DROP_NO_MEMORY);
@@ -107,8 +112,15 @@ static bool is_populated(const struct dropbox *box, uint32_t number)
  */
 static uint32_t claim(const struct dropbox *box, struct thread *thread)
 {
+    uint32_t in_file = box->n_operation_slots, hint = thread->operation_hint;
+    if (__builtin_expect(hint < in_file && has_page(box, hint + 1) &&
+                             try_claim((struct operation *)&box->operation_slots[hint], thread->tid),
+                         1)) {
+        thread->operation_hint = hint + 1;
+        return hint + 1;
+    }
     struct operation *overflow = atomic_load_explicit(&pool.overflow, memory_order_acquire);
-    uint32_t in_file = box->n_operation_slots, n = in_file + (overflow ? OVERFLOW_SLOTS : 0);
+    uint32_t n = in_file + (overflow ? OVERFLOW_SLOTS : 0);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t number = (thread->operation_hint + i) % n + 1;
         if (is_populated(box, number) && try_claim(slot_of(box, number), thread->tid)) {
@@ -137,7 +149,8 @@ static void enqueue(const struct dropbox *box, struct connection *connection, st
     connection->n_operations++;
 }
 
-static void dequeue(const struct dropbox *box, struct connection *connection, struct operation *operation)
+static inline void dequeue(const struct dropbox *box, struct connection *connection,
+                           struct operation *operation)
 {
     struct operation *at = find(box, connection->first_operation), *before = NULL;
     uint64_t name = connection->first_operation, name_before = 0;
@@ -159,11 +172,42 @@ static void dequeue(const struct dropbox *box, struct connection *connection, st
 
 static struct thread *admit(const struct dropbox **ret_box)
 {
-    if (!lifecycle_is_active() || (!dropbox_file() && !dropbox_open()))
+    if (!lifecycle_is_active())
         return NULL;
-    struct thread *thread = thread_get();
-    *ret_box = dropbox_file();
-    return thread && *ret_box && !sampler_is_off(*ret_box) ? thread : NULL;
+    const struct dropbox *box = dropbox_file();
+    if (__builtin_expect(!box, 0))
+        box = dropbox_open();
+    *ret_box = box;
+    return box && !sampler_is_off(box) ? thread_get_in(box) : NULL;
+}
+
+/*
+ * The episode's two counts of what is open, as one word, so that they cost one locked operation: another thread may be
+ * closing. Every operation counts in open_operations; in open_calls, too, while its episode is the one that runs.
+ */
+static _Atomic uint64_t *open_counts(struct wire_thread_slot *slot)
+{
+    static_assert(offsetof(struct wire_thread_slot, episode.open_calls) % 8 == 0 &&
+                      offsetof(struct wire_episode, open_operations) ==
+                          offsetof(struct wire_episode, open_calls) + sizeof(uint32_t),
+                  "one word, little-endian");
+    return (_Atomic uint64_t *)(void *)&slot->episode.open_calls;
+}
+
+static uint64_t counts_of(const struct wire_thread_slot *slot, const struct wire_span_facts *facts)
+{
+    return 1ull << 32 | episode_has(&slot->episode, facts);
+}
+
+/* The owner may have begun another episode meanwhile, in which nothing is open yet. */
+static void uncount(struct wire_thread_slot *slot, const struct wire_span_facts *facts)
+{
+    uint64_t now = atomic_load_explicit(open_counts(slot), memory_order_relaxed), less;
+    bool has = episode_has(&slot->episode, facts);
+    do
+        less = now - (1ull << 32) - (has && (uint32_t)now);
+    while (!atomic_compare_exchange_weak_explicit(open_counts(slot), &now, less, memory_order_relaxed,
+                                                  memory_order_relaxed));
 }
 
 static void fill(struct operation *operation, struct thread *thread, struct connection *connection)
@@ -178,9 +222,7 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     links_of(operation)->whole_text = NULL;
     links_of(operation)->thread_slot = (uint64_t)(uintptr_t)slot;
     links_of(operation)->claims = slot->claims;
-    atomic_fetch_add_explicit((_Atomic uint32_t *)&slot->episode.open_operations, 1, memory_order_relaxed);
-    if (!memcmp(open->facts.parent_span_id, slot->episode.root.span_id, sizeof(open->facts.parent_span_id)))
-        atomic_fetch_add_explicit((_Atomic uint32_t *)&slot->episode.open_calls, 1, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(open_counts(slot), counts_of(slot, &open->facts), memory_order_relaxed);
     record_stage_connection(open, operation->slot.staged, 0, WIRE_OPERATION_STAGING_BYTES, connection);
 }
 
@@ -293,9 +335,7 @@ static void leave_episode(struct operation *operation, uint64_t now_ns, enum wir
     const struct wire_span_facts *facts = &operation->slot.span.facts;
     if (slot->claims != links_of(operation)->claims)
         return;
-    atomic_fetch_sub_explicit((_Atomic uint32_t *)&slot->episode.open_operations, 1, memory_order_relaxed);
-    if (!memcmp(facts->parent_span_id, slot->episode.root.span_id, sizeof(facts->parent_span_id)))
-        atomic_fetch_sub_explicit((_Atomic uint32_t *)&slot->episode.open_calls, 1, memory_order_relaxed);
+    uncount(slot, facts);
     episode_leave(slot, facts, now_ns, span_is_error(outcome));
 }
 
@@ -355,7 +395,7 @@ static void commit(const struct dropbox *box, struct thread *thread, struct conn
 void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome)
 {
     const struct dropbox *box = dropbox_file();
-    struct thread *thread = operation && box ? thread_get() : NULL;
+    struct thread *thread = operation && box ? thread_get_in(box) : NULL;
     if (!thread)
         return;
     uint64_t now_ns = thread_now_ns(thread);

@@ -176,3 +176,20 @@ def instructions_per_span(ground, few=4000, many=14000):
         counts = [instructions(ground, [loop, n, 1], ground.stub(environment)) for n in (few, many)]
         costs.append((counts[1] - counts[0]) / (many - few))
     return costs[0] - costs[1]
+
+
+PATHS = ["redis_pipeline", "redis_async", "libpq_async", "libpq_pipeline", "curl_multi"]
+
+
+def paths_program():
+    return build_program("loop_paths", f"-L{stub_directory()}", "-l:libpq.so.5", "-lcurl", "-lhiredis",
+                         *flags_of("libpq")[:-1])
+
+
+def instructions_of_path(ground, path, few=2000, many=6000):
+    """(without the shim, what it adds) for a call of loop_paths."""
+    costs = []
+    for environment in ground.environment, ground.traced():
+        counts = [instructions(ground, [paths_program(), path, n], ground.stub(environment)) for n in (few, many)]
+        costs.append((counts[1] - counts[0]) / (many - few))
+    return costs[0], costs[1] - costs[0]

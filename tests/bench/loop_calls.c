@@ -1,16 +1,22 @@
 /*
- * loop_calls: real calls to a real server in a loop. usage: loop_calls redis|pipeline|libpq|curl CALLS
+ * loop_calls: real calls to a real server in a loop. usage: loop_calls KIND CALLS
  *
  *   redis     GET over a UNIX socket            REDIS_SOCKET
  *   pipeline  the same, sixteen at a time
+ *   async     redisAsyncCommand, sixteen at a time, our own poll loop
  *   libpq     SELECT 1                          PGHOST …
+ *   libpq_async     the same by PQsendQuery and PQgetResult
+ *   libpq_pipeline  sixteen at a time in pipeline mode
  *   curl      GET /small, connection kept open  HTTP_URL
+ *   multi     eight at a time by one multi handle, connections kept open
  *
  * Prints nanoseconds per call (the median of 25 equal blocks) and the resident memory in KiB.
  */
 #include <curl/curl.h>
+#include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +66,45 @@ static void call_pipeline(unsigned n)
     }
 }
 
+static redisAsyncContext *async;
+static unsigned n_answered;
+
+static void do_nothing(void *data)
+{
+    (void)data;
+}
+
+static void open_async(void)
+{
+    async = redisAsyncConnectUnix(getenv("REDIS_SOCKET"));
+    check(async && !async->err, "connecting to Redis");
+    async->ev.data = async;
+    async->ev.addRead = async->ev.delRead = async->ev.addWrite = async->ev.delWrite = do_nothing;
+    redisAsyncHandleWrite(async);
+}
+
+static void count_answer(redisAsyncContext *context, void *reply, void *data)
+{
+    (void)context;
+    (void)data;
+    n_answered += reply != NULL;
+}
+
+static void call_async(unsigned n)
+{
+    struct pollfd socket = {.fd = async->c.fd, .events = POLLIN};
+    for (unsigned i = 0; i < n; i += PIPELINED) {
+        n_answered = 0;
+        for (unsigned k = 0; k < PIPELINED; k++)
+            redisAsyncCommand(async, count_answer, NULL, "GET %s", "bench:key");
+        redisAsyncHandleWrite(async);
+        while (n_answered < PIPELINED) {
+            check(poll(&socket, 1, 5000) == 1, "waiting for Redis");
+            redisAsyncHandleRead(async);
+        }
+    }
+}
+
 static void open_postgres(void)
 {
     postgres = PQconnectdb("");
@@ -72,6 +117,34 @@ static void call_postgres(unsigned n)
         PGresult *result = PQexec(postgres, "SELECT 1");
         check(PQresultStatus(result) == PGRES_TUPLES_OK, "SELECT 1");
         PQclear(result);
+    }
+}
+
+static void call_postgres_async(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        check(PQsendQuery(postgres, "SELECT 1"), "PQsendQuery");
+        for (PGresult *result; (result = PQgetResult(postgres));)
+            PQclear(result);
+    }
+}
+
+static void open_postgres_pipeline(void)
+{
+    open_postgres();
+    check(PQenterPipelineMode(postgres), "PQenterPipelineMode");
+}
+
+static void call_postgres_pipeline(unsigned n)
+{
+    for (unsigned i = 0; i < n; i += PIPELINED) {
+        for (unsigned k = 0; k < PIPELINED; k++)
+            check(PQsendQueryParams(postgres, "SELECT 1", 0, NULL, NULL, NULL, NULL, 0), "PQsendQueryParams");
+        check(PQpipelineSync(postgres), "PQpipelineSync");
+        for (unsigned k = 0; k < PIPELINED; k++)
+            for (PGresult *result; (result = PQgetResult(postgres));)
+                PQclear(result);
+        PQclear(PQgetResult(postgres)); /* of the sync */
     }
 }
 
@@ -97,14 +170,52 @@ static void call_curl(unsigned n)
         check(curl_easy_perform(curl) == CURLE_OK, "GET /small");
 }
 
+#define TRANSFERS 8
+static CURLM *multi;
+static CURL *transfers[TRANSFERS];
+
+static void open_multi(void)
+{
+    char url[256];
+    snprintf(url, sizeof(url), "%s/small", getenv("HTTP_URL"));
+    multi = curl_multi_init();
+    for (unsigned i = 0; i < TRANSFERS; i++) {
+        transfers[i] = curl_easy_init();
+        curl_easy_setopt(transfers[i], CURLOPT_URL, url);
+        curl_easy_setopt(transfers[i], CURLOPT_WRITEFUNCTION, discard);
+    }
+}
+
+static void call_multi(unsigned n)
+{
+    for (unsigned i = 0; i < n; i += TRANSFERS) {
+        int n_running = 1, n_left;
+        for (unsigned k = 0; k < TRANSFERS; k++)
+            curl_multi_add_handle(multi, transfers[k]);
+        while (n_running) {
+            check(curl_multi_perform(multi, &n_running) == CURLM_OK, "curl_multi_perform");
+            if (n_running)
+                curl_multi_poll(multi, NULL, 0, 1000, NULL);
+        }
+        for (CURLMsg *message; (message = curl_multi_info_read(multi, &n_left));) {
+            check(message->data.result == CURLE_OK, "a transfer");
+            curl_multi_remove_handle(multi, message->easy_handle);
+        }
+    }
+}
+
 static const struct {
     const char *name;
     void (*open)(void);
     void (*call)(unsigned);
 } kinds[] = {{"redis", open_redis, call_redis},
              {"pipeline", open_redis, call_pipeline},
+             {"async", open_async, call_async},
              {"libpq", open_postgres, call_postgres},
-             {"curl", open_curl, call_curl}};
+             {"libpq_async", open_postgres, call_postgres_async},
+             {"libpq_pipeline", open_postgres_pipeline, call_postgres_pipeline},
+             {"curl", open_curl, call_curl},
+             {"multi", open_multi, call_multi}};
 
 static double now_ns(void)
 {
@@ -150,6 +261,6 @@ int main(int argc, char **argv)
         printf("%.1f %ld\n", blocks[BLOCKS / 2], resident_kib());
         return 0;
     }
-    fputs("usage: loop_calls redis|pipeline|libpq|curl CALLS\n", stderr);
+    fputs("usage: loop_calls KIND CALLS\n", stderr);
     return 2;
 }

@@ -26,6 +26,44 @@ STUB PGresult *PQexec(PGconn *conn, const char *query)
     (void)query;
     return (PGresult *)&result;
 }
+/* ---- sent and taken apart: every query has one result and the NULL behind it ---- */
+static unsigned n_sent, n_taken;
+static int is_pipelined, is_between;
+
+STUB int PQenterPipelineMode(PGconn *conn)
+{
+    (void)conn;
+    return is_pipelined = 1;
+}
+STUB PGpipelineStatus PQpipelineStatus(const PGconn *conn)
+{
+    (void)conn;
+    return is_pipelined ? PQ_PIPELINE_ON : PQ_PIPELINE_OFF;
+}
+STUB int PQsendQuery(PGconn *conn, const char *query)
+{
+    (void)conn;
+    (void)query;
+    n_sent++;
+    return 1;
+}
+STUB int PQsendQueryParams(PGconn *conn, const char *command, int n, const Oid *types,
+                           const char *const *values, const int *lengths, const int *formats, int format)
+{
+    (void)n, (void)types, (void)values, (void)lengths, (void)formats, (void)format;
+    return PQsendQuery(conn, command);
+}
+STUB PGresult *PQgetResult(PGconn *conn)
+{
+    (void)conn;
+    if (is_between || n_taken == n_sent) {
+        is_between = 0;
+        return NULL;
+    }
+    n_taken++;
+    is_between = 1;
+    return (PGresult *)&result;
+}
 STUB ConnStatusType PQstatus(const PGconn *conn)
 {
     (void)conn;
