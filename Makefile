@@ -39,7 +39,7 @@ $(BUILD)/libotelshim.so: $(SHIM_OBJECTS) shim/versions.map
 	$(CC) -shared $(SHIM_LDFLAGS) $(LDFLAGS) -o $@ $(SHIM_OBJECTS)
 
 # ---- the exporter: sees shim/wire and nothing else of the shim --------------------------------------
-EXPORTER_LIBS    := libprotobuf-c libcurl libuv libcrypto zlib
+EXPORTER_LIBS    := libprotobuf-c libcurl libuv libcrypto libdeflate
 EXPORTER_CFLAGS  := -iquote exporter -iquote symbols -Ishim/wire -I$(BUILD)/proto $(shell pkg-config --cflags $(EXPORTER_LIBS) 2>/dev/null)
 EXPORTER_LDLIBS  := $(shell pkg-config --libs $(EXPORTER_LIBS) 2>/dev/null) -lpthread -lm
 PROTOS           := $(wildcard exporter/outputs/otlp/proto/*.proto)
@@ -64,7 +64,7 @@ UNIT_TESTS      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c test
 FUZZERS         := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_MAIN       ?= tests/fuzz/replay.c
 $(BUILD)/tests/unit/test_%: tests/unit/test_%.c $(EXPORTER_TESTED)
-	$(COMPILE) $(EXPORTER_CFLAGS) $(LDFLAGS) -o $@ $< $(EXPORTER_TESTED) $(EXPORTER_LDLIBS) -lcmocka
+	$(COMPILE) $(EXPORTER_CFLAGS) $(LDFLAGS) -o $@ $< $(EXPORTER_TESTED) $(EXPORTER_LDLIBS) -lcmocka -lz
 $(BUILD)/tests/unit/shim/test_%: tests/unit/shim/test_%.c tests/unit/shim/stubs.c $(SHIM_TESTED)
 	$(COMPILE) -iquote shim -Ishim/wire $(LDFLAGS) -o $@ tests/unit/shim/stubs.c $< $(SHIM_TESTED) -lcmocka -lpthread
 $(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(EXPORTER_TESTED)

@@ -1,7 +1,7 @@
 /*
- * gzip: compression of whole bodies: the only door to zlib.
+ * gzip: compression of whole bodies: the only door to libdeflate.
  *
- * Level 1 [1.3 µs a span at batches of 512; level 6 takes 3.1 and saves 14 %]. One state of 270 KB is kept and reused.
+ * Level 1 [0.53 µs a span at batches of 512, zlib's 1.26; level 6 takes 1.3 and saves 9 %]. One state is kept and reused.
  *
  * Context: loop.
  */

@@ -21,7 +21,7 @@ doors = {
     "uthash.h": r"exporter/base/table\.h",
     "uv.h": r"exporter/base/loop\.c",
     "curl/curl.h": r"exporter/base/http_client\.c|shim/instrument/curl.*\.[ch]",
-    "zlib.h": r"exporter/(base|outputs/otlp)/.*\.c",
+    "libdeflate.h": r"exporter/base/gzip\.c",
     "libpq-fe.h": r"shim/instrument/libpq.*\.[ch]",
     "hiredis/hiredis.h": r"shim/instrument/hiredis.*\.[ch]",
 }
