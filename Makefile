@@ -53,6 +53,8 @@ $(BUILD)/proto/%.pb-c.o: $(BUILD)/proto/%.pb-c.c
 $(EXPORTER_OBJECTS): | $(PROTO_OBJECTS:.o=.c)
 $(BUILD)/exporter/%.o: exporter/%.c
 	$(COMPILE) $(EXPORTER_CFLAGS) -c $< -o $@
+$(BUILD)/symbols/%.o: symbols/%.c
+	$(COMPILE) $(EXPORTER_CFLAGS) -c $< -o $@
 $(BUILD)/otelshim: $(EXPORTER_OBJECTS) $(PROTO_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(EXPORTER_LDLIBS)
 

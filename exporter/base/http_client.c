@@ -100,6 +100,13 @@ static enum http_outcome outcome_of(CURLcode code, const struct http_call *call)
     }
 }
 
+static int64_t date_of(CURL *easy)
+{
+    struct curl_header *date;
+    bool has_date = curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK;
+    return has_date ? (int64_t)curl_getdate(date->value, NULL) : -1;
+}
+
 static void finish_call(struct http_call *call, CURLcode code)
 {
     long status = 0;
@@ -112,6 +119,7 @@ static void finish_call(struct http_call *call, CURLcode code)
         .outcome = outcome_of(code, call),
         .curl_code = (int)code,
         .status = (int)status,
+        .date_unix_s = date_of(call->easy),
         .retry_after_ms = retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : -1,
         .body = call->body ? call->body : "",
         .body_bytes = call->body_bytes,

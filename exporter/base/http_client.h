@@ -43,6 +43,7 @@ struct http_result {
     int curl_code;
     int status;             /* 0: none came */
     int64_t retry_after_ms; /* -1: the answer has no Retry-After */
+    int64_t date_unix_s;    /* of the answer's Date header; -1: it has none */
     const char *body;       /* NUL-terminated as well; valid until `done` returns */
     size_t body_bytes;
     const char *error; /* one line; "" when answered */

@@ -7,5 +7,6 @@
 COMMAND(run, "start a program and trace it")
 COMMAND(export, "serve the traced programs: what the library starts by itself")
 COMMAND(status, "what is traced, where it goes, what went wrong")
+COMMAND(doctor, "whether a program will be traced, and if not, why and what mends it")
 COMMAND(version, "which version this is")
 COMMAND(help, "this list, or help on a command")

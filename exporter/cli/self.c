@@ -71,6 +71,7 @@ void self_leave_preload(char **argv)
     char *others = self_strip_preload(list, &had_it);
     if (had_it) {
         set_preload(others);
+        setenv(SELF_WAS_PRELOADED, "1", 1); /* NOLINT(concurrency-mt-unsafe) */
         execv("/proc/self/exe", argv);
     }
     free(others);

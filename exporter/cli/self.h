@@ -11,6 +11,8 @@
 #include <stddef.h>
 
 #define SELF_LIBRARY "libotelshim.so"
+/* In the environment of the binary that was started again by self_leave_preload(), for `doctor`. */
+#define SELF_WAS_PRELOADED "OTELSHIM_WAS_PRELOADED"
 
 /*
  * Where LD_PRELOAD has our library, takes it out and starts this binary again with the same arguments: an exporter must

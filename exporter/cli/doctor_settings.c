@@ -1,0 +1,86 @@
+/* doctor_settings: what the settings switch off, and what of them was not understood. */
+#include "cli/doctor.h"
+#include "signals/spans/rules.h"
+
+#include <string.h>
+
+#define TOPIC "settings"
+
+static const char *origin_of(const struct settings *settings, enum setting setting)
+{
+    static const char *const names[] = {
+        [ORIGIN_OPTION] = "the command line",        [ORIGIN_ENVIRONMENT] = "the environment",
+        [ORIGIN_ENV_FILE] = "the .env file",         [ORIGIN_USER_FILE] = "the user's otelshim.conf",
+        [ORIGIN_SYSTEM_FILE] = "/etc/otelshim.conf", [ORIGIN_DEFAULT] = "nowhere",
+    };
+    return names[settings->origins[setting]];
+}
+
+/* A name in the list, or the whole path; as the library has it (shim/admission.c). */
+static bool is_in_list(const char *list, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    while (list && *list) {
+        char glob[256];
+        size_t n = strcspn(list, ","), from = strspn(list, " \t");
+        const char *next = list + n + (list[n] == ',');
+        while (n > from && (list[n - 1] == ' ' || list[n - 1] == '\t'))
+            n--;
+        if (n > from && n - from < sizeof(glob)) {
+            memcpy(glob, list + from, n - from);
+            glob[n - from] = 0;
+            if (rules_match_glob(glob, name, strlen(name), false) ||
+                rules_match_glob(glob, path, strlen(path), false))
+                return true;
+        }
+        list = next;
+    }
+    return false;
+}
+
+static void look_at_switches(struct doctor *doctor, const struct settings *settings)
+{
+    const char *off = settings->values[SETTING_OTELSHIM],
+               *disabled = settings->values[SETTING_OTEL_SDK_DISABLED];
+    if (off && strcmp(off, "0") == 0)
+        doctor_say(doctor, FINDING_FAIL, TOPIC, "unset OTELSHIM", "OTELSHIM=0 in %s: nothing is recorded",
+                   origin_of(settings, SETTING_OTELSHIM));
+    if (disabled && strcasecmp(disabled, "true") == 0)
+        doctor_say(doctor, FINDING_FAIL, TOPIC, settings->names[SETTING_OTEL_SDK_DISABLED],
+                   "%s in %s switches all telemetry off: unset it",
+                   settings->names[SETTING_OTEL_SDK_DISABLED],
+                   origin_of(settings, SETTING_OTEL_SDK_DISABLED));
+    if (!settings->exporters)
+        doctor_say(doctor, FINDING_WARN, TOPIC, "OTEL_TRACES_EXPORTER=otlp", "spans are exported nowhere");
+    const char *sampler = settings->values[SETTING_OTEL_TRACES_SAMPLER];
+    if (sampler && strcasecmp(sampler, "always_off") == 0 && !settings_keep(settings))
+        doctor_say(doctor, FINDING_WARN, TOPIC, "unset OTEL_TRACES_SAMPLER",
+                   "OTEL_TRACES_SAMPLER=always_off in %s: metrics only, no spans",
+                   origin_of(settings, SETTING_OTEL_TRACES_SAMPLER));
+}
+
+static void look_at_lists(struct doctor *doctor, const struct settings *settings, const char *program)
+{
+    const char *allow = settings->values[SETTING_OTELSHIM_ALLOW],
+               *deny = settings->values[SETTING_OTELSHIM_DENY];
+    if (deny && is_in_list(deny, program))
+        doctor_say(doctor, FINDING_FAIL, TOPIC, "take it out of OTELSHIM_DENY", "OTELSHIM_DENY=%s has %s",
+                   deny, program);
+    else if (allow && !is_in_list(allow, program))
+        doctor_say(doctor, FINDING_FAIL, TOPIC, "add it to OTELSHIM_ALLOW", "OTELSHIM_ALLOW=%s has not %s",
+                   allow, program);
+}
+
+void doctor_look_at_settings(struct doctor *doctor, const struct settings *settings, const char *program)
+{
+    uint32_t n_before = doctor->n_findings;
+    look_at_switches(doctor, settings);
+    if (*program)
+        look_at_lists(doctor, settings, program);
+    for (uint32_t i = 0; i < settings->n_problems; i++)
+        doctor_say(doctor, FINDING_WARN, TOPIC, "README.md, \"Settings\", has what is allowed", "%s",
+                   settings->problems[i].text);
+    if (doctor->n_findings == n_before)
+        doctor_say(doctor, FINDING_OK, TOPIC, NULL, "understood; service %s",
+                   settings->service_name ? settings->service_name : "named after the program");
+}
