@@ -308,9 +308,9 @@ void operation_statement(struct operation *operation, struct interned *mark, con
     operation_text(operation, mark, WIRE_DB_QUERY_TEXT, text, bytes, LATER_FACTS_BYTES);
 }
 
-void operation_set_start(struct operation *operation, uint64_t mono_ns)
+void operation_set_age(struct operation *operation, uint64_t age_ns)
 {
-    operation->slot.span.facts.start_mono_ns = mono_ns;
+    operation->slot.span.facts.start_mono_ns -= age_ns;
 }
 
 struct span_context operation_context(const struct operation *operation)

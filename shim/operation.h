@@ -36,8 +36,8 @@ void operation_statement(struct operation *operation, struct interned *mark, con
 void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
                     const char *text, size_t bytes, uint32_t later_bytes);
 
-/* It began earlier than it was opened. */
-void operation_set_start(struct operation *operation, uint64_t mono_ns);
+/* It began that long before it was opened. */
+void operation_set_age(struct operation *operation, uint64_t age_ns);
 
 /* Identity, for the headers that go out with it. */
 struct span_context operation_context(const struct operation *operation);

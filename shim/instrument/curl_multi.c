@@ -16,8 +16,6 @@
  */
 #include "curl_priv.h"
 
-#include "clock.h"
-
 /* Of operations that are open; relaxed atomic. Spares curl_multi_cleanup the search. */
 static uint32_t n_running;
 
@@ -117,7 +115,7 @@ static void record_unseen(CURL *handle, const struct curl_calls *calls, CURLcode
         connection ? operation_open(INSTRUMENT_libcurl, WIRE_CALL, connection, &facts) : NULL;
     if (operation) {
         int64_t total_us = curl_request_total_us(handle, calls);
-        operation_set_start(operation, clock_mono_ns() - (total_us > 0 ? (uint64_t)total_us * 1000u : 0));
+        operation_set_age(operation, total_us > 0 ? (uint64_t)total_us * 1000u : 0);
         enum wire_outcome outcome = curl_request_end(&facts, handle, NULL, calls, code);
         operation_close(connection, operation, outcome);
     }
