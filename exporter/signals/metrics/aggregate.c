@@ -102,18 +102,33 @@ static uint64_t mix(uint64_t hash, uint64_t word)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t hash_text(uint64_t hash, const struct text *text)
+static uint64_t load64(const char *from)
 {
     uint64_t word;
-    uint32_t at = 0;
-    for (; text->n_bytes - at >= sizeof(word); at += sizeof(word)) {
-        memcpy(&word, text->bytes + at, sizeof(word));
-        hash = mix(hash, word);
-    }
-    word = text->n_bytes;
-    for (; at < text->n_bytes; at++)
-        word = word << 8 | (uint8_t)text->bytes[at];
-    return mix(hash, word);
+    memcpy(&word, from, sizeof(word));
+    return word;
+}
+
+static uint64_t load32(const char *from)
+{
+    uint32_t word;
+    memcpy(&word, from, sizeof(word));
+    return word;
+}
+
+/* The last word overlaps the one before it: no byte is looked at by itself but in texts of less than four. */
+static uint64_t hash_text(uint64_t hash, const struct text *text)
+{
+    const char *bytes = text->bytes;
+    uint32_t n = text->n_bytes;
+    for (uint32_t at = 0; at + 8 < n; at += 8)
+        hash = mix(hash, load64(bytes + at));
+    uint64_t last = n >= 8   ? load64(bytes + n - 8)
+                    : n >= 4 ? load32(bytes) | load32(bytes + n - 4) << 32
+                    : n > 0  ? (uint64_t)(uint8_t)bytes[0] << 16 | (uint64_t)(uint8_t)bytes[n / 2] << 8 |
+                                  (uint8_t)bytes[n - 1]
+                            : 0;
+    return mix(hash ^ n, last);
 }
 
 static uint64_t hash_attributes(uint64_t hash, const struct attribute *attributes, uint32_t n)
