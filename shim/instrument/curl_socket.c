@@ -52,75 +52,77 @@ static bool says_closed(CURLcode code)
     return code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
 }
 
-/* A frame may go out in pieces: `whole` is the frame's length where the first of them says it. */
-static void count_sent(struct connection *connection, struct curl_state *state, size_t bytes, size_t sent,
-                       curl_off_t whole, unsigned int flags)
+/* One call of curl_ws_send. */
+struct piece {
+    size_t bytes, sent;
+    curl_off_t whole; /* length of the frame, where the first of its pieces says it */
+    unsigned int flags;
+};
+
+static void count_sent(struct connection *connection, struct curl_state *state, const struct piece *piece)
 {
-    if (!(flags & CURLWS_OFFSET))
-        state->frame_left = state->frame_left ? state->frame_left : bytes;
-    else if (whole > 0)
-        state->frame_left = (uint64_t)whole;
-    state->frame_left -= sent < state->frame_left ? sent : state->frame_left;
-    if (!state->frame_left && !(flags & CURLWS_CONT))
+    uint64_t left = state->frame_left;
+    if (!(piece->flags & CURLWS_OFFSET))
+        left = left ? left : piece->bytes; /* libcurl took a part of it: the program sends the rest */
+    else if (piece->whole > 0)
+        left = (uint64_t)piece->whole;
+    state->frame_left = left - (piece->sent < left ? piece->sent : left);
+    if (!state->frame_left && !(piece->flags & CURLWS_CONT))
         count_add(INSTRUMENT_libcurl, WIRE_MESSAGES_SENT, 1, connection);
 }
 
-static __attribute__((noinline)) CURLcode send_frame(struct real_entry *entry, const void *call_site,
-                                                     CURL *handle, const void *data, size_t bytes,
-                                                     size_t *ret_sent, curl_off_t whole, unsigned int flags)
+static __attribute__((noinline)) void after_send(CURL *handle, CURLcode code, const struct piece *piece)
 {
-    __typeof__(&curl_ws_send) real = real_find(entry, call_site, handle);
-    CURLcode code = real(handle, data, bytes, ret_sent, whole, flags);
     struct connection *connection = connection_find(handle);
     struct curl_state *state = curl_state_of(connection);
-    if (!state || (flags & CONTROL_FRAMES))
-        return code;
+    if (!state || (piece->flags & CONTROL_FRAMES))
+        return;
     if (says_closed(code))
         curl_socket_close(connection);
-    else if (code == CURLE_OK && ret_sent && (flags & (CURLWS_TEXT | CURLWS_BINARY | CURLWS_OFFSET)))
-        count_sent(connection, state, bytes, *ret_sent, whole, flags);
-    return code;
+    else if (code == CURLE_OK && (piece->flags & (CURLWS_TEXT | CURLWS_BINARY | CURLWS_OFFSET)))
+        count_sent(connection, state, piece);
 }
 
-/* libcurl 8 says const of what it hands out: one ABI. `meta` is read only after a success. */
-static __attribute__((noinline)) CURLcode receive_frame(struct real_entry *entry, const void *call_site,
-                                                        CURL *handle, void *data, size_t bytes,
-                                                        size_t *ret_received, struct curl_ws_frame **ret_meta)
+static __attribute__((noinline)) void after_receive(CURL *handle, CURLcode code,
+                                                    const struct curl_ws_frame *frame)
 {
-    __typeof__(&curl_ws_recv) real = real_find(entry, call_site, handle);
-    CURLcode code = real(handle, data, bytes, ret_received, ret_meta);
     struct connection *connection = connection_find(handle);
     if (!curl_state_of(connection))
-        return code;
-    const struct curl_ws_frame *frame = code == CURLE_OK && ret_meta ? *ret_meta : NULL;
-    bool has_type = frame && (frame->flags & (CURLWS_TEXT | CURLWS_BINARY));
+        return;
+    bool has_type = code == CURLE_OK && frame && (frame->flags & (CURLWS_TEXT | CURLWS_BINARY));
     if (has_type && !frame->bytesleft && !(frame->flags & CURLWS_CONT))
         count_add(INSTRUMENT_libcurl, WIRE_MESSAGES_RECEIVED, 1, connection);
     else if (says_closed(code))
         curl_socket_close(connection);
-    return code;
 }
 
 /* ---- the instances ---- */
 
-#define WS_SEND(node, at, ...)                                                                             \
-    CURL_INSTANCE(curl_ws_send, node, at)                                                                  \
-    CURLcode curl_ws_send__##node(CURL *handle, const void *data, size_t bytes, size_t *ret_sent,          \
-                                  curl_off_t whole, unsigned int flags)                                    \
-    {                                                                                                      \
-        CALL_SITE;                                                                                         \
-        return send_frame(CURL_ENTRY(curl_ws_send, node), call_site, handle, data, bytes, ret_sent, whole, \
-                          flags);                                                                          \
+#define REAL_WS(function, node) \
+    ((__typeof__(&function))real_find(CURL_ENTRY(function, node), call_site, handle))
+
+#define WS_SEND(node, at, ...)                                                                    \
+    CURL_INSTANCE(curl_ws_send, node, at)                                                         \
+    CURLcode curl_ws_send__##node(CURL *handle, const void *data, size_t bytes, size_t *ret_sent, \
+                                  curl_off_t whole, unsigned int flags)                           \
+    {                                                                                             \
+        CALL_SITE;                                                                                \
+        CURLcode code = REAL_WS(curl_ws_send, node)(handle, data, bytes, ret_sent, whole, flags); \
+        struct piece piece = {bytes, ret_sent ? *ret_sent : 0, whole, flags};                     \
+        after_send(handle, code, &piece);                                                         \
+        return code;                                                                              \
     }
 CURL_FLAVOURS(WS_SEND, )
 
-#define WS_RECV(node, at, ...)                                                                             \
-    CURL_INSTANCE(curl_ws_recv, node, at)                                                                  \
-    CURLcode curl_ws_recv__##node(CURL *handle, void *data, size_t bytes, size_t *ret_received,            \
-                                  struct curl_ws_frame **ret_meta)                                         \
-    {                                                                                                      \
-        CALL_SITE;                                                                                         \
-        return receive_frame(CURL_ENTRY(curl_ws_recv, node), call_site, handle, data, bytes, ret_received, \
-                             ret_meta);                                                                    \
+/* libcurl 8 says const of what it hands out: one ABI. It is read only after a success. */
+#define WS_RECV(node, at, ...)                                                                    \
+    CURL_INSTANCE(curl_ws_recv, node, at)                                                         \
+    CURLcode curl_ws_recv__##node(CURL *handle, void *data, size_t bytes, size_t *ret_received,   \
+                                  struct curl_ws_frame **ret_meta)                                \
+    {                                                                                             \
+        CALL_SITE;                                                                                \
+        CURLcode code = REAL_WS(curl_ws_recv, node)(handle, data, bytes, ret_received, ret_meta); \
+        after_receive(handle, code, ret_meta &&code == CURLE_OK ? *ret_meta : NULL);              \
+        return code;                                                                              \
     }
 CURL_FLAVOURS(WS_RECV, )
