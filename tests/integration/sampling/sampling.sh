@@ -72,7 +72,7 @@ is "keep both" "['c', 'd', 'e', 'slow', 'status/503']" "$(spans 'sorted(paths)')
 has "keep: status counts" "$("$otelshim" status)" "kept 7, held 0, let go undecided 0"
 forget
 # shellcheck disable=SC2059
-printf '/a\n/status/500\n/b\n' | TRACEPARENT=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00 OTEL_TRACES_SAMPLER= keep error
+printf '/a\n/status/500\n/b\n' | TRACEPARENT=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00 OTEL_TRACES_SAMPLER="" keep error
 is "keep: the part under an unsampled parent" "['a', 'b', 'status/500']" "$(spans 'sorted(paths)')"
 is "keep: in the parent's trace" "{'4bf92f3577b34da6a3ce929d0e0e4736'}" "$(spans '{s["trace_id"] for s in spans}')"
 forget
@@ -80,7 +80,7 @@ forget
 mkfifo "$DIR/in"
 OTELSHIM_KEEP=error OTEL_TRACES_SAMPLER=always_off OTELSHIM_TRACE_GAP=30000 requests <"$DIR/in" >"$DIR/out" &
 program=$!
-started+=($program)
+started+=("$program")
 exec 7>"$DIR/in"
 echo /before >&7
 wait_for 5 grep -q before "$DIR/out"
@@ -132,7 +132,7 @@ rm -f "$DIR/in" "$DIR/out"
 mkfifo "$DIR/in"
 LD_PRELOAD=$LIBRARY "$BUILD/tests/integration/sampling/requests" "$WEB" <"$DIR/in" >"$DIR/out" &
 program=$!
-started+=($program)
+started+=("$program")
 exec 7>"$DIR/in"
 # request PATH: made, and 300 ms for its span
 request() {
@@ -219,7 +219,7 @@ rm -f "$DIR/in" "$DIR/out"
 mkfifo "$DIR/in"
 "$otelshim" run -- "$BUILD/tests/integration/sampling/requests" "$WEB" <"$DIR/in" >"$DIR/out" &
 program=$!
-started+=($program)
+started+=("$program")
 exec 7>"$DIR/in"
 request /nine
 conf 'OTEL_TRACES_SAMPLER = always_on' 'sampler always_on'
