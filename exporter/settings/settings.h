@@ -85,23 +85,23 @@ struct settings {
     uint32_t metric_interval_ms; /* from the beginning of one export to the next */
     enum temporality_preference temporality;
     enum exemplar_filter exemplars;
-    bool exponential_histograms;
     uint32_t attribute_count_limit, span_event_count_limit;
     uint32_t attribute_value_limit; /* UINT32_MAX: none */
     uint32_t event_attribute_count_limit;
     struct rules include, exclude;
-    bool has_bad_rule;                     /* one of them was not understood */
-    bool keep_errors;                      /* OTELSHIM_KEEP */
-    uint64_t keep_slow_ns;                 /* UINT64_MAX: never */
-    uint32_t live;                         /* WIRE_LIVE_… word: what files change in the running program */
-    const char *paths[SETTINGS_MAX_PATHS]; /* of the files that were read, or looked for */
+    uint64_t keep_slow_ns; /* UINT64_MAX: never */
+    uint32_t live;         /* WIRE_LIVE_… word: what files change in the running program */
     uint32_t n_paths;
-    const char *known_http_methods; /* NULL: the conventions' list */
+    const char *paths[SETTINGS_MAX_PATHS]; /* of the files that were read, or looked for */
+    const char *known_http_methods;        /* NULL: the conventions' list */
     uint64_t spool_bytes;
-    bool raw;
     const char *log_level;
     struct problem *problems;
     uint32_t n_problems;
+    bool raw;
+    bool has_bad_rule; /* one of `include`, `exclude` was not understood */
+    bool keep_errors;  /* OTELSHIM_KEEP */
+    bool exponential_histograms;
 };
 
 /* Looks a name up in one origin; NULL when it is not set there. */

@@ -144,7 +144,10 @@ def restarts(lab):
 
 
 def kills(lab):
-    """kill -9: a call is counted when it is acknowledged, so what the next exporter reads again was not counted."""
+    """
+    kill -9: nothing is lost. What the next exporter reads again was not counted, but for the records whose kill came between
+    the checkpoint and their acknowledgement: a few, and rarely.
+    """
     exporter = start_exporter(lab)
     program = call(lab, pause_us=3000, **sampled(0.5))
     for _ in range(4):
@@ -154,7 +157,11 @@ def kills(lab):
     lab.check(program.wait(60) == 0, "the program failed")
     end_exporter(exporter)
     deliver(lab)
-    check_totals(lab)
+    lab.receiver.decode()
+    got, want = totals(lab), expected(N)
+    lost = {k: want[k] - got[k] for k in want if got[k] < want[k]}
+    twice = {k: got[k] - want[k] for k in got if got[k] > want[k] + N // 20}
+    lab.check(not lost and not twice, f"lost {lost}, counted twice {twice}")
 
 
 def delta(lab):
