@@ -122,10 +122,10 @@ static int fill_file_system(void)
 /* The system calls that only we make. The library must do without, or do nothing. */
 static int filter_calls(unsigned action)
 {
-    static const int refused[] = {SYS_membarrier,  SYS_madvise,   SYS_fallocate, SYS_ftruncate,
-                                  SYS_mincore,     SYS_prlimit64, SYS_fchmod,    SYS_tgkill,
-                                  SYS_pwrite64,    SYS_fcntl,     SYS_statfs,    SYS_fstatfs,
-                                  SYS_close_range, SYS_getrandom, SYS_readlink,  SYS_unlinkat};
+    static const int refused[] = {SYS_membarrier,  SYS_madvise,   SYS_fallocate,  SYS_ftruncate,
+                                  SYS_mincore,     SYS_prlimit64, SYS_fchmod,     SYS_tgkill,
+                                  SYS_pwrite64,    SYS_fcntl,     SYS_statfs,     SYS_fstatfs,
+                                  SYS_close_range, SYS_getrandom, SYS_readlinkat, SYS_unlinkat};
     enum { N = sizeof(refused) / sizeof(refused[0]) };
     struct sock_filter code[N + 3];
     unsigned n = 0;
