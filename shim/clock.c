@@ -88,7 +88,7 @@ static bool is_right(const struct clock_anchor *anchor, uint64_t ticks, uint64_t
     if (!anchor->rate || since_ticks > ((uint64_t)CHECK_NS << 32) / anchor->rate)
         return true;
     uint64_t counted_ns = since_ticks * anchor->rate >> 32;
-    return counted_ns - since_ns + MAX_ERROR_NS <= 2 * MAX_ERROR_NS;
+    return counted_ns - since_ns + MAX_ERROR_NS <= 2ull * MAX_ERROR_NS;
 }
 
 /* From the base to here. A rate that is another one altogether was measured across a suspend. */

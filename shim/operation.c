@@ -383,13 +383,15 @@ static bool stage_whole(struct thread *thread, const struct operation *operation
 static void commit(const struct dropbox *box, struct thread *thread, struct connection *connection,
                    struct operation *operation, enum wire_outcome outcome, uint64_t now_ns)
 {
-    struct interned *const marks[2] = {&connection->interned, links_of(operation)->statement};
+    const struct record_end end = {.marks = {&connection->interned, links_of(operation)->statement},
+                                   .now_ns = now_ns,
+                                   .outcome = outcome};
     struct wire_open_span whole;
     const struct wire_open_span *open = &operation->slot.span;
     uint8_t *staged = operation->slot.staged;
     if (links_of(operation)->whole_text && stage_whole(thread, operation, &whole, &staged))
         open = &whole;
-    record_commit(box, thread, open, staged, marks, outcome, now_ns);
+    record_commit(box, thread, open, staged, &end);
 }
 
 void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome)

@@ -66,28 +66,32 @@ static inline struct record_shared record_refer(const struct buffer_reservation 
     return record_write_shared(reservation, open, staged, marks);
 }
 
-/*
- * Commits the span as one record. `staged` is where its facts lie; `marks` are the things its shared blocks belong to
- * (a NULL mark: the block is written every time). No room in the pool: counted there. `box` is dropbox_file().
- */
+/* How a span ended. */
+struct record_end {
+    struct interned *marks[2]; /* what its shared blocks belong to; NULL: the block is written every time */
+    uint64_t now_ns;
+    enum wire_outcome outcome;
+};
+
+/* Commits the span as one record. `staged` is where its facts lie. No room in the pool: counted there. `box` is
+ * dropbox_file(). */
 static inline __attribute__((always_inline)) void
 record_commit(const struct dropbox *box, struct thread *thread, const struct wire_open_span *open,
-              const uint8_t *staged, struct interned *const marks[2], enum wire_outcome outcome,
-              uint64_t end_ns)
+              const uint8_t *staged, const struct record_end *end)
 {
     struct buffer_reservation reservation;
     if (!buffer_reserve_in(box, thread, (uint32_t)sizeof(struct wire_span) + open->bytes, &reservation))
         return;
-    struct record_shared shared = record_refer(&reservation, open, staged, marks);
+    struct record_shared shared = record_refer(&reservation, open, staged, end->marks);
     uint32_t own_bytes = open->bytes - shared.from;
     struct wire_span *span = (struct wire_span *)(void *)(reservation.at + shared.written);
     span->record =
         (struct wire_record){.bytes = (uint32_t)sizeof(*span) + own_bytes, .kind = WIRE_RECORD_SPAN};
     span->facts = open->facts;
-    span->end_mono_ns = end_ns;
+    span->end_mono_ns = end->now_ns;
     span->connection = shared.numbers[0];
     span->statement = shared.numbers[1];
-    span->outcome = (uint8_t)outcome;
+    span->outcome = (uint8_t)end->outcome;
     memset(span->reserved, 0, sizeof(span->reserved));
     memcpy(span + 1, staged + shared.from, own_bytes);
     buffer_commit(thread, &reservation, shared.written + span->record.bytes);

@@ -44,15 +44,14 @@ static uint64_t find_stack_top(struct thread *thread)
 /* The entry on top, slot->open[depth]: its record first, then the stack without it. */
 static inline __attribute__((always_inline)) void end_entry(const struct dropbox *box, struct thread *thread,
                                                             struct wire_thread_slot *slot, uint32_t depth,
-                                                            struct interned *const marks[2],
-                                                            enum wire_outcome outcome, uint64_t now_ns)
+                                                            const struct record_end *end)
 {
     const struct wire_open_span *open = &slot->open[depth];
-    record_commit(box, thread, open, slot->staged + open->from, marks, outcome, now_ns);
+    record_commit(box, thread, open, slot->staged + open->from, end);
     slot->sequence++;
     fence();
     if (episode_has(&slot->episode, &open->facts))
-        episode_note_end(&slot->episode, now_ns, span_is_error(outcome));
+        episode_note_end(&slot->episode, end->now_ns, span_is_error(end->outcome));
     atomic_store_explicit((_Atomic uint32_t *)&slot->depth, depth, memory_order_release);
     fence();
     slot->sequence++;
@@ -62,8 +61,8 @@ static inline __attribute__((always_inline)) void end_entry(const struct dropbox
 static __attribute__((noinline)) void end_as_abandoned(struct thread *thread, struct wire_thread_slot *slot,
                                                        uint64_t now_ns)
 {
-    static struct interned *const no_marks[2];
-    end_entry(dropbox_file(), thread, slot, slot->depth - 1, no_marks, WIRE_ABANDONED, now_ns);
+    const struct record_end end = {.now_ns = now_ns, .outcome = WIRE_ABANDONED};
+    end_entry(dropbox_file(), thread, slot, slot->depth - 1, &end);
 }
 
 /*
@@ -266,11 +265,13 @@ static inline __attribute__((always_inline)) void end(const struct dropbox *box,
                                                       enum wire_outcome outcome, uint64_t now_ns)
 {
     struct thread *thread = span->thread;
-    struct interned *const marks[2] = {
-        span->connection ? &span->connection->interned : span->statement,
-        span->connection ? span->statement : NULL,
+    const struct record_end how = {
+        .marks = {span->connection ? &span->connection->interned : span->statement,
+                  span->connection ? span->statement : NULL},
+        .now_ns = now_ns,
+        .outcome = outcome,
     };
-    end_entry(box, thread, thread->slots[level], depth, marks, outcome, now_ns);
+    end_entry(box, thread, thread->slots[level], depth, &how);
     fence();
     thread->busy[level] = 0;
     dropbox_ring(box, span_is_error(outcome), now_ns);

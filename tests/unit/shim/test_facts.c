@@ -65,7 +65,7 @@ static void test_unsampled_keeps_what_metrics_need(void **state)
                           .busy = FACTS_NOT_SHARED,
                           .always_only = true};
     (void)state;
-    facts_text(&facts, WIRE_DB_QUERY_TEXT, "SELECT 1");
+    facts_text(&facts, WIRE_ERROR_MESSAGE, "not so");
     assert_int_equal(bytes, 0);
     facts_text(&facts, WIRE_HTTP_REQUEST_METHOD, "GET");
     assert_int_equal(bytes, 16);
