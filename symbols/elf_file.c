@@ -283,22 +283,45 @@ static bool is_wanted(const ElfW(Sym) * symbol, enum elf_symbols kind)
            is_defined == (kind == ELF_DEFINED);
 }
 
+/* A symbol table, the names it refers to, and what is looked for. */
+struct table {
+    ElfW(Shdr) header;
+    char *names;
+    uint64_t names_bytes;
+    enum elf_symbols kind;
+    bool (*each)(void *context, const char *name);
+    void *context;
+};
+
+static bool read_names(const struct elf_file *elf, struct table *table)
+{
+    ElfW(Shdr) names;
+    if (!read_section(elf, table->header.sh_link, &names) || names.sh_type != SHT_STRTAB ||
+        names.sh_size == 0 || names.sh_size > MAX_STRINGS_BYTES || names.sh_offset > elf->file_bytes ||
+        names.sh_size > elf->file_bytes - names.sh_offset)
+        return false;
+    table->names = malloc(names.sh_size + 1);
+    if (!table->names)
+        return false;
+    table->names[names.sh_size] = 0;
+    table->names_bytes = names.sh_size;
+    return read_at(elf, names.sh_offset, table->names, names.sh_size) == 0;
+}
+
 /* False: `each` has had enough. */
-static bool each_of(const struct elf_file *elf, const ElfW(Shdr) * table, const char *names,
-                    uint64_t names_bytes, enum elf_symbols kind,
-                    bool (*each)(void *context, const char *name), void *context)
+static bool walk(const struct elf_file *elf, const struct table *table)
 {
     static ElfW(Sym) symbols[SYMBOLS_AT_ONCE]; /* commands have one thread */
-    uint64_t n_all = table->sh_size / sizeof(symbols[0]);
+    uint64_t n_all = table->header.sh_size / sizeof(symbols[0]), offset = table->header.sh_offset;
     n_all = n_all < MAX_SYMBOLS ? n_all : MAX_SYMBOLS;
     for (uint64_t at = 0; at < n_all; at += SYMBOLS_AT_ONCE) {
         size_t n = n_all - at < SYMBOLS_AT_ONCE ? (size_t)(n_all - at) : SYMBOLS_AT_ONCE;
-        if (table->sh_offset > elf->file_bytes ||
-            read_at(elf, table->sh_offset + at * sizeof(symbols[0]), symbols, n * sizeof(symbols[0])) != 0)
+        if (offset > elf->file_bytes ||
+            read_at(elf, offset + at * sizeof(symbols[0]), symbols, n * sizeof(symbols[0])) != 0)
             return true;
         for (size_t i = 0; i < n; i++)
-            if (is_wanted(&symbols[i], kind) && symbols[i].st_name < names_bytes &&
-                !each(context, names + symbols[i].st_name))
+            if (is_wanted(&symbols[i], table->kind) && symbols[i].st_name < table->names_bytes &&
+                !table->each(table->context, table->names + symbols[i].st_name))
                 return false;
     }
     return true;
@@ -309,19 +332,12 @@ void elf_file_each_symbol(const struct elf_file *elf, enum elf_symbols kind, boo
 {
     bool goes_on = true;
     for (uint32_t i = 0; i < elf->n_sections && goes_on; i++) {
-        ElfW(Shdr) table, names;
-        if (!read_section(elf, i, &table) ||
-            !(table.sh_type == SHT_DYNSYM || (all && table.sh_type == SHT_SYMTAB)) ||
-            !read_section(elf, table.sh_link, &names) || names.sh_type != SHT_STRTAB || names.sh_size == 0 ||
-            names.sh_size > MAX_STRINGS_BYTES || names.sh_offset > elf->file_bytes ||
-            names.sh_size > elf->file_bytes - names.sh_offset)
+        struct table table = {.kind = kind, .each = each, .context = context};
+        if (!read_section(elf, i, &table.header) ||
+            !(table.header.sh_type == SHT_DYNSYM || (all && table.header.sh_type == SHT_SYMTAB)))
             continue;
-        char *text = malloc(names.sh_size + 1);
-        if (!text)
-            return;
-        text[names.sh_size] = 0;
-        if (read_at(elf, names.sh_offset, text, names.sh_size) == 0)
-            goes_on = each_of(elf, &table, text, names.sh_size, kind, each, context);
-        free(text);
+        if (read_names(elf, &table))
+            goes_on = walk(elf, &table);
+        free(table.names);
     }
 }

@@ -140,8 +140,8 @@ static void tell_drops(struct doctor *doctor, const uint64_t *dropped)
 static void tell_file(struct doctor *doctor, const struct process_look *look)
 {
     static uint8_t area[WIRE_HEADER_BYTES];
-    struct header header;
-    struct stat status;
+    struct header header = {0};
+    struct stat status = {0};
     struct wire_exporter words;
     struct wire_counters counters;
     const char *reason = "";

@@ -97,7 +97,7 @@ static int read_file(struct trial *trial, uint64_t *ret_file_bytes)
 
 static int wait_for_file(struct trial *trial, uint64_t *ret_file_bytes)
 {
-    const struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000};
+    const struct timespec pause = {.tv_nsec = (long)LOOK_EVERY_MS * 1000000};
     int error = -EAGAIN;
     for (uint32_t ms = 0; ms < WAIT_MS && error == -EAGAIN; ms += LOOK_EVERY_MS) {
         error = read_file(trial, ret_file_bytes);

@@ -2,6 +2,7 @@
 #include "cli/lanes.h"
 
 #include "base/table.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,15 +39,16 @@ struct lanes *lanes_create(void)
     return lanes;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 void lanes_destroy(struct lanes *lanes)
 {
+    struct lane *lane, *next;
     if (!lanes)
         return;
-    struct lane *lane, *next;
     HASH_ITER(hh, lanes->lanes, lane, next)
     {
-        HASH_DEL(lanes->lanes,
-                 lane); /* NOLINT(clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference) */
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference): beyond it */
+        HASH_DEL(lanes->lanes, lane);
         free(lane->places);
         free(lane);
     }
@@ -56,9 +58,10 @@ void lanes_destroy(struct lanes *lanes)
 /* NOLINTNEXTLINE(readability-function-size): uthash */
 static struct lane *find_lane(struct lanes *lanes, const struct receipt *receipt, bool may_make)
 {
-    struct lane *lane, wanted = {.key = {.client = receipt->client,
-                                         .index = receipt->index,
-                                         .kind = receipt->kind & ~(unsigned)RECEIPT_TICKET}};
+    struct lane *lane = NULL, wanted = {.key = {.client = receipt->client,
+                                                .index = receipt->index,
+                                                .kind = receipt->kind & ~(unsigned)RECEIPT_TICKET}};
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all of the key is set */
     HASH_FIND(hh, lanes->lanes, &wanted.key, sizeof(wanted.key), lane);
     if (lane || !may_make)
         return lane;
@@ -73,6 +76,7 @@ static struct lane *find_lane(struct lanes *lanes, const struct receipt *receipt
 
 static struct place *place_of(const struct lane *lane, uint64_t number)
 {
+    assert(lane->max > 0);
     return &lane->places[number % lane->max];
 }
 

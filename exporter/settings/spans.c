@@ -129,7 +129,7 @@ static struct rules understand_rules(struct settings *settings, enum setting set
     while (setting_next_element(&cursor, &word, &bytes)) {
         if (!bytes)
             continue;
-        if (rules.n < MAX_RULES && parse_rule(settings, word, bytes, &items[rules.n])) {
+        if (items && rules.n < MAX_RULES && parse_rule(settings, word, bytes, &items[rules.n])) {
             rules.n++;
             continue;
         }

@@ -128,11 +128,12 @@ static void drop_part(struct keep *keep, struct part *part)
     close_part(keep, part);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 void keep_destroy(struct keep *keep)
 {
+    struct part *part, *next;
     if (!keep)
         return;
-    struct part *part, *next;
     HASH_ITER(hh, keep->parts, part, next)
     {
         for (struct held *held = part->first, *after; held; held = after) {
@@ -140,8 +141,8 @@ void keep_destroy(struct keep *keep)
             *keep->total_bytes -= held->bytes;
             free(held);
         }
-        HASH_DEL(keep->parts,
-                 part); /* NOLINT(clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference) */
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference): beyond it */
+        HASH_DEL(keep->parts, part);
         free(part);
     }
     free(keep);
