@@ -17,7 +17,8 @@ struct resource;
 struct process {
     uint32_t pid, uid;
     uint64_t start_ticks, pid_namespace;
-    bool is_foreign; /* of another pid namespace: /proc/<pid> is somebody else */
+    uint64_t created_unix_ns; /* when it made its file */
+    bool is_foreign;          /* of another pid namespace: /proc/<pid> is somebody else */
     bool is_watched;
     bool has_ended;        /* and everything it left was handed on */
     const char *exe;       /* path; "" unknown */

@@ -71,13 +71,17 @@ static void test_resource_create_detects(void **state)
     assert_int_equal(strlen(start), strlen("2026-01-01T00:00:00.000Z"));
     const char *id = text_of(r, "service.instance.id");
     assert_int_equal(strlen(id), 36);
-    assert_int_equal(id[14], '4');
+    assert_int_equal(id[14], '5');
     assert_non_null(strchr("89ab", id[19]));
     for (uint32_t i = 0; i < r->attributes.n; i++)
         if (r->attributes.items[i].type == ATTRIBUTE_STRING)
             assert_null(strstr(r->attributes.items[i].value.string.bytes, "secret"));
+    struct resource *again = create(&process, (const char *[]){NULL}); /* by the next exporter */
+    assert_string_equal(id, text_of(again, "service.instance.id"));
+    process.created_unix_ns++; /* another image of the same pid */
     struct resource *second = create(&process, (const char *[]){NULL});
     assert_string_not_equal(id, text_of(second, "service.instance.id"));
+    resource_release(again);
     resource_release(second);
     resource_release(r);
 }

@@ -124,6 +124,13 @@ void machine_describe(struct attributes *list, struct arena *arena, bool is_cont
     set(list, arena, "os.description", machine.os_description);
 }
 
+const char *machine_id(void)
+{
+    if (!machine.is_known)
+        ask_machine();
+    return machine.host_id;
+}
+
 /* The 64 hex digits, standing alone, behind one of the prefixes that container runtimes use; NULL none. */
 static const char *find_id(const char *line, size_t bytes)
 {

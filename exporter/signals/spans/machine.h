@@ -23,4 +23,7 @@ const char *machine_find_user(struct arena *arena, uint32_t uid);
 /* Start of a process as ISO 8601 in UTC with milliseconds, from field 22 of its stat; NULL unknown. */
 const char *machine_print_start(struct arena *arena, uint64_t start_ticks);
 
+/* host.id; "" unknown. */
+const char *machine_id(void);
+
 #endif

@@ -1,11 +1,12 @@
 /* resource: see resource.h. */
 #include "signals/spans/resource.h"
 
+#include "base/sha256.h"
 #include "signals/spans/machine.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
 #define DELETED " (deleted)" /* what the kernel appends to the name of a replaced executable */
@@ -34,21 +35,20 @@ static void find_executable(struct making *making)
     making->exe_name = slash ? slash + 1 : making->exe_path;
 }
 
-/* Random UUID, version 4; getrandom() of 16 bytes does not fail once the machine is up. */
+/*
+ * The same for the next exporter, so that metrics of a process stay one stream: a name UUID in the namespace that the
+ * semantic conventions give for service.instance.id, of what tells this process's file from every other.
+ */
 static void set_instance(struct making *making)
 {
-    uint8_t id[16];
-    char text[37];
-    if (getrandom(id, sizeof(id), 0) != sizeof(id))
-        return;
-    id[6] = (uint8_t)((id[6] & 0x0f) | 0x40);
-    id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
-    size_t at = 0;
-    for (size_t i = 0; i < sizeof(id); i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            text[at++] = '-';
-        at += (size_t)snprintf(text + at, sizeof(text) - at, "%02x", id[i]);
-    }
+    static const uint8_t name_space[16] = {0x4d, 0x63, 0x00, 0x9a, 0x8d, 0x0f, 0x11, 0xee,
+                                           0xaa, 0xd7, 0x4c, 0x79, 0x6e, 0xd8, 0xe3, 0x20};
+    const struct process *process = making->process;
+    char name[160], text[37];
+    int bytes =
+        snprintf(name, sizeof(name), "%s/%" PRIu64 "/%" PRIu32 "/%" PRIu64 "/%" PRIu64, machine_id(),
+                 process->pid_namespace, process->pid, process->start_ticks, process->created_unix_ns);
+    sha256_name_uuid(name_space, name, (size_t)bytes, text);
     set(making, "service.instance.id", text);
 }
 

@@ -93,6 +93,7 @@ static int fill_process(const uint8_t *area, const struct wire_header *header, s
         .uid = header->uid,
         .start_ticks = header->start_ticks,
         .pid_namespace = header->pid_namespace,
+        .created_unix_ns = header->created_unix_ns,
         .is_watched = (header->flags & WIRE_WATCHED) != 0,
         .arguments_bytes = header->arguments_bytes,
         .secrets_text = "",
