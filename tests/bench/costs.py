@@ -119,12 +119,12 @@ def paths(n_pairs):
 
 REAL = {"redis": ("Redis GET, UNIX socket", 40000, "<= 1.015"),
         "pipeline": ("Redis GET, pipelined by 16, a span each", 400000, "<= 1.10"),
-        "async": ("Redis GET, asynchronous, 16 at a time", 400000, "<= 1.10"),
+        "async": ("Redis GET, asynchronous, 16 at a time", 150000, "<= 1.10"),
         "libpq": ("libpq SELECT 1, UNIX socket", 25000, "<= 1.03"),
-        "libpq_async": ("libpq SELECT 1, PQsendQuery", 25000, "<= 1.03"),
-        "libpq_pipeline": ("libpq SELECT 1, pipelined by 16", 100000, "<= 1.10"),
+        "libpq_async": ("libpq SELECT 1, PQsendQuery", 12000, "<= 1.03"),
+        "libpq_pipeline": ("libpq SELECT 1, pipelined by 16", 50000, "<= 1.10"),
         "curl": ("libcurl GET /small, connection kept open", 20000, "<= 1.05"),
-        "multi": ("libcurl GET /small, eight at a time by one multi handle", 20000, "<= 1.05")}
+        "multi": ("libcurl GET /small, eight at a time by one multi handle", 8000, "<= 1.05")}
 
 
 def server_environment(ground):
