@@ -1,4 +1,5 @@
-/* arena: see arena.h. Blocks of 64 KiB; larger wishes get a block of their own. */
+/* arena: see arena.h. Blocks grow from 2 to 64 KiB: what is made for each process, its settings, is small; a batch is not. Larger wishes
+ * get a block of their own. */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_BLOCK_BYTES (2u << 10)
 #define BLOCK_BYTES (64u << 10)
 
 struct arena_block {
@@ -59,7 +61,9 @@ static struct arena_block *new_block(struct arena *arena, size_t bytes)
         arena->spare = block->next;
         return block;
     }
-    size_t max = bytes <= BLOCK_BYTES ? BLOCK_BYTES : bytes;
+    if (arena->block_bytes < BLOCK_BYTES)
+        arena->block_bytes = arena->block_bytes ? 2 * arena->block_bytes : FIRST_BLOCK_BYTES;
+    size_t max = bytes <= arena->block_bytes ? arena->block_bytes : bytes;
     struct arena_block *block = malloc(sizeof(*block) + max);
     if (!block)
         abort();
