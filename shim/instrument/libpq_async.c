@@ -154,6 +154,15 @@ static void follow_result(struct connection *connection, const PGconn *conn, PGr
     }
 }
 
+/*
+ * In a pipeline a query has one last result. NULL comes behind it, but not where the pipeline is aborted and the program
+ * has sent something in between: then libpq goes on to the next query at once (pqAppendCmdQueueEntry of 14 to 17).
+ */
+static bool is_of_next(const struct libpq_answer *answer)
+{
+    return answer->has_failed || answer->is_whole;
+}
+
 /* The plain case of IS_INTERNAL, at once: every synchronous call comes by here, on Debian three times. */
 static inline bool is_call_of_libpq(const struct real_entry *entry, const void *call_site)
 {
@@ -174,7 +183,9 @@ EXPORTED PGresult *PQgetResult(PGconn *conn)
         return result;
     struct libpq_state *state = libpq_state_of(connection);
     bool is_over = !result && (state->answer.is_answered || !libpq_is_pipelined(state->pq, conn));
-    if (result)
+    if (result && is_of_next(&state->answer) && libpq_is_pipelined(state->pq, conn))
+        libpq_finish_oldest(connection);
+    if (result && state->queue.n)
         follow_result(connection, conn, result);
     else if (is_over && !state->answer.is_answered) /* there was no memory for a result */
         libpq_follow_failure(connection, conn, NULL);
