@@ -139,6 +139,7 @@ static void remember_url(struct curl_state *state, const char *url)
         memcpy(state->url, url, bytes);
     state->url[bytes] = 0;
     state->url_bytes = (uint32_t)bytes;
+    state->url_kind = 0;
     state->url_mark = (struct interned){0};
 }
 
@@ -155,6 +156,7 @@ static void remember_default_protocol(struct curl_state *state, const char *prot
     state->default_protocol = !protocol ? CURL_DEFAULT_GUESSED
                               : is_http ? CURL_DEFAULT_HTTP
                                         : CURL_DEFAULT_OTHER;
+    state->url_kind = 0;
 }
 
 static void remember_method(struct curl_state *state, const char *method)

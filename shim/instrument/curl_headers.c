@@ -115,27 +115,36 @@ static void add_response_headers(struct facts *facts, CURL *handle, const struct
         }
 }
 
-/* libcurl says which numbers of requests it has had; which header is asked for does not matter. */
-static int64_t count_resends(CURL *handle, const struct curl_calls *calls)
+/*
+ * libcurl says which numbers of requests it has had; which header is asked for does not matter. Nearly always there was
+ * one, and no redirect then.
+ */
+static int64_t count_resends(CURL *handle, const struct curl_calls *calls, int64_t *ret_redirects)
 {
-    int64_t resends = curl_request_number(handle, calls, CURLINFO_REDIRECT_COUNT);
     struct curl_header *header;
-    resends = resends > 0 ? resends : 0;
+    int64_t redirects, resends;
+    if (calls->header && calls->header(handle, "-", 0, CURLH_HEADER, 1, &header) == CURLHE_NOREQUEST)
+        return 0;
+    redirects = curl_request_number(handle, calls, CURLINFO_REDIRECT_COUNT);
+    resends = redirects > 0 ? redirects : 0;
     while (calls->header && resends < MAX_REQUESTS) {
         CURLHcode code = calls->header(handle, "-", 0, CURLH_HEADER, (int)resends + 1, &header);
         if (code != CURLHE_OK && code != CURLHE_MISSING)
             break;
         resends++;
     }
+    *ret_redirects = redirects;
     return resends;
 }
 
-void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+int64_t curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls)
 {
     const char *wanted = settings_get()->response_headers;
-    int64_t resends = count_resends(handle, calls);
+    int64_t redirects = 0;
+    int64_t resends = count_resends(handle, calls, &redirects);
     if (resends)
         facts_int(facts, WIRE_HTTP_RESEND_COUNT, resends);
     if (wanted && calls->header)
         add_response_headers(facts, handle, calls, wanted);
+    return redirects;
 }

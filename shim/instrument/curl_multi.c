@@ -169,23 +169,27 @@ static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entr
     return code;
 }
 
-static void end_as_told(CURL *handle, const struct curl_calls *calls, CURLcode code, bool is_internal)
+static void end_as_told(struct real_entry *entry, const CURLMsg *message, bool is_internal)
 {
+    CURL *handle = message->easy_handle;
+    CURLcode code = message->data.result;
     struct connection *connection = connection_find(handle);
     const struct curl_state *state = curl_state_of(connection);
+    struct curl_calls calls;
+    if (connection ? !state || (state->is_performing && is_internal) : is_internal)
+        return;
+    curl_load_calls(&calls, entry);
     if (!connection) {
-        if (!is_internal && calls->getinfo)
-            record_unseen(handle, calls, code);
+        if (calls.getinfo)
+            record_unseen(handle, &calls, code);
         return;
     }
-    if (!state || (state->is_performing && is_internal))
-        return;
     if (state->multi) {
-        enum wire_outcome outcome = copy_end(connection, calls, code);
-        copy_end_time(connection, calls);
-        end_request(connection, calls, outcome);
+        enum wire_outcome outcome = copy_end(connection, &calls, code);
+        copy_end_time(connection, &calls);
+        end_request(connection, &calls, outcome);
     }
-    curl_socket_open(connection, handle, calls, code);
+    curl_socket_open(connection, handle, &calls, code);
 }
 
 static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, const void *call_site,
@@ -196,9 +200,7 @@ static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, co
     if (!message || message->msg != CURLMSG_DONE || !message->easy_handle)
         return message;
     int kept = errno;
-    struct curl_calls calls;
-    curl_load_calls(&calls, entry);
-    end_as_told(message->easy_handle, &calls, message->data.result, real_is_internal(entry, call_site));
+    end_as_told(entry, message, real_is_internal(entry, call_site));
     errno = kept;
     return message;
 }

@@ -81,6 +81,7 @@ struct curl_state {
     uint8_t verb;             /* enum curl_verb */
     uint8_t connect_only;     /* enum curl_connect_only */
     uint8_t default_protocol; /* enum curl_default */
+    uint8_t url_kind;         /* CURL_URL_… of `url`; 0: to be read again */
     bool has_no_body;
     bool is_injected;         /* libcurl's list begins with `nodes` */
     bool is_performing;       /* in curl_easy_perform, which has a private multi handle */
@@ -119,10 +120,19 @@ struct curl_state *curl_state_of(struct connection *connection);
 
 /* ---- URLs, as libcurl reads them: curl_url.c ---- */
 
-bool curl_url_has_scheme(const char *url);
-
 /* Is HTTP certain (http, https, ws, wss)? Headers go out with HTTP, but into the mail with SMTP. */
-bool curl_url_is_http(const char *url, enum curl_default default_protocol);
+#define CURL_URL_IS_HTTP 1u
+#define CURL_URL_HAS_SCHEME 2u
+#define CURL_URL_IS_READ 4u /* always set */
+uint8_t curl_url_kind(const char *url, enum curl_default default_protocol);
+
+/* Of the handle's URL, read once for all its requests. */
+static inline uint8_t curl_url_kind_of(struct curl_state *state)
+{
+    if (!state->url_kind)
+        state->url_kind = curl_url_kind(state->url, (enum curl_default)state->default_protocol);
+    return state->url_kind;
+}
 
 /* May trace context go to the host of this URL (OTELSHIM_PROPAGATE_EXCLUDE)? */
 bool curl_url_may_propagate(const struct curl_state *state);
@@ -159,7 +169,7 @@ int64_t curl_request_total_us(CURL *handle, const struct curl_calls *calls);
 bool curl_request_is_complete(CURL *handle, const struct curl_state *state, const struct curl_calls *calls);
 
 /* What the library knows of the finished request. */
-enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, const struct curl_state *state,
+enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, struct curl_state *state,
                                    const struct curl_calls *calls, CURLcode code);
 
 /* Of a long or curl_off_t; -1: the library does not know. */
@@ -170,8 +180,9 @@ int64_t curl_request_number(CURL *handle, const struct curl_calls *calls, CURLIN
 /* From the program's list: allowed headers, Host, user agent. */
 void curl_headers_begin(struct facts *facts, const struct curl_state *state);
 
-/* Allowed headers of the answer, and requests hidden in this one (redirects, retries, log-ins). */
-void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls);
+/* Allowed headers of the answer, and requests hidden in this one (redirects, retries, log-ins). Returns
+ * CURLINFO_REDIRECT_COUNT. */
+int64_t curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls);
 
 /* ---- a request of the multi interface: curl_multi.c ---- */
 

@@ -68,11 +68,13 @@ void curl_request_read_url(struct curl_state *state, const struct curl_calls *ca
         calls->url_get(state->url_handle, CURLUPART_URL, &url, 0) != CURLUE_OK)
         return;
     size_t bytes = strnlen(url, WIRE_STRING_MAX + 1);
-    if (bytes != state->url_bytes || memcmp(state->url, url, bytes) != 0)
+    if (bytes != state->url_bytes || memcmp(state->url, url, bytes) != 0) {
+        memcpy(state->url, url, bytes);
+        state->url[bytes] = 0;
+        state->url_bytes = (uint32_t)bytes;
+        state->url_kind = 0;
         state->url_mark = (struct interned){0};
-    memcpy(state->url, url, bytes);
-    state->url[bytes] = 0;
-    state->url_bytes = (uint32_t)bytes;
+    }
     calls->free(url);
 }
 
@@ -85,9 +87,15 @@ static const char *method_of(const struct curl_state *state)
     return state->verb == CURL_VERB_POST ? "POST" : state->verb == CURL_VERB_PUT ? "PUT" : "GET";
 }
 
-static bool is_http(const struct curl_state *state)
+static bool is_http(struct curl_state *state)
 {
-    return curl_url_is_http(state->url, (enum curl_default)state->default_protocol);
+    return (curl_url_kind_of(state) & CURL_URL_IS_HTTP) != 0;
+}
+
+/* May there be a body? Whatever gives a handle one makes it a POST or a PUT, whatever the program calls it then. */
+static bool may_send(const struct curl_state *state)
+{
+    return !state || state->verb != CURL_VERB_GET;
 }
 
 /*
@@ -214,98 +222,123 @@ static void add_positive(struct facts *facts, enum wire_attribute key, int64_t v
         facts_int(facts, key, value);
 }
 
-/* The status, 0 without an answer. */
-static int64_t add_response(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+/* What decides which of the other facts are worth asking for. Every getinfo costs as much as a fact or two. */
+struct answer {
+    int64_t status;      /* 0: none */
+    int64_t redirects;   /* CURLINFO_REDIRECT_COUNT */
+    int64_t connections; /* made for the request; -1 not known, and without an answer 0 says nothing */
+};
+
+static void add_sizes(struct facts *facts, CURL *handle, const struct curl_state *state,
+                      const struct curl_calls *calls, const struct answer *answer)
 {
-    int64_t status = curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE);
-    add_positive(facts, WIRE_HTTP_RESPONSE_STATUS_CODE, status);
-    add_positive(facts, WIRE_HTTP_VERSION, curl_request_number(handle, calls, CURLINFO_HTTP_VERSION));
-    if (facts->always_only)
-        return status;
     int64_t received = curl_request_number(handle, calls, CURLINFO_SIZE_DOWNLOAD_T);
-    int64_t connections = curl_request_number(handle, calls, CURLINFO_NUM_CONNECTS);
-    add_positive(facts, WIRE_HTTP_REQUEST_BODY_BYTES,
-                 curl_request_number(handle, calls, CURLINFO_SIZE_UPLOAD_T));
-    if (received > 0 || (received == 0 && status > 0))
+    if (may_send(state))
+        add_positive(facts, WIRE_HTTP_REQUEST_BODY_BYTES,
+                     curl_request_number(handle, calls, CURLINFO_SIZE_UPLOAD_T));
+    if (received > 0 || (received == 0 && answer->status > 0))
         facts_int(facts, WIRE_HTTP_RESPONSE_BODY_BYTES, received);
-    if (connections > 0 || (connections == 0 && status > 0)) /* without an answer 0 says nothing */
-        facts_int(facts, WIRE_HTTP_NEW_CONNECTIONS, connections);
-    return status;
-}
-
-static void add_phases(struct facts *facts, CURL *handle, const struct curl_calls *calls)
-{
-    static const struct {
-        CURLINFO info;
-        enum wire_attribute key;
-    } phases[] = {
-        {CURLINFO_NAMELOOKUP_TIME_T, WIRE_HTTP_NAMELOOKUP_US},
-        {CURLINFO_CONNECT_TIME_T, WIRE_HTTP_CONNECT_US},
-        {CURLINFO_APPCONNECT_TIME_T, WIRE_HTTP_APPCONNECT_US},
-        {CURLINFO_PRETRANSFER_TIME_T, WIRE_HTTP_PRETRANSFER_US},
-        {CURLINFO_STARTTRANSFER_TIME_T, WIRE_HTTP_STARTTRANSFER_US},
-        {CURLINFO_TOTAL_TIME_T, WIRE_HTTP_TOTAL_US},
-    };
-    for (size_t i = 0; i < sizeof(phases) / sizeof(*phases); i++)
-        add_positive(facts, phases[i].key, curl_request_number(handle, calls, phases[i].info));
-}
-
-/* Where the request went in the end. A handle whose creation was not seen tells only now what it was about. */
-static bool add_target(struct facts *facts, CURL *handle, const struct curl_state *state,
-                       const struct curl_calls *calls)
-{
-    const char *effective = read_text(handle, calls, CURLINFO_EFFECTIVE_URL);
-    bool is_known = state && state->url_bytes;
-    const char *url = is_known ? state->url : effective ? effective : "";
-    enum curl_default otherwise = state ? (enum curl_default)state->default_protocol : CURL_DEFAULT_GUESSED;
-    bool is_about_http = curl_url_is_http(url, otherwise);
-    if (!is_known) {
-        facts_text(facts, WIRE_URL_FULL, effective);
-        if (is_about_http)
-            facts_text(facts, WIRE_HTTP_REQUEST_METHOD,
-                       state ? method_of(state) : read_text(handle, calls, CURLINFO_EFFECTIVE_METHOD));
-    }
-    if (!curl_url_has_scheme(url))
-        facts_text(facts, WIRE_URL_SCHEME, read_text(handle, calls, CURLINFO_SCHEME));
-    add_positive(facts, WIRE_HTTP_REDIRECT_COUNT,
-                 curl_request_number(handle, calls, CURLINFO_REDIRECT_COUNT));
-    facts_text(facts, WIRE_NETWORK_PEER_ADDRESS, read_text(handle, calls, CURLINFO_PRIMARY_IP));
-    add_positive(facts, WIRE_NETWORK_PEER_PORT, curl_request_number(handle, calls, CURLINFO_PRIMARY_PORT));
-    return is_about_http;
 }
 
 /* Behind an upgrade the connection is the program's (WebSocket): the request was over when its answer began. */
 #define UPGRADED 101
 
-static int64_t add_answer(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+static void add_answer(struct facts *facts, CURL *handle, const struct curl_state *state,
+                       const struct curl_calls *calls, struct answer *answer)
 {
-    int64_t status = add_response(facts, handle, calls);
+    int64_t status = curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE);
+    answer->status = status > 0 ? status : 0;
+    add_positive(facts, WIRE_HTTP_RESPONSE_STATUS_CODE, status);
+    add_positive(facts, WIRE_HTTP_VERSION, curl_request_number(handle, calls, CURLINFO_HTTP_VERSION));
     if (status == UPGRADED)
         add_positive(facts, WIRE_HTTP_END_US,
                      curl_request_number(handle, calls, CURLINFO_STARTTRANSFER_TIME_T));
-    if (!facts->always_only)
-        curl_headers_end(facts, handle, calls);
-    return status;
+    if (facts->always_only)
+        return;
+    add_sizes(facts, handle, state, calls, answer);
+    int64_t connections = curl_request_number(handle, calls, CURLINFO_NUM_CONNECTS);
+    if (connections > 0 || (connections == 0 && status > 0)) {
+        facts_int(facts, WIRE_HTTP_NEW_CONNECTIONS, connections);
+        answer->connections = connections;
+    }
+    answer->redirects = curl_headers_end(facts, handle, calls);
+    add_positive(facts, WIRE_HTTP_REDIRECT_COUNT, answer->redirects);
 }
 
-enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, const struct curl_state *state,
+/*
+ * Moments that the exporter shows. After a redirect libcurl's figures are sums over the hops; on a connection that was
+ * used again there was no look-up, no connect, no TLS, though libcurl 7 gives figures.
+ */
+static void add_phases(struct facts *facts, CURL *handle, const struct curl_calls *calls,
+                       const struct answer *answer)
+{
+    static const struct {
+        CURLINFO info;
+        enum wire_attribute key;
+    } phases[] = {
+        {CURLINFO_PRETRANSFER_TIME_T, WIRE_HTTP_PRETRANSFER_US},
+        {CURLINFO_STARTTRANSFER_TIME_T, WIRE_HTTP_STARTTRANSFER_US},
+        {CURLINFO_NAMELOOKUP_TIME_T, WIRE_HTTP_NAMELOOKUP_US},
+        {CURLINFO_CONNECT_TIME_T, WIRE_HTTP_CONNECT_US},
+        {CURLINFO_APPCONNECT_TIME_T, WIRE_HTTP_APPCONNECT_US},
+    };
+    size_t n = answer->redirects > 0 ? 0 : answer->connections == 0 ? 2 : sizeof(phases) / sizeof(*phases);
+    for (size_t i = 0; i < n; i++)
+        add_positive(facts, phases[i].key, curl_request_number(handle, calls, phases[i].info));
+}
+
+/* A handle whose creation was not seen tells only now what it was about. The kind of its URL. */
+static uint8_t add_unseen(struct facts *facts, CURL *handle, const struct curl_state *state,
+                          const struct curl_calls *calls)
+{
+    const char *url = read_text(handle, calls, CURLINFO_EFFECTIVE_URL);
+    uint8_t kind = curl_url_kind(url ? url : "",
+                                 state ? (enum curl_default)state->default_protocol : CURL_DEFAULT_GUESSED);
+    facts_text(facts, WIRE_URL_FULL, url);
+    if (kind & CURL_URL_IS_HTTP)
+        facts_text(facts, WIRE_HTTP_REQUEST_METHOD,
+                   state ? method_of(state) : read_text(handle, calls, CURLINFO_EFFECTIVE_METHOD));
+    return kind;
+}
+
+/* Where the request went in the end. Is it HTTP? */
+static bool add_target(struct facts *facts, CURL *handle, struct curl_state *state,
+                       const struct curl_calls *calls)
+{
+    uint8_t kind =
+        state && state->url_bytes ? curl_url_kind_of(state) : add_unseen(facts, handle, state, calls);
+    if (!(kind & CURL_URL_HAS_SCHEME))
+        facts_text(facts, WIRE_URL_SCHEME, read_text(handle, calls, CURLINFO_SCHEME));
+    if (!facts->always_only) {
+        facts_text(facts, WIRE_NETWORK_PEER_ADDRESS, read_text(handle, calls, CURLINFO_PRIMARY_IP));
+        add_positive(facts, WIRE_NETWORK_PEER_PORT,
+                     curl_request_number(handle, calls, CURLINFO_PRIMARY_PORT));
+    }
+    return (kind & CURL_URL_IS_HTTP) != 0;
+}
+
+static void add_failure(struct facts *facts, CURL *handle, const struct curl_calls *calls, CURLcode code)
+{
+    facts_int(facts, WIRE_ERROR_CODE, code);
+    if (calls->strerror)
+        facts_text(facts, WIRE_ERROR_MESSAGE, calls->strerror(code));
+    if (calls->getinfo)
+        add_positive(facts, WIRE_ERROR_ERRNO, curl_request_number(handle, calls, CURLINFO_OS_ERRNO));
+}
+
+enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, struct curl_state *state,
                                    const struct curl_calls *calls, CURLcode code)
 {
-    int64_t status = 0;
-    if (code != CURLE_OK) {
-        facts_int(facts, WIRE_ERROR_CODE, code);
-        if (calls->strerror)
-            facts_text(facts, WIRE_ERROR_MESSAGE, calls->strerror(code));
-    }
-    if (code != CURLE_OK && calls->getinfo)
-        add_positive(facts, WIRE_ERROR_ERRNO, curl_request_number(handle, calls, CURLINFO_OS_ERRNO));
+    struct answer answer = {.connections = -1};
+    if (code != CURLE_OK)
+        add_failure(facts, handle, calls, code);
     if (calls->getinfo && add_target(facts, handle, state, calls))
-        status = add_answer(facts, handle, calls);
+        add_answer(facts, handle, state, calls, &answer);
     if (calls->getinfo && !facts->always_only)
-        add_phases(facts, handle, calls);
+        add_phases(facts, handle, calls, &answer);
     if (code != CURLE_OK)
         return WIRE_FAILED;
-    return status >= 400 ? WIRE_REFUSED : WIRE_OK;
+    return answer.status >= 400 ? WIRE_REFUSED : WIRE_OK;
 }
 
 /*

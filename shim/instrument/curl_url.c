@@ -25,12 +25,6 @@ static size_t scheme_bytes(const char *url)
     return n && url[n] == ':' && url[n + 1] == '/' ? n : 0;
 }
 
-/* As Curl_is_absolute_url(): "host:80/" has none. */
-bool curl_url_has_scheme(const char *url)
-{
-    return scheme_bytes(url) != 0;
-}
-
 static bool begins_with_any(const char *text, const char *const *prefixes, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -39,15 +33,23 @@ static bool begins_with_any(const char *text, const char *const *prefixes, size_
     return false;
 }
 
-bool curl_url_is_http(const char *url, enum curl_default default_protocol)
+static bool is_http_host(const char *url, enum curl_default default_protocol)
 {
-    static const char *const schemes[] = {"http:/", "https:/", "ws:/", "wss:/"};
     static const char *const other_hosts[] = {"ftp.", "dict.", "ldap.", "imap.", "smtp.", "pop3."};
-    if (curl_url_has_scheme(url))
-        return begins_with_any(url, schemes, sizeof(schemes) / sizeof(*schemes));
     if (!*url || default_protocol != CURL_DEFAULT_GUESSED)
         return *url && default_protocol == CURL_DEFAULT_HTTP;
     return !begins_with_any(url, other_hosts, sizeof(other_hosts) / sizeof(*other_hosts));
+}
+
+/* Schemes as Curl_is_absolute_url() sees them: "host:80/" has none. */
+uint8_t curl_url_kind(const char *url, enum curl_default default_protocol)
+{
+    static const char *const schemes[] = {"http:/", "https:/", "ws:/", "wss:/"};
+    bool has_scheme = scheme_bytes(url) != 0;
+    bool is_http = has_scheme ? begins_with_any(url, schemes, sizeof(schemes) / sizeof(*schemes))
+                              : is_http_host(url, default_protocol);
+    return (uint8_t)(CURL_URL_IS_READ | (has_scheme ? CURL_URL_HAS_SCHEME : 0) |
+                     (is_http ? CURL_URL_IS_HTTP : 0));
 }
 
 /* ---- host and port ---- */
