@@ -52,6 +52,7 @@ void arena_reset(struct arena *arena)
         arena->spare = block;
     }
     arena->bytes = 0;
+    arena->annex = NULL;
 }
 
 static struct arena_block *new_block(struct arena *arena, size_t bytes)

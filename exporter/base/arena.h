@@ -15,6 +15,7 @@ struct arena {
     struct arena_block *first; /* in use, newest first */
     struct arena_block *spare; /* kept for reuse after a reset */
     size_t bytes;              /* allocated since the last reset */
+    void *annex;               /* of its user, who finds something in it again: NULL after a reset */
     size_t block_bytes;        /* of the last block: the next is twice as large, up to 64 KiB; 0 none yet */
 };
 

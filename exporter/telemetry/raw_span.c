@@ -11,7 +11,8 @@ const struct raw_fact *raw_span_find(const struct raw_span *raw, enum wire_attri
 
 uint64_t raw_span_end_mono_ns(const struct raw_span *raw)
 {
-    const struct raw_fact *over = raw->kind == RAW_SPAN ? raw_span_find(raw, WIRE_HTTP_END_US) : NULL;
+    bool may_say = raw->kind == RAW_SPAN && raw->instrumentation && raw->instrumentation->family == WIRE_HTTP;
+    const struct raw_fact *over = may_say ? raw_span_find(raw, WIRE_HTTP_END_US) : NULL;
     if (!over || over->type != WIRE_INT || over->integer <= 0 || over->integer > INT64_MAX / 1000)
         return raw->end_mono_ns;
     uint64_t end = raw->span.start_mono_ns + (uint64_t)over->integer * 1000;

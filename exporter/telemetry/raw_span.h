@@ -29,6 +29,16 @@ enum raw_kind {
 
 #define RAW_MAX_FACTS 192u
 
+/*
+ * Where the facts were decoded from: spans with equal sources have equal facts. Shared blocks have numbers that no other
+ * block of this exporter has; 0 none.
+ */
+struct raw_source {
+    uint64_t connection, statement;
+    const uint8_t *bytes; /* the span's own facts; NULL: not known */
+    uint32_t n_bytes;
+};
+
 struct raw_span {
     enum raw_kind kind;
     const struct process *process;
@@ -42,6 +52,7 @@ struct raw_span {
     /* all facts: shared ones of the connection and statement first, then the span's own */
     const struct raw_fact *facts;
     uint32_t n_facts;
+    struct raw_source source;
     bool is_kept;      /* exported though it was not sampled (OTELSHIM_KEEP) */
     const char *death; /* RAW_IN_FLIGHT: "exit", "killed", "exec"; NULL otherwise */
 };

@@ -17,6 +17,24 @@ struct span_event {
     struct attributes attributes;
 };
 
+/*
+ * What spans have in common that differ from each other in ids and times only; as long as the arena they were made in.
+ * Their attributes are the very same list: nobody changes its items.
+ */
+struct span_likeness {
+    const char *name, *status_message;
+    struct attributes attributes;
+    enum span_kind kind;
+    enum span_status status;
+    struct span_measured {
+        const void *set; /* NULL: not looked for yet */
+        uint64_t generation;
+        void *series, *rows; /* struct series of that set; NULL: none */
+        int64_t n_rows;
+        const struct attribute *peer, *peer_port; /* NULL: none */
+    } measured; /* signals/metrics/derive.c only: where the calls are counted */
+};
+
 struct span {
     uint8_t trace_id[16];
     uint8_t span_id[8];
@@ -34,6 +52,7 @@ struct span {
     const char *trace_state;    /* NULL: none */
     const char *scope;          /* "otelshim.libcurl" */
     const struct resource *resource;
+    struct span_likeness *likeness; /* NULL: it is like no other */
 };
 
 #endif

@@ -300,6 +300,35 @@ static void test_encode_is_what_protobuf_c_makes(void **state)
     body_fini(&body);
 }
 
+/* Spans that are alike share the bytes of their last fields: all the same to who reads them. */
+static void test_encode_spans_that_are_alike(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct body body = {0};
+    struct resource *resources[2] = {sample_resource("trader"), sample_resource("other")};
+    struct span_likeness likenesses[3 * WRITE_TAILS] = {0};
+    struct span *spans[512], *patterns[3 * WRITE_TAILS];
+    for (uint32_t i = 0; i < 3 * WRITE_TAILS; i++)
+        patterns[i] = i % 3 ? sample_span(&arena, resources[0], i) : full_span(&arena, resources[0]);
+    for (uint32_t i = 0; i < 512; i++) {
+        uint32_t which = i < 400 ? i % 5 : i % (3 * WRITE_TAILS);
+        spans[i] = arena_alloc(&arena, sizeof(struct span));
+        *spans[i] = *patterns[which];
+        spans[i]->likeness = &likenesses[which];
+        spans[i]->resource = resources[i % 50 == 0];
+        spans[i]->span_id[0] = (uint8_t)i;
+        spans[i]->flags ^= i % 11 == 0;
+        if (i % 13 == 0)
+            spans[i]->attributes.n--; /* another limit */
+    }
+    check_bytes(spans, 512, &body, "alike", 512);
+    arena_fini(&arena);
+    body_fini(&body);
+    resource_release(resources[0]);
+    resource_release(resources[1]);
+}
+
 /* Memory that ends anywhere in a span: AddressSanitizer sees a byte written without room. */
 static void test_encode_makes_room(void **state)
 {
@@ -308,11 +337,11 @@ static void test_encode_makes_room(void **state)
     struct resource *resource = sample_resource("trader");
     struct span *full = full_span(&arena, resource);
     struct writer whole = {0};
-    uint8_t *expected = write_span(&whole, NULL, 2, full);
+    uint8_t *expected = write_span(&whole, NULL, 2, full, NULL);
     size_t n_bytes = writer_bytes(&whole, expected);
     for (size_t n = 1; n <= n_bytes + 256; n++) {
         struct writer writer = {malloc(n), n};
-        uint8_t *at = write_span(&writer, writer_end(&writer), 2, full);
+        uint8_t *at = write_span(&writer, writer_end(&writer), 2, full, NULL);
         assert_int_equal(writer_bytes(&writer, at), n_bytes);
         assert_memory_equal(at, expected, n_bytes);
         free(writer.memory);
@@ -392,6 +421,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_encode_respects_the_limit),
         cmocka_unit_test(test_encode_long_texts),
         cmocka_unit_test(test_encode_is_what_protobuf_c_makes),
+        cmocka_unit_test(test_encode_spans_that_are_alike),
         cmocka_unit_test(test_encode_makes_room),
     };
     return cmocka_run_group_tests_name("encode", tests, NULL, NULL);

@@ -40,6 +40,7 @@ struct grouping {
     struct scope_group **scopes;
     struct resource_group **resources, **in_order;
     uint32_t *previous_span; /* of the same group */
+    struct write_tails *tails;
     uint32_t mask, n_resources;
 };
 
@@ -120,6 +121,7 @@ static void start_grouping(struct grouping *grouping, uint32_t n_spans)
     grouping->scopes = arena_zalloc(arena, n_slots * sizeof(*grouping->scopes));
     grouping->resources = arena_zalloc(arena, n_slots * sizeof(*grouping->resources));
     grouping->in_order = arena_alloc(arena, n_spans * sizeof(*grouping->in_order));
+    grouping->tails = arena_zalloc(arena, sizeof(*grouping->tails));
     grouping->previous_span = arena_alloc(arena, n_spans * sizeof(*grouping->previous_span));
 }
 
@@ -146,7 +148,7 @@ static uint8_t *write_scope_spans(struct writer *writer, uint8_t *at, const stru
     size_t before = writer_bytes(writer, at);
     at = write_text(writer, at, OF_SCOPE_SCHEMA_URL, SCHEMA_URL);
     for (uint32_t i = group->last_span; i != NO_SPAN; i = grouping->previous_span[i]) {
-        at = write_span(writer, at, OF_SCOPE_ITEMS, grouping->spans[i]);
+        at = write_span(writer, at, OF_SCOPE_ITEMS, grouping->spans[i], grouping->tails);
         if (writer_bytes(writer, at) > grouping->max_bytes)
             return NULL;
     }

@@ -126,15 +126,45 @@ static uint8_t *write_lists(struct writer *writer, uint8_t *at, const struct spa
     return write_attributes(writer, at, SPAN_ATTRIBUTES, &span->attributes);
 }
 
-uint8_t *write_span(struct writer *writer, uint8_t *at, unsigned field, const struct span *span)
+/* The fields behind the times: all that spans which are alike have in common but their name. */
+static uint8_t *write_tail(struct writer *writer, uint8_t *at, const struct span *span)
 {
-    size_t before = writer_bytes(writer, at);
     at = writer_reserve(writer, at, MAX_FIELDS_BYTES);
     if (span->flags)
         at = put_fixed32(at, SPAN_FLAGS, span->flags);
     if (span->status != SPAN_UNSET)
         at = write_status(writer, at, span);
-    at = write_lists(writer, at, span);
+    return write_lists(writer, at, span);
+}
+
+/* [Copied from where it was written first: 60 instructions instead of 1,500.] */
+static uint8_t *write_like_tail(struct writer *writer, uint8_t *at, const struct span *span,
+                                struct write_tails *tails)
+{
+    size_t before = writer_bytes(writer, at);
+    uint64_t bits = (uint64_t)(uintptr_t)span->likeness * 0x9e3779b97f4a7c15u;
+    __typeof__(&tails->items[0]) known = &tails->items[bits >> 32 & (WRITE_TAILS - 1)];
+    if (known->likeness == span->likeness && known->flags == span->flags &&
+        known->n_attributes == span->attributes.n) {
+        at = writer_reserve(writer, at, known->n_bytes);
+        at -= known->n_bytes;
+        memcpy(at, writer_end(writer) - known->bytes_before - known->n_bytes, known->n_bytes);
+        return at;
+    }
+    at = write_tail(writer, at, span);
+    known->likeness = span->likeness;
+    known->flags = span->flags;
+    known->n_attributes = span->attributes.n;
+    known->bytes_before = before;
+    known->n_bytes = writer_bytes(writer, at) - before;
+    return at;
+}
+
+uint8_t *write_span(struct writer *writer, uint8_t *at, unsigned field, const struct span *span,
+                    struct write_tails *tails)
+{
+    size_t before = writer_bytes(writer, at);
+    at = span->likeness ? write_like_tail(writer, at, span, tails) : write_tail(writer, at, span);
     at = writer_reserve(writer, at, MAX_FIELDS_BYTES);
     if (span->end_unix_ns)
         at = put_fixed64(at, SPAN_END_TIME, span->end_unix_ns);
@@ -146,7 +176,8 @@ uint8_t *write_span(struct writer *writer, uint8_t *at, unsigned field, const st
     at = writer_reserve(writer, at, MAX_FIELDS_BYTES);
     if (span->has_parent) /* a root has no bytes here, not eight zeros */
         at = put_bytes(at, SPAN_PARENT_SPAN_ID, span->parent_span_id, 8);
-    at = write_text(writer, at, SPAN_TRACE_STATE, span->trace_state);
+    if (span->trace_state)
+        at = write_text(writer, at, SPAN_TRACE_STATE, span->trace_state);
     at = writer_reserve(writer, at, MAX_FIELDS_BYTES);
     return put_message(writer, put_ids(at, span), field, before);
 }

@@ -1,6 +1,7 @@
 /* aggregate: see aggregate.h. Series are found by a hash of their stream and attributes, about 40 ns. */
 #include "signals/metrics/aggregate_priv.h"
 
+#include "base/hash.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #define FIRST_SLOTS 16u
 
 static uint32_t n_all_series; /* loop thread only */
+static uint64_t generation;   /* likewise */
 
 static void *allocate(size_t bytes)
 {
@@ -37,12 +39,19 @@ static void free_series(struct series *series)
     exemplars_fini(&series->exemplars);
     free(series);
     n_all_series--;
+    generation++;
+}
+
+uint64_t metric_set_generation(void)
+{
+    return generation;
 }
 
 void metric_set_destroy(struct metric_set *set)
 {
     if (!set)
         return;
+    generation++; /* the next set may lie where it lay */
     for (uint32_t i = 0; i < set->n_streams; i++) {
         for (struct series *series = set->streams[i]->first, *next; series; series = next) {
             next = series->next;
@@ -96,48 +105,14 @@ static struct stream *find_stream(struct metric_set *set, enum instrument instru
 
 /* ---- series ---- */
 
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-    __uint128_t product = (__uint128_t)(hash ^ word) * 0x9e3779b97f4a7c15ull;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static uint64_t load64(const char *from)
-{
-    uint64_t word;
-    memcpy(&word, from, sizeof(word));
-    return word;
-}
-
-static uint64_t load32(const char *from)
-{
-    uint32_t word;
-    memcpy(&word, from, sizeof(word));
-    return word;
-}
-
-/* The last word overlaps the one before it: no byte is looked at by itself but in texts of less than four. */
-static uint64_t hash_text(uint64_t hash, const struct text *text)
-{
-    const char *bytes = text->bytes;
-    uint32_t n = text->n_bytes;
-    for (uint32_t at = 0; at + 8 < n; at += 8)
-        hash = mix(hash, load64(bytes + at));
-    uint64_t last = n >= 8   ? load64(bytes + n - 8)
-                    : n >= 4 ? load32(bytes) | load32(bytes + n - 4) << 32
-                    : n > 0  ? (uint64_t)(uint8_t)bytes[0] << 16 | (uint64_t)(uint8_t)bytes[n / 2] << 8 |
-                                  (uint8_t)bytes[n - 1]
-                            : 0;
-    return mix(hash ^ n, last);
-}
-
 static uint64_t hash_attributes(uint64_t hash, const struct attribute *attributes, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         const struct attribute *attribute = &attributes[i];
-        hash = mix(hash, (uint64_t)(uintptr_t)attribute->key);
-        hash = attribute->type == ATTRIBUTE_STRING ? hash_text(hash, &attribute->value.string)
-                                                   : mix(hash, (uint64_t)attribute->value.integer);
+        hash = hash_word(hash, (uint64_t)(uintptr_t)attribute->key);
+        hash = attribute->type == ATTRIBUTE_STRING
+                   ? hash_bytes(hash, attribute->value.string.bytes, attribute->value.string.n_bytes)
+                   : hash_word(hash, (uint64_t)attribute->value.integer);
     }
     return hash;
 }

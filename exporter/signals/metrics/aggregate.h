@@ -36,6 +36,8 @@ void metric_set_destroy(struct metric_set *set);
  */
 struct series *metric_set_find(struct metric_set *set, enum instrument instrument, uint32_t scope_index,
                                const char *scope, const struct attribute *attributes, uint32_t n_attributes);
+/* Another number once any series of any set was forgotten: a series that was found at this one is still valid. */
+uint64_t metric_set_generation(void);
 /* Its like under another metric of the same scope, found once. */
 struct series *series_sibling(struct metric_set *set, struct series *series, enum instrument instrument);
 

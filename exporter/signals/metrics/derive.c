@@ -113,8 +113,8 @@ static uint32_t scope_index_of(const struct process *process, const struct wire_
     return (uint32_t)(row - process->instrumentations);
 }
 
-static void make_exemplar(const struct raw_span *raw, const struct span *span, const struct found *found,
-                          double value, struct exemplar *ret_exemplar)
+static void make_exemplar(const struct raw_span *raw, const struct span *span,
+                          const struct span_measured *measured, double value, struct exemplar *ret_exemplar)
 {
     struct exemplar *exemplar = ret_exemplar;
     exemplar->value = value;
@@ -123,7 +123,7 @@ static void make_exemplar(const struct raw_span *raw, const struct span *span, c
     memcpy(exemplar->span_id, raw->span.span_id, sizeof(exemplar->span_id));
     exemplar->peer_port = 0;
     exemplar->peer[0] = 0;
-    const struct attribute *peer = found->items[KEY_PEER_ADDRESS], *port = found->items[KEY_PEER_PORT];
+    const struct attribute *peer = measured->peer, *port = measured->peer_port;
     if (!peer || peer->type != ATTRIBUTE_STRING || peer->value.string.n_bytes >= sizeof(exemplar->peer))
         return;
     memcpy(exemplar->peer, peer->value.string.bytes, peer->value.string.n_bytes);
@@ -138,40 +138,71 @@ static bool may_be_exemplar(const struct metric_set *set, const struct raw_span 
            (set->exemplars == EXEMPLARS_TRACE_BASED && (raw->span.flags & WIRE_SPAN_SAMPLED));
 }
 
-static void wait(struct metric_set *set, struct measured *measured, const struct exemplar *exemplar)
+/* What is filled in by the caller waits from now on. *ret_exemplar NULL: it may not be one. */
+static struct measured *wait(struct metric_set *set, struct series *series, struct series *rows,
+                             struct exemplar **ret_exemplar)
 {
-    series_hold(measured->series);
-    if (measured->rows)
-        series_hold(measured->rows);
-    waiting_put(&set->waiting, measured, exemplar);
+    struct measured *measured = waiting_add(&set->waiting, ret_exemplar);
+    measured->series = series;
+    measured->rows = rows;
+    series_hold(series);
+    if (rows)
+        series_hold(rows);
+    return measured;
+}
+
+/* Where the call is counted. No series: it is not. */
+static struct span_measured find_series(struct metric_set *set, const struct raw_span *raw,
+                                        const struct span *span)
+{
+    struct attribute chosen[AGGREGATE_MAX_ATTRIBUTES];
+    struct found found;
+    look(span, &found);
+    bool is_http = found.items[KEY_HTTP_METHOD], is_database = found.items[KEY_DB_SYSTEM];
+    if (!is_http && !is_database)
+        return (struct span_measured){.set = set};
+    uint32_t n =
+        is_http ? choose(&found, 0, FIRST_OF_DB, chosen) : choose(&found, FIRST_OF_DB, FIRST_OF_BOTH, chosen);
+    struct series *series =
+        metric_set_find(set, is_http ? INSTRUMENT_HTTP_REQUEST_DURATION : INSTRUMENT_DB_OPERATION_DURATION,
+                        scope_index_of(raw->process, raw->instrumentation), span->scope, chosen, n);
+    struct span_measured measured = {.set = set,
+                                     .series = series,
+                                     .peer = found.items[KEY_PEER_ADDRESS],
+                                     .peer_port = found.items[KEY_PEER_PORT]};
+    const struct attribute *rows = is_http ? NULL : found.items[KEY_DB_ROWS];
+    if (rows && rows->type == ATTRIBUTE_INT && rows->value.integer >= 0) {
+        measured.rows = series_sibling(set, series, INSTRUMENT_DB_RETURNED_ROWS);
+        measured.n_rows = rows->value.integer;
+    }
+    measured.generation = metric_set_generation();
+    return measured;
+}
+
+/* Spans that are alike add to the same series, for as long as no series of any set was forgotten. */
+static const struct span_measured *find_measured(struct metric_set *set, const struct raw_span *raw,
+                                                 const struct span *span, struct span_measured *scratch)
+{
+    struct span_measured *known = span->likeness ? &span->likeness->measured : scratch;
+    if (known->set != set || known->generation != metric_set_generation())
+        *known = find_series(set, raw, span);
+    return known;
 }
 
 bool derive_span(struct metric_set *set, const struct raw_span *raw, const struct span *span)
 {
-    struct attribute chosen[AGGREGATE_MAX_ATTRIBUTES];
-    struct found found;
+    struct span_measured scratch = {.set = NULL};
     if (raw->kind == RAW_ROOT || !raw->instrumentation || raw->span.operation == WIRE_CONNECT)
         return false;
-    look(span, &found);
-    bool is_http = found.items[KEY_HTTP_METHOD], is_database = found.items[KEY_DB_SYSTEM];
-    if (!is_http && !is_database)
+    const struct span_measured *found = find_measured(set, raw, span, &scratch);
+    if (!found->series)
         return false;
-    uint32_t n =
-        is_http ? choose(&found, 0, FIRST_OF_DB, chosen) : choose(&found, FIRST_OF_DB, FIRST_OF_BOTH, chosen);
-    struct measured measured = {.value = (double)(span->end_unix_ns - span->start_unix_ns) / 1e9};
-    measured.series =
-        metric_set_find(set, is_http ? INSTRUMENT_HTTP_REQUEST_DURATION : INSTRUMENT_DB_OPERATION_DURATION,
-                        scope_index_of(raw->process, raw->instrumentation), span->scope, chosen, n);
-    const struct attribute *rows = is_http ? NULL : found.items[KEY_DB_ROWS];
-    if (rows && rows->type == ATTRIBUTE_INT && rows->value.integer >= 0) {
-        measured.rows = series_sibling(set, measured.series, INSTRUMENT_DB_RETURNED_ROWS);
-        measured.number = rows->value.integer;
-    }
-    bool has_exemplar = may_be_exemplar(set, raw);
-    struct exemplar exemplar;
-    if (has_exemplar)
-        make_exemplar(raw, span, &found, measured.value, &exemplar);
-    wait(set, &measured, has_exemplar ? &exemplar : NULL);
+    struct exemplar *exemplar, **wanted = may_be_exemplar(set, raw) ? &exemplar : NULL;
+    struct measured *measured = wait(set, found->series, found->rows, wanted);
+    measured->value = (double)(span->end_unix_ns - span->start_unix_ns) / 1e9;
+    measured->number = found->n_rows;
+    if (wanted)
+        make_exemplar(raw, span, found, measured->value, exemplar);
     return true;
 }
 
@@ -252,12 +283,9 @@ bool derive_count(struct metric_set *set, const struct raw_count *raw, const str
         instrument = INSTRUMENT_HTTP_OPEN_CONNECTIONS;
         n = choose_http(&found, state, "active", chosen);
     }
-    struct measured measured = {
-        .number = raw->delta,
-        .series = metric_set_find(set, instrument, scope_index_of(raw->process, raw->instrumentation),
-                                  span->scope, chosen, n),
-    };
-    wait(set, &measured, NULL);
+    struct series *series = metric_set_find(
+        set, instrument, scope_index_of(raw->process, raw->instrumentation), span->scope, chosen, n);
+    wait(set, series, NULL, NULL)->number = raw->delta;
     return true;
 }
 
@@ -265,19 +293,20 @@ bool derive_count(struct metric_set *set, const struct raw_count *raw, const str
 
 void derive_settle(struct metric_set *set, uint32_t n)
 {
-    struct measured measured;
-    struct exemplar exemplar;
-    for (; n && waiting_take(&set->waiting, &measured, &exemplar); n--) {
-        const struct exemplar *shown = measured.has_exemplar ? &exemplar : NULL;
-        if (measured.series->histogram)
-            series_record(set, measured.series, measured.value, shown);
+    const struct measured *measured;
+    struct exemplar *exemplar;
+    for (; n && (measured = waiting_take(&set->waiting, &exemplar)); n--) {
+        if (measured->series->histogram)
+            series_record(set, measured->series, measured->value, exemplar);
         else
-            series_add(set, measured.series, measured.number);
-        series_drop(measured.series);
-        if (!measured.rows)
+            series_add(set, measured->series, measured->number);
+        series_drop(measured->series);
+        if (!measured->rows)
             continue;
-        exemplar.value = (double)measured.number;
-        series_record(set, measured.rows, (double)measured.number, shown);
-        series_drop(measured.rows);
+        if (exemplar)
+            exemplar->value = (double)measured->number;
+        series_record(set, measured->rows, (double)measured->number, exemplar);
+        series_drop(measured->rows);
     }
+    waiting_tidy(&set->waiting);
 }

@@ -20,39 +20,52 @@ static void grow(struct ring *ring, size_t item_bytes)
     *ring = (struct ring){.items = items, .n = ring->n, .max = max};
 }
 
-static void put(struct ring *ring, const void *item, size_t item_bytes)
+static void *append(struct ring *ring, size_t item_bytes)
 {
     if (ring->n == ring->max)
         grow(ring, item_bytes);
-    memcpy(ring->items + ((ring->first + ring->n++) & (ring->max - 1)) * item_bytes, item, item_bytes);
+    return ring->items + ((ring->first + ring->n++) & (ring->max - 1)) * item_bytes;
 }
 
-static bool take(struct ring *ring, void *ret_item, size_t item_bytes)
+static void *take(struct ring *ring, size_t item_bytes)
 {
     if (!ring->n)
-        return false;
-    memcpy(ret_item, ring->items + ring->first * item_bytes, item_bytes);
+        return NULL;
+    void *item = ring->items + ring->first * item_bytes;
     ring->first = (ring->first + 1) & (ring->max - 1);
-    if (--ring->n == 0 && ring->max > KEPT_MAX) {
-        free(ring->items);
-        *ring = (struct ring){0};
-    }
-    return true;
+    ring->n--;
+    return item;
 }
 
-void waiting_put(struct waiting *waiting, const struct measured *measured, const struct exemplar *exemplar)
+static void tidy(struct ring *ring)
 {
-    struct measured copy = *measured;
-    copy.has_exemplar = exemplar != NULL;
-    put(&waiting->measured, &copy, sizeof(copy));
-    if (exemplar)
-        put(&waiting->exemplars, exemplar, sizeof(*exemplar));
+    if (ring->n || ring->max <= KEPT_MAX)
+        return;
+    free(ring->items);
+    *ring = (struct ring){0};
 }
 
-bool waiting_take(struct waiting *waiting, struct measured *ret_measured, struct exemplar *ret_exemplar)
+struct measured *waiting_add(struct waiting *waiting, struct exemplar **ret_exemplar)
 {
-    return take(&waiting->measured, ret_measured, sizeof(*ret_measured)) &&
-           (!ret_measured->has_exemplar || take(&waiting->exemplars, ret_exemplar, sizeof(*ret_exemplar)));
+    struct measured *measured = append(&waiting->measured, sizeof(*measured));
+    *measured = (struct measured){.has_exemplar = ret_exemplar != NULL};
+    if (ret_exemplar)
+        *ret_exemplar = append(&waiting->exemplars, sizeof(**ret_exemplar));
+    return measured;
+}
+
+const struct measured *waiting_take(struct waiting *waiting, struct exemplar **ret_exemplar)
+{
+    const struct measured *measured = take(&waiting->measured, sizeof(*measured));
+    *ret_exemplar =
+        measured && measured->has_exemplar ? take(&waiting->exemplars, sizeof(**ret_exemplar)) : NULL;
+    return measured;
+}
+
+void waiting_tidy(struct waiting *waiting)
+{
+    tidy(&waiting->measured);
+    tidy(&waiting->exemplars);
 }
 
 void waiting_fini(struct waiting *waiting)

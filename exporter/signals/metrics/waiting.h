@@ -15,8 +15,8 @@ struct series;
 struct measured {
     struct series *series;
     struct series *rows; /* NULL: it says nothing of rows */
-    double value;
-    int64_t number; /* rows; of a sum: by how much it changes */
+    double value;        /* of a duration */
+    int64_t number;      /* rows; of a sum: by how much it changes */
     bool has_exemplar;
 };
 
@@ -30,10 +30,15 @@ struct waiting {
     struct ring measured, exemplars;
 };
 
-/* `exemplar` NULL: it may not be one. */
-void waiting_put(struct waiting *waiting, const struct measured *measured, const struct exemplar *exemplar);
-/* The oldest; false when there is none. *ret_exemplar is only set where there is one. */
-bool waiting_take(struct waiting *waiting, struct measured *ret_measured, struct exemplar *ret_exemplar);
+/*
+ * The newest: series NULL, rows NULL, to be filled in at once, and so is *ret_exemplar; `ret_exemplar` NULL: it may not be
+ * one.
+ */
+struct measured *waiting_add(struct waiting *waiting, struct exemplar **ret_exemplar);
+/* The oldest; NULL when there is none. It holds until the next waiting_add() or waiting_tidy(); *ret_exemplar NULL: none. */
+const struct measured *waiting_take(struct waiting *waiting, struct exemplar **ret_exemplar);
+/* Gives back what a burst needed. */
+void waiting_tidy(struct waiting *waiting);
 void waiting_fini(struct waiting *waiting);
 
 #endif

@@ -1,9 +1,9 @@
 /* assemble: what all spans have in common; the families do the rest. */
 #include "signals/spans/assemble_priv.h"
 
+#include "signals/spans/alike.h"
 #include "signals/spans/limits.h"
 
-#define SCOPE_PREFIX "otelshim."
 #define FLAG_IS_REMOTE_KNOWN 0x100u
 #define FLAG_IS_REMOTE 0x200u
 
@@ -94,46 +94,39 @@ static uint64_t unix_time(const struct raw_span *raw, uint64_t mono_ns)
     return mono_ns + (uint64_t)raw->mono_to_unix_ns;
 }
 
-static const char *scope_of(struct arena *arena, const struct raw_span *raw)
-{
-    if (!raw->instrumentation)
-        return "otelshim";
-    char name[sizeof(SCOPE_PREFIX) + sizeof(raw->instrumentation->name)] = SCOPE_PREFIX;
-    size_t n = strnlen(raw->instrumentation->name, sizeof(raw->instrumentation->name));
-    memcpy(name + sizeof(SCOPE_PREFIX) - 1, raw->instrumentation->name, n);
-    return text_repaired(arena, name, sizeof(SCOPE_PREFIX) - 1 + n).bytes;
-}
-
 /* TRACESTATE came with TRACEPARENT and belongs to that trace only. */
-static const char *trace_state_of(const struct assembly *assembly)
+static const char *trace_state_of(struct arena *arena, const struct raw_span *raw,
+                                  const struct settings *settings)
 {
-    const struct process *process = assembly->raw->process;
-    const char *value = assembly->settings->values[SETTING_TRACESTATE];
+    const struct process *process = raw->process;
+    const char *value = settings->values[SETTING_TRACESTATE];
     if (!value || !process->has_parent ||
-        memcmp(process->parent_trace_id, assembly->raw->span.trace_id, sizeof(process->parent_trace_id)) != 0)
+        memcmp(process->parent_trace_id, raw->span.trace_id, sizeof(process->parent_trace_id)) != 0)
         return NULL;
-    return text_repaired(assembly->arena, value, strlen(value)).bytes;
+    return text_repaired(arena, value, strlen(value)).bytes;
 }
 
-static struct span *make_span(struct assembly *assembly)
+/* What no two spans share. */
+static struct span *make_span(struct arena *arena, const struct raw_span *raw,
+                              const struct settings *settings)
 {
-    const struct raw_span *raw = assembly->raw;
-    struct span *span = arena_zalloc(assembly->arena, sizeof(*span));
+    struct span *span = arena_alloc(arena, sizeof(*span));
+    uint64_t start = unix_time(raw, raw->span.start_mono_ns);
+    uint64_t end = unix_time(raw, raw_span_end_mono_ns(raw));
+    *span = (struct span){
+        .has_parent = raw->span.flags & WIRE_SPAN_HAS_PARENT,
+        .flags = FLAG_IS_REMOTE_KNOWN | (raw->span.flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)) |
+                 (raw->span.flags & WIRE_SPAN_REMOTE_PARENT ? FLAG_IS_REMOTE : 0),
+        .kind = SPAN_CLIENT,
+        .start_unix_ns = start,
+        .end_unix_ns = end > start ? end : start,
+        .trace_state = trace_state_of(arena, raw, settings),
+        .scope = raw->instrumentation ? alike_scope(arena, raw->instrumentation) : "otelshim",
+        .resource = raw->process->resource,
+    };
     memcpy(span->trace_id, raw->span.trace_id, sizeof(span->trace_id));
     memcpy(span->span_id, raw->span.span_id, sizeof(span->span_id));
     memcpy(span->parent_span_id, raw->span.parent_span_id, sizeof(span->parent_span_id));
-    span->has_parent = raw->span.flags & WIRE_SPAN_HAS_PARENT;
-    span->flags = FLAG_IS_REMOTE_KNOWN | (raw->span.flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM));
-    if (raw->span.flags & WIRE_SPAN_REMOTE_PARENT)
-        span->flags |= FLAG_IS_REMOTE;
-    span->kind = SPAN_CLIENT;
-    span->start_unix_ns = unix_time(raw, raw->span.start_mono_ns);
-    uint64_t end = unix_time(raw, raw_span_end_mono_ns(raw));
-    span->end_unix_ns = end > span->start_unix_ns ? end : span->start_unix_ns;
-    span->scope = scope_of(assembly->arena, raw);
-    span->resource = raw->process->resource;
-    span->attributes.items = arena_alloc(assembly->arena, ASSEMBLY_MAX_ATTRIBUTES * sizeof(struct attribute));
-    span->attributes.max = ASSEMBLY_MAX_ATTRIBUTES;
     return span;
 }
 
@@ -179,18 +172,20 @@ static void assemble_family(struct assembly *assembly)
     }
 }
 
-struct span *assemble_call(struct arena *arena, const struct raw_span *raw, const struct settings *settings)
+/* Name, kind, attributes, events, status. */
+static void assemble_rest(struct arena *arena, const struct raw_span *raw, const struct settings *settings,
+                          struct span *span)
 {
-    struct assembly assembly = {.arena = arena, .raw = raw, .settings = settings};
+    struct assembly assembly = {.arena = arena, .raw = raw, .settings = settings, .span = span};
     index_facts(&assembly);
-    assembly.span = make_span(&assembly);
-    assembly.span->trace_state = trace_state_of(&assembly);
+    span->attributes.items = arena_alloc(arena, ASSEMBLY_MAX_ATTRIBUTES * sizeof(struct attribute));
+    span->attributes.max = ASSEMBLY_MAX_ATTRIBUTES;
     if (raw->kind == RAW_ROOT || !raw->instrumentation)
         assemble_root(&assembly);
     else
         assemble_family(&assembly);
-    if (!assembly.span->name || !*assembly.span->name)
-        assembly.span->name = assembly.span->scope;
+    if (!span->name || !*span->name)
+        span->name = span->scope;
     if (raw->kind == RAW_IN_FLIGHT) {
         end_by_death(&assembly);
     } else if (raw->outcome == WIRE_ABANDONED) {
@@ -198,7 +193,25 @@ struct span *assemble_call(struct arena *arena, const struct raw_span *raw, cons
         item->type = ATTRIBUTE_BOOL;
         item->value.flag = true;
     }
-    return assembly.span;
+}
+
+struct span *assemble_call(struct arena *arena, const struct raw_span *raw, const struct settings *settings)
+{
+    struct span *span = make_span(arena, raw, settings);
+    struct alike_place place;
+    struct span_likeness *like = alike_find(arena, raw, settings, &place);
+    if (!like) {
+        assemble_rest(arena, raw, settings, span);
+        alike_remember(arena, raw, settings, &place, span);
+        return span;
+    }
+    span->likeness = like;
+    span->name = like->name;
+    span->kind = like->kind;
+    span->attributes = like->attributes;
+    span->status = like->status;
+    span->status_message = like->status_message;
+    return span;
 }
 
 struct span *assemble_span(struct arena *arena, const struct raw_span *raw, const struct settings *settings)

@@ -59,6 +59,7 @@ static struct held *copy_of(const struct raw_span *raw, const struct receipt *re
     held->bytes = bytes;
     held->raw = *raw;
     held->raw.facts = held->facts;
+    held->raw.source = (struct raw_source){0};
     char *at = (char *)&held->facts[raw->n_facts];
     for (uint32_t i = 0; i < raw->n_facts; i++) {
         held->facts[i] = raw->facts[i];

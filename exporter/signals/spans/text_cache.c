@@ -1,26 +1,14 @@
 /* text_cache: see text_cache.h. */
 #include "signals/spans/text_cache.h"
 
+#include "base/hash.h"
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-    __uint128_t product = (__uint128_t)(hash ^ word) * 0x9e3779b97f4a7c15ull;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 static uint64_t hash_text(const char *text, size_t bytes, uint64_t variant)
 {
-    uint64_t hash = mix(0x243f6a8885a308d3ull ^ bytes, variant), word;
-    for (; bytes >= 8; bytes -= 8, text += 8) {
-        memcpy(&word, text, 8);
-        hash = mix(hash, word);
-    }
-    word = 0;
-    memcpy(&word, text, bytes);
-    return mix(hash, word);
+    return hash_bytes(0x243f6a8885a308d3ull ^ variant, text, bytes);
 }
 
 const void *text_cache_find(struct text_cache *cache, const char *text, size_t bytes, uint64_t variant)

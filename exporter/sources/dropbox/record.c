@@ -6,17 +6,21 @@
 
 struct record_shared {
     struct record_shared *next;
+    uint64_t serial; /* of all that this exporter ever remembered */
     uint32_t number;
     uint32_t n_facts;
     struct raw_fact facts[]; /* their strings lie behind them */
 };
 
+/* Of an id: eight bytes or sixteen. */
 static bool is_zero(const uint8_t *bytes, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (bytes[i])
-            return false;
-    return true;
+    uint64_t word, all = 0;
+    for (size_t i = 0; i < n; i += sizeof(word)) {
+        memcpy(&word, bytes + i, sizeof(word));
+        all |= word;
+    }
+    return !all;
 }
 
 void record_memory_fini(struct record_memory *memory)
@@ -105,6 +109,7 @@ static struct record_shared **find_shared(struct record_memory *memory, uint32_t
 static enum record_result remember(struct record_context *context, struct record_memory *memory,
                                    const uint8_t *bytes, uint32_t n_bytes)
 {
+    static uint64_t n_remembered; /* loop thread only */
     struct wire_facts block;
     if (n_bytes < sizeof(block))
         return RECORD_INVALID;
@@ -131,6 +136,7 @@ static enum record_result remember(struct record_context *context, struct record
         if (facts[i].bytes)
             shared->facts[i].bytes = (const char *)copy + (facts[i].bytes - (const char *)from);
     }
+    shared->serial = ++n_remembered;
     shared->number = block.number;
     shared->n_facts = n;
     shared->next = old ? old->next : NULL;
@@ -141,15 +147,17 @@ static enum record_result remember(struct record_context *context, struct record
     return RECORD_NOTHING;
 }
 
-static void add_shared(struct record_context *context, struct record_memory *memory, uint32_t number,
-                       uint32_t *n)
+/* Returns the block's serial; 0: there is none. */
+static uint64_t add_shared(struct record_context *context, struct record_memory *memory, uint32_t number,
+                           uint32_t *n)
 {
     const struct record_shared *shared = number ? *find_shared(memory, number) : NULL;
     if (!shared)
-        return;
+        return 0;
     uint32_t n_copied = shared->n_facts < RAW_MAX_FACTS - *n ? shared->n_facts : RAW_MAX_FACTS - *n;
     memcpy(&context->facts[*n], shared->facts, n_copied * sizeof(context->facts[0]));
     *n += n_copied;
+    return shared->serial;
 }
 
 bool record_is_span(const struct process *process, const struct wire_span_facts *span)
@@ -178,15 +186,16 @@ static enum record_result decode_span(struct record_context *context, struct rec
     if (!record_is_span(context->process, &span.facts) || span.end_mono_ns < span.facts.start_mono_ns)
         return RECORD_INVALID;
     uint32_t n = 0;
-    add_shared(context, memory, span.connection, &n);
-    add_shared(context, memory, span.statement, &n);
-    if (!read_facts(bytes + sizeof(span), n_bytes - (uint32_t)sizeof(span), context->facts, RAW_MAX_FACTS,
-                    &n))
+    struct raw_source source = {.bytes = bytes + sizeof(span), .n_bytes = n_bytes - (uint32_t)sizeof(span)};
+    source.connection = add_shared(context, memory, span.connection, &n);
+    source.statement = add_shared(context, memory, span.statement, &n);
+    if (!read_facts(source.bytes, source.n_bytes, context->facts, RAW_MAX_FACTS, &n))
         return RECORD_INVALID;
     set_span(context, &span.facts, raw);
     raw->kind = RAW_SPAN;
     raw->instrumentation = &context->process->instrumentations[span.facts.instrumentation];
     raw->end_mono_ns = span.end_mono_ns;
+    raw->source = source;
     raw->outcome = span.outcome <= WIRE_REFUSED ? (enum wire_outcome)span.outcome : WIRE_OK;
     raw->n_facts = n;
     return RECORD_SPAN;
