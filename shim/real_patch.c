@@ -25,6 +25,7 @@ static struct {
     uint32_t
         waiting_from; /* lowest object that somebody who came meanwhile left to the holder, + 1; 0 none */
     struct patch_slots slots;
+    void *wrappers[PATCH_MAX_SLOTS]; /* of each of them; NULL: it stays as it is */
 } state;
 
 /* ---- reading an object ---- */
@@ -143,7 +144,7 @@ static void *choose_wrapper(const struct patch_slot *slot, const struct elf_obje
 
 static void write_slots(const struct patch_slots *slots, const struct elf_object *object, void *handle)
 {
-    void *wrappers[PATCH_MAX_SLOTS];
+    void **wrappers = state.wrappers;
     bool needs_relro = false, may_write_relro = true;
     for (uint32_t i = 0; i < slots->n; i++) {
         wrappers[i] = choose_wrapper(&slots->at[i], object, handle);

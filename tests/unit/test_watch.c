@@ -323,8 +323,8 @@ static int mount_private(void)
 static void start_standard(struct reader *reader, bool all_uids)
 {
     char problem[200];
-    struct dropbox_events events = {reader_on_process, reader_on_gone, reader_on_span, reader_on_note,
-                                    reader, NULL};
+    struct dropbox_events events = {reader_on_process, reader_on_gone, reader_on_span,
+                                    reader_on_note,    reader,         NULL};
     if (!has_private_mounts)
         skip();
     if (dropbox_create(&reader->dropbox, NULL, all_uids, false, &events, problem))

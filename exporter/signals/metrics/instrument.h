@@ -43,9 +43,9 @@ enum instrument_kind {
 
 struct instrument_row {
     const char *name, *unit, *description;
-    enum instrument_kind kind;
     const double *bounds; /* of a histogram */
     uint32_t n_bounds;
+    enum instrument_kind kind;
 };
 
 const struct instrument_row *instrument_row(enum instrument instrument);

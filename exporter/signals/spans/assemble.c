@@ -31,7 +31,7 @@ bool assembly_number(const struct assembly *assembly, enum wire_attribute key, i
 void assembly_grow(struct assembly *assembly)
 {
     struct attributes *list = &assembly->span->attributes;
-    struct attribute *items = arena_alloc(assembly->arena, 2 * list->max * sizeof(*items));
+    struct attribute *items = arena_alloc(assembly->arena, 2 * sizeof(*items) * list->max);
     memcpy(items, list->items, list->n * sizeof(*items));
     list->items = items;
     list->max *= 2;
