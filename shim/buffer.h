@@ -31,13 +31,21 @@ static inline bool buffer_reserve_in(const struct dropbox *box, struct thread *t
                                      struct buffer_reservation *ret_reservation)
 {
     const struct thread_lease *mine = &thread->lease;
-    if (__builtin_expect(!box || box->generation != thread->generation || thread->in_record, 0))
-        return buffer_reserve_slowly(thread, max_bytes, ret_reservation);
-    thread->in_record = 1; /* a handler before this found no mark, and left the lease as it was or moved it */
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (__builtin_expect(max_bytes > mine->room_bytes, 0)) {
-        thread->in_record = 0;
-        return buffer_reserve_slowly(thread, max_bytes, ret_reservation);
+    bool is_usual = box && box->generation == thread->generation && !thread->in_record;
+    if (__builtin_expect(is_usual, 1)) {
+        thread->in_record =
+            1; /* a handler before this found no mark, and left the lease as it was or moved it */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        is_usual = max_bytes <= mine->room_bytes;
+        if (__builtin_expect(!is_usual, 0))
+            thread->in_record = 0;
+    }
+    if (__builtin_expect(!is_usual, 0)) {
+        struct buffer_reservation slow; /* so that the usual one stays in registers */
+        if (!buffer_reserve_slowly(thread, max_bytes, &slow))
+            return false;
+        *ret_reservation = slow;
+        return true;
     }
     ret_reservation->at = mine->at;
     ret_reservation->lease_id = mine->id;
@@ -77,7 +85,8 @@ static inline void buffer_commit(struct thread *thread, const struct buffer_rese
     struct thread_lease *mine = &thread->lease;
     if (__builtin_expect(!box || box->generation != thread->generation || reservation->lease_id != mine->id,
                          0)) { /* or it is a shared chunk */
-        buffer_commit_slowly(thread, reservation, bytes);
+        const struct buffer_reservation slow = *reservation;
+        buffer_commit_slowly(thread, &slow, bytes);
         return;
     }
     uint64_t word = reservation->word + bytes / 8;

@@ -20,12 +20,6 @@
 #define CONNECTION_FACT_BYTES 1024u
 #define CONNECTION_STATE_BYTES 2928u
 
-/* Facts that are written once per chunk: (file, chunk, lease) they were last written under. 0: never. */
-struct interned {
-    uint64_t lease_id;
-    uint32_t number; /* in its chunk; unique among everything interned in this process */
-};
-
 struct connection {
     const void *handle;
     uint16_t instrumentation;

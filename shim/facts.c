@@ -9,24 +9,7 @@ static_assert(offsetof(struct wire_fact, type) == 2 && offsetof(struct wire_fact
               "a fact is one little-endian word");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "x86-64 and aarch64 as Linux runs them");
 
-/* The `when` column, by fact number. */
-static const bool is_always[] = {
-#define always true
-#define sampled false
-#define ATTRIBUTE(number, NAME, TYPE, when, name, meaning) [number] = (when),
-#include <attributes.h>
-#undef ATTRIBUTE
-#undef always
-#undef sampled
-};
-
 volatile uint32_t facts_not_shared;
-
-/* struct wire_fact as one word, so that it is one store. */
-#define FACT_TYPE_SHIFT 16
-#define FACT_FLAGS_SHIFT 24
-#define FACT_BYTES_SHIFT 32
-#define FACT_ORIGINAL_SHIFT 48
 
 /* Keeps the compiler from moving staging stores across; the CPU sees its own stores in order. */
 static inline void fence(void)
@@ -79,11 +62,6 @@ static __attribute__((noinline)) void append_cut(struct facts *facts, enum wire_
               value, kept);
 }
 
-static inline bool is_wanted(const struct facts *facts, enum wire_attribute key)
-{
-    return !facts->always_only || is_always[key];
-}
-
 /* A UNIX-signal handler that comes in between sees `busy` and stages elsewhere. */
 static inline void append(struct facts *facts, enum wire_attribute key, enum wire_type type,
                           const void *value, size_t bytes)
@@ -101,58 +79,36 @@ static inline void append(struct facts *facts, enum wire_attribute key, enum wir
 
 void facts_string(struct facts *facts, enum wire_attribute key, const char *text, size_t bytes)
 {
-    if (text && is_wanted(facts, key))
+    if (text && facts_wants(facts, key))
         append(facts, key, WIRE_STRING, text, bytes);
 }
 
 void facts_text(struct facts *facts, enum wire_attribute key, const char *text)
 {
-    if (text && is_wanted(facts, key))
+    if (text && facts_wants(facts, key))
         append(facts, key, WIRE_STRING, text, strlen(text));
 }
 
 void facts_text_max(struct facts *facts, enum wire_attribute key, const char *text, size_t max_bytes)
 {
-    if (text && is_wanted(facts, key))
+    if (text && facts_wants(facts, key))
         append(facts, key, WIRE_STRING, text, strnlen(text, max_bytes));
 }
 
 void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data, size_t bytes)
 {
-    if (data && is_wanted(facts, key))
+    if (data && facts_wants(facts, key))
         append(facts, key, WIRE_BYTES, data, bytes);
 }
 
-/* Eight bytes: nothing to measure, nothing to cut. */
-static void append_number(struct facts *facts, enum wire_attribute key, enum wire_type type, uint64_t value)
+void facts_cut_number(struct facts *facts)
 {
-    if (!is_wanted(facts, key))
-        return;
-    *facts->busy = 1;
-    fence();
-    uint32_t used = *facts->bytes;
-    if (facts->max_bytes - used < 16) {
-        (void)cut_to_room(facts, type, NULL, 0);
-    } else {
-        uint64_t *at = (uint64_t *)(void *)(facts->base + used);
-        at[0] = (uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT | 8ull << FACT_BYTES_SHIFT |
-                8ull << FACT_ORIGINAL_SHIFT;
-        at[1] = value;
-        fence();
-        *facts->bytes = used + 16;
-    }
-    fence();
-    *facts->busy = 0;
-}
-
-void facts_int(struct facts *facts, enum wire_attribute key, int64_t value)
-{
-    append_number(facts, key, WIRE_INT, (uint64_t)value);
+    (void)cut_to_room(facts, WIRE_INT, NULL, 0);
 }
 
 void facts_double(struct facts *facts, enum wire_attribute key, double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof(bits));
-    append_number(facts, key, WIRE_DOUBLE, bits);
+    facts_number(facts, key, WIRE_DOUBLE, bits);
 }

@@ -27,6 +27,12 @@ struct facts {
         busy; /* 1 while appending (thread.h); never NULL: FACTS_NOT_SHARED where no signal handler appends */
 };
 
+/* Facts that are written once per chunk: (file, chunk, lease) they were last written under. 0: never. */
+struct interned {
+    uint64_t lease_id;
+    uint32_t number; /* in its chunk; unique among everything interned in this process */
+};
+
 /* A word nobody looks at. */
 extern volatile uint32_t facts_not_shared;
 #define FACTS_NOT_SHARED (&facts_not_shared)
@@ -39,7 +45,59 @@ void facts_text(struct facts *facts, enum wire_attribute key, const char *text);
 void facts_text_max(struct facts *facts, enum wire_attribute key, const char *text, size_t max_bytes);
 /* Raw bytes: cut anywhere. */
 void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data, size_t bytes);
-void facts_int(struct facts *facts, enum wire_attribute key, int64_t value);
 void facts_double(struct facts *facts, enum wire_attribute key, double value);
+
+/* The `when` column, by fact number. */
+static const bool facts_is_always[] = {
+#define always true
+#define sampled false
+#define ATTRIBUTE(number, NAME, TYPE, when, name, meaning) [number] = (when),
+#include <attributes.h>
+#undef ATTRIBUTE
+#undef always
+#undef sampled
+};
+
+static inline bool facts_wants(const struct facts *facts, enum wire_attribute key)
+{
+    return facts_is_always[key] || !facts->always_only;
+}
+
+/* struct wire_fact as one word, so that it is one store. */
+#define FACT_TYPE_SHIFT 16
+#define FACT_FLAGS_SHIFT 24
+#define FACT_BYTES_SHIFT 32
+#define FACT_ORIGINAL_SHIFT 48
+
+void facts_cut_number(struct facts *facts);
+
+/* Eight bytes: nothing to measure, nothing to cut. A UNIX-signal handler that comes in between sees `busy`, and stages
+ * elsewhere. */
+static inline void facts_number(struct facts *facts, enum wire_attribute key, enum wire_type type,
+                                uint64_t value)
+{
+    if (!facts_wants(facts, key))
+        return;
+    *facts->busy = 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    uint32_t used = *facts->bytes;
+    if (__builtin_expect(facts->max_bytes - used < 16, 0)) {
+        facts_cut_number(facts);
+    } else {
+        uint64_t *at = (uint64_t *)(void *)(facts->base + used);
+        at[0] = (uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT | 8ull << FACT_BYTES_SHIFT |
+                8ull << FACT_ORIGINAL_SHIFT;
+        at[1] = value;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        *facts->bytes = used + 16;
+    }
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    *facts->busy = 0;
+}
+
+static inline void facts_int(struct facts *facts, enum wire_attribute key, int64_t value)
+{
+    facts_number(facts, key, WIRE_INT, (uint64_t)value);
+}
 
 #endif

@@ -212,11 +212,9 @@ static void *find_by_handle(struct real_entry *entry, const void *handle)
     return function;
 }
 
-void *real_find(struct real_entry *entry, const void *call_site, const void *handle)
+void *real_find_slowly(struct real_entry *entry, const void *call_site, const void *handle)
 {
-    void *function = __atomic_load_n(&entry->function, __ATOMIC_ACQUIRE);
-    if (function)
-        return function;
+    void *function = NULL;
     int kept = errno;
     uint64_t loads = __atomic_load_n(&entry->only_loads, __ATOMIC_ACQUIRE);
     if (loads && loads == scope_count_loads()) {

@@ -20,6 +20,7 @@
 #define OTELSHIM_REAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* A library a real function was found in: text range for the internal-call rule. Never freed. */
@@ -41,11 +42,18 @@ struct real_entry {
     uint64_t only_loads; /* private */
 };
 
+/* Where the answer does not hold for ever, or is not known yet. */
+void *real_find_slowly(struct real_entry *entry, const void *call_site, const void *handle);
+
 /*
  * The real function, never NULL. `call_site` is the wrapper's return address, `handle` the library handle of the call (NULL none):
  * both only decide between several definers.
  */
-void *real_find(struct real_entry *entry, const void *call_site, const void *handle);
+static inline void *real_find(struct real_entry *entry, const void *call_site, const void *handle)
+{
+    void *function = __atomic_load_n(&entry->function, __ATOMIC_ACQUIRE);
+    return __builtin_expect(function != NULL, 1) ? function : real_find_slowly(entry, call_site, handle);
+}
 
 /* Another function of the same library as `entry` (an accessor such as PQhost): NULL when it does not export it.
  * Cold; cache the result per library. */

@@ -53,18 +53,34 @@ struct record_shared record_write_shared(const struct buffer_reservation *reserv
                                          const struct wire_open_span *open, const uint8_t *staged,
                                          struct interned *const marks[2]);
 
-/* Nearly always there is one block, and the chunk has it. */
+/* Does the chunk have this block already? */
+static inline bool record_has(const struct buffer_reservation *reservation, const struct wire_facts *block,
+                              const struct interned *mark)
+{
+    return mark && mark->lease_id == reservation->lease_id && mark->number == block->number;
+}
+
+/* Nearly always there is one block, or a statement's behind it, and the chunk has them. */
 static inline struct record_shared record_refer(const struct buffer_reservation *reservation,
                                                 const struct wire_open_span *open, const uint8_t *staged,
                                                 struct interned *const marks[2])
 {
     const struct wire_facts *block = (const struct wire_facts *)(const void *)staged;
-    if (__builtin_expect(open->n_shared == 1 && marks[0] && marks[0]->lease_id == reservation->lease_id &&
-                             marks[0]->number == block->number,
-                         1))
-        return (struct record_shared){.numbers = {block->number}, .from = block->record.bytes};
-    return record_write_shared(reservation, open, staged, marks);
+    if (__builtin_expect(open->n_shared && record_has(reservation, block, marks[0]), 1)) {
+        uint32_t from = block->record.bytes;
+        if (open->n_shared == 1)
+            return (struct record_shared){.numbers = {block->number}, .from = from};
+        const struct wire_facts *second = (const struct wire_facts *)(const void *)(staged + from);
+        if (record_has(reservation, second, marks[1]))
+            return (struct record_shared){.numbers = {block->number, second->number},
+                                          .from = from + second->record.bytes};
+    }
+    const struct buffer_reservation copy = *reservation; /* the usual one stays in registers */
+    struct interned *const all[2] = {marks[0], marks[1]};
+    return record_write_shared(&copy, open, staged, all);
 }
+
+#define RECORD_NUMBER_BYTES 16u /* one fact that is a number */
 
 /* How a span ended. */
 struct record_end {
@@ -93,7 +109,10 @@ record_commit(const struct dropbox *box, struct thread *thread, const struct wir
     span->statement = shared.numbers[1];
     span->outcome = (uint8_t)end->outcome;
     memset(span->reserved, 0, sizeof(span->reserved));
-    memcpy(span + 1, staged + shared.from, own_bytes);
+    if (own_bytes == RECORD_NUMBER_BYTES) /* rows, and nothing else: no call for that */
+        memcpy(span + 1, staged + shared.from, RECORD_NUMBER_BYTES);
+    else
+        memcpy(span + 1, staged + shared.from, own_bytes);
     buffer_commit(thread, &reservation, shared.written + span->record.bytes);
 }
 

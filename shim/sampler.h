@@ -34,4 +34,13 @@ static inline bool sampler_wants_all(uint8_t span_flags)
     return (span_flags & WIRE_SPAN_SAMPLED) || sampler_keeps_all();
 }
 
+/* The same for who has asked for the file just now: `box` is dropbox_file(). */
+static inline bool sampler_wants_all_in(const struct dropbox *box, uint8_t span_flags)
+{
+    if (span_flags & WIRE_SPAN_SAMPLED)
+        return true;
+    bool is_as_started = !__atomic_load_n(&box->exporter->settings, __ATOMIC_RELAXED);
+    return __builtin_expect(is_as_started, 1) ? settings_get()->keep_all : sampler_keeps_all();
+}
+
 #endif

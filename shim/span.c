@@ -129,8 +129,9 @@ push(struct thread *thread, uint32_t level, uint32_t depth, const struct span_ca
     return open;
 }
 
-static inline __attribute__((always_inline)) void begin(struct span *span, struct thread *thread,
-                                                        uint32_t level, uint32_t depth,
+/* six things to know, and the file: NOLINTNEXTLINE(readability-function-size) */
+static inline __attribute__((always_inline)) void begin(const struct dropbox *box, struct span *span,
+                                                        struct thread *thread, uint32_t level, uint32_t depth,
                                                         const struct span_call *call, uint64_t now_ns)
 {
     struct wire_open_span *open = push(thread, level, depth, call, now_ns);
@@ -139,7 +140,7 @@ static inline __attribute__((always_inline)) void begin(struct span *span, struc
     span->facts.base = thread->slots[level]->staged + open->from;
     span->facts.bytes = &open->bytes;
     span->facts.max_bytes = WIRE_STAGING_BYTES - open->from;
-    span->facts.always_only = !sampler_wants_all(open->facts.flags);
+    span->facts.always_only = !sampler_wants_all_in(box, open->facts.flags);
     span->facts.cut = &open->cut;
     span->facts.busy = &thread->busy[level];
     span->thread = thread;
@@ -152,8 +153,8 @@ static inline __attribute__((always_inline)) void begin(struct span *span, struc
 }
 
 /* Inside another span of this thread, or in a UNIX-signal handler that interrupted the shim itself. */
-static __attribute__((noinline)) bool begin_above(struct span *span, struct thread *thread,
-                                                  const struct span_call *call)
+static __attribute__((noinline)) bool begin_above(const struct dropbox *box, struct span *span,
+                                                  struct thread *thread, const struct span_call *call)
 {
     int level = thread_level(thread);
     if (level < 0)
@@ -169,7 +170,7 @@ static __attribute__((noinline)) bool begin_above(struct span *span, struct thre
         thread->busy[level] = 0;
         return false;
     }
-    begin(span, thread, (uint32_t)level, slot->depth, call, now_ns);
+    begin(box, span, thread, (uint32_t)level, slot->depth, call, now_ns);
     return true;
 }
 
@@ -189,11 +190,13 @@ bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation
     struct thread *thread = box ? thread_get_in(box) : NULL;
     if (!thread || sampler_is_off(box))
         return false;
-    if (__builtin_expect(thread->busy[0] || thread->slots[0]->depth, 0))
-        return begin_above(span, thread, &call);
+    if (__builtin_expect(thread->busy[0] || thread->slots[0]->depth, 0)) {
+        const struct span_call copy = call; /* so that the usual call stays in registers */
+        return begin_above(box, span, thread, &copy);
+    }
     thread->busy[0] = 1;
     fence();
-    begin(span, thread, 0, 0, &call, thread_now_ns(thread));
+    begin(box, span, thread, 0, 0, &call, thread_now_ns(thread));
     return true;
 }
 
@@ -229,6 +232,80 @@ void span_statement(struct span *span, struct interned *mark, const char *text, 
     }
     fence();
     span->thread->busy[span->level] = 0;
+}
+
+/* The first word of a statement's fact, but for its lengths; what was cut has a flag, and is never the same. */
+#define QUERY_HEAD ((uint32_t)WIRE_DB_QUERY_TEXT | (uint32_t)WIRE_STRING << 16)
+
+static inline bool is_same(const struct wire_fact *fact, const char *text)
+{
+    size_t bytes = fact->bytes;
+    return strncmp(text, (const char *)(fact + 1), bytes) == 0 && !text[bytes];
+}
+
+/* The thread's own block lies there, and has this text. `words`: its head, and its fact's. */
+static inline bool is_block_of(const struct thread_query *query, const uint64_t *words, const char *text)
+{
+    return words[1] == query->words[1] && words[0] == query->words[0] && words[2] == query->words[2] &&
+           is_same((const struct wire_fact *)(const void *)(words + 2), text);
+}
+
+/* An earlier span's fact lies there, or what looks like one, and has this text. */
+static bool is_fact_of(const uint64_t *words, const char *text)
+{
+    const struct wire_fact *fact = (const struct wire_fact *)(const void *)words;
+    return (uint32_t)words[0] == QUERY_HEAD && fact->bytes <= WIRE_STRING_MAX && is_same(fact, text);
+}
+
+/* The text goes into a block, which the spans after this one find. */
+static void stage_block(struct span *span, const char *text, size_t bytes)
+{
+    struct thread_query *query = &span->thread->query;
+    const uint8_t *block = span->facts.base + span->open->bytes;
+    query->mark = (struct interned){0};
+    span_statement(span, &query->mark, text, bytes);
+    if (span->statement)
+        memcpy(query->words, block, sizeof(query->words));
+}
+
+/* Not the thread's block. For the second time the same text is worth one. */
+static __attribute__((noinline)) void stage_query(struct span *span, const char *text, size_t max_bytes)
+{
+    struct thread_query *query = &span->thread->query;
+    const uint64_t *there = (const uint64_t *)(const void *)(span->facts.base + span->open->bytes);
+    bool is_first = span->depth == 1 && !span->level && span->open->bytes < WIRE_STAGING_BYTES / 4;
+    size_t bytes = strnlen(text, max_bytes);
+    if (is_first && !query->words[1] && is_fact_of(there, text)) {
+        stage_block(span, text, bytes);
+        return;
+    }
+    facts_string(&span->facts, WIRE_DB_QUERY_TEXT, text, bytes);
+    if (is_first)
+        query->words[1] = 0;
+}
+
+/*
+ * The address told that it is worth looking; the bytes decide. They are looked at with `busy` set, for a handler's span
+ * would begin where they lie, and only by the first span on the thread's stack: the mark is the thread's.
+ */
+void span_query_again(struct span *span, const char *text, size_t max_bytes)
+{
+    struct wire_open_span *open = span->open;
+    struct thread *thread = span->thread;
+    const uint64_t *there = (const uint64_t *)(const void *)(span->facts.base + open->bytes);
+    thread->busy[span->level] = 1;
+    fence();
+    bool is_there = thread->query.words[1] && span->depth == 1 && !span->level &&
+                    is_block_of(&thread->query, there, text);
+    if (__builtin_expect(is_there, 1)) {
+        open->bytes += (uint32_t)there[0];
+        open->n_shared++;
+        span->statement = &thread->query.mark;
+    }
+    fence();
+    thread->busy[span->level] = 0;
+    if (__builtin_expect(!is_there, 0))
+        stage_query(span, text, max_bytes);
 }
 
 struct span_context span_context_of(const struct wire_span_facts *facts)

@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "facts.h"
 #include "thread.h"
+#include <string.h>
 #include <wire.h>
 
 struct span {
@@ -47,6 +48,26 @@ void span_connection(struct span *span, const struct connection *connection);
 /* Facts of a prepared statement, written once per chunk. Must come before any other fact. `mark` is the caller's, and
  * lives as long as the statement. */
 void span_statement(struct span *span, struct interned *mark, const char *text, size_t bytes);
+
+void span_query_again(struct span *span, const char *text, size_t max_bytes);
+
+/*
+ * The statement, NUL-terminated; NULL: none. Must come before any other fact. The same text at the same place again, as in a
+ * loop, is not copied: it is still staged, and written once per chunk. At most `max_bytes` of another are measured.
+ */
+static inline void span_query(struct span *span, const char *text, size_t max_bytes)
+{
+    if (!text)
+        return;
+    struct thread_query *last = &span->thread->query;
+    if (last->text == text) {
+        span_query_again(span, text, max_bytes);
+        return;
+    }
+    last->text = text;
+    last->words[1] = 0;
+    facts_string(&span->facts, WIRE_DB_QUERY_TEXT, text, strnlen(text, max_bytes));
+}
 
 struct span_context span_context(const struct span *span);
 /* The same of any span's fixed facts. */

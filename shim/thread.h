@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "dropbox.h"
+#include "facts.h"
 #include <stdbool.h>
 #include <wire.h>
 
@@ -27,6 +28,13 @@ struct thread_lease {
     uint32_t is_leased;
 };
 
+/* The statement of the last span that was alone on this thread (span_query). All zero: none. */
+struct thread_query {
+    const char *text;     /* where the program had it */
+    uint64_t words[3];    /* the block's head and its fact's, as it was staged; words[1] 0: no block */
+    struct interned mark; /* the block's */
+};
+
 struct thread {
     uint32_t generation; /* of the file everything below belongs to; another file: start over */
     uint32_t tid;        /* raw gettid() */
@@ -42,6 +50,7 @@ struct thread {
     uint64_t span_ids[THREAD_LEVELS]; /* counters (ids.h), likewise */
     struct clock_anchor clock;
     uint32_t operation_hint; /* operation.c: where to look for a free slot */
+    struct thread_query query;
     uint64_t last_probe_ns;
     uint64_t stack_top; /* span.c: top of this thread's own stack; 0 not looked up */
 };

@@ -36,12 +36,6 @@ int64_t libpq_minus_one(void)
     return -1;
 }
 
-struct connection *libpq_find_connection(const PGconn *conn)
-{
-    struct connection *connection = connection_find(conn);
-    return connection && connection->instrumentation == INSTRUMENT_libpq ? connection : NULL;
-}
-
 /* By this process: a fork child has another file, and the parent's connection. */
 static bool is_counted(const struct libpq_state *state)
 {
@@ -87,12 +81,6 @@ struct connection *libpq_remember(const PGconn *conn, const struct real_entry *e
     return connection;
 }
 
-struct connection *libpq_connection_of(const PGconn *conn, const struct real_entry *entry)
-{
-    struct connection *connection = libpq_find_connection(conn);
-    return connection || !conn ? connection : libpq_remember(conn, entry);
-}
-
 static void count_up(struct connection *connection)
 {
     const struct dropbox *box = dropbox_file();
@@ -118,13 +106,6 @@ static void describe_again(struct connection *connection, const PGconn *conn, bo
 void libpq_follow_connect(struct connection *connection, const PGconn *conn)
 {
     describe_again(connection, conn, libpq_is_connected(libpq_state_of(connection)->pq, conn));
-}
-
-const struct libpq_calls *libpq_calls_for(struct connection *connection, const struct real_entry *entry)
-{
-    /* A connection that another thread finishes meanwhile, which libpq forbids, has lost its state. */
-    const struct libpq_calls *pq = connection ? libpq_state_of(connection)->pq : NULL;
-    return pq ? pq : libpq_calls_of(entry);
 }
 
 /* The span of a statement; it drops what is left of the ones before it. */
@@ -224,20 +205,15 @@ static inline const char *comment(struct span *span, struct connection *connecti
 
 /* Of a statement that was given as `text`, or prepared before as `name`. */
 /* seven things to know: NOLINTNEXTLINE(readability-function-size) */
-static inline void end(struct span *span, struct connection *connection, const struct real_entry *entry,
-                       const PGconn *conn, PGresult *result, const char *text, const char *name)
+static inline __attribute__((always_inline)) void end(struct span *span, struct connection *connection,
+                                                      const struct real_entry *entry, const PGconn *conn,
+                                                      PGresult *result, const char *text, const char *name)
 {
     const struct libpq_calls *pq = libpq_calls_for(connection, entry);
     ExecStatusType status = libpq_status_of(pq, result);
     if (status == PGRES_TUPLES_OK || !connection || !libpq_is_copy(status) ||
         !libpq_copy_begin(span, connection, status, text, name))
         libpq_end_query(span, pq, conn, result, status);
-}
-
-static void copy_statement(struct span *span, const char *text)
-{
-    if (text)
-        facts_string(&span->facts, WIRE_DB_QUERY_TEXT, text, strnlen(text, LIBPQ_STATEMENT_MAX));
 }
 
 EXPORTED void PQfinish(PGconn *conn)
@@ -260,7 +236,7 @@ EXPORTED PGresult *PQexec(PGconn *conn, const char *query)
     if (IS_INTERNAL(PQexec) || !begin(&span, WIRE_CALL, conn, entry, &connection))
         return real(conn, query);
 
-    copy_statement(&span, query);
+    span_query(&span, query, LIBPQ_STATEMENT_MAX);
     PGresult *result = real(conn, comment(&span, connection, query));
     end(&span, connection, entry, conn, result, query, NULL);
     if (connection && (libpq_state_of(connection)->attention & LIBPQ_FOLLOWING))
@@ -282,7 +258,7 @@ EXPORTED PGresult *PQexecParams(PGconn *conn, const char *command, int nParams, 
         return real(conn, command, nParams, paramTypes, paramValues, paramLengths, paramFormats,
                     resultFormat);
 
-    copy_statement(&span, command);
+    span_query(&span, command, LIBPQ_STATEMENT_MAX);
     facts_int(&span.facts, WIRE_DB_PARAMETER_COUNT, nParams);
     PGresult *result = real(conn, comment(&span, connection, command), nParams, paramTypes, paramValues,
                             paramLengths, paramFormats, resultFormat);
@@ -303,7 +279,7 @@ EXPORTED PGresult *PQprepare(PGconn *conn, const char *stmtName, const char *que
     if (IS_INTERNAL(PQprepare) || !begin(&span, WIRE_PREPARE, conn, entry, &connection))
         return real(conn, stmtName, query, nParams, paramTypes);
 
-    copy_statement(&span, query);
+    span_query(&span, query, LIBPQ_STATEMENT_MAX);
     facts_text(&span.facts, WIRE_DB_STATEMENT_NAME, stmtName);
     PGresult *result = real(conn, stmtName, query, nParams, paramTypes);
     const struct libpq_calls *pq = libpq_calls_for(connection, entry);

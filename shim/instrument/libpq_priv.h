@@ -123,15 +123,31 @@ static inline struct libpq_state *libpq_state_of(struct connection *connection)
     return (struct libpq_state *)(void *)connection->state;
 }
 
-/* The entry of a connection that is known, else NULL. */
-struct connection *libpq_find_connection(const PGconn *conn);
-/* The same, made now where its making was not seen. NULL: none was free. */
-struct connection *libpq_connection_of(const PGconn *conn, const struct real_entry *entry);
 /* A new entry, whatever an earlier life of the address left behind. */
 struct connection *libpq_remember(const PGconn *conn, const struct real_entry *entry);
 
+/* The entry of a connection that is known, else NULL. */
+static inline struct connection *libpq_find_connection(const PGconn *conn)
+{
+    struct connection *connection = connection_find(conn);
+    return connection && connection->instrumentation == INSTRUMENT_libpq ? connection : NULL;
+}
+
+/* The same, made now where its making was not seen. NULL: none was free. */
+static inline struct connection *libpq_connection_of(const PGconn *conn, const struct real_entry *entry)
+{
+    struct connection *connection = libpq_find_connection(conn);
+    return __builtin_expect(connection || !conn, 1) ? connection : libpq_remember(conn, entry);
+}
+
 /* The accessors of the connection's library; of the entry point's where the connection is not followed. */
-const struct libpq_calls *libpq_calls_for(struct connection *connection, const struct real_entry *entry);
+static inline const struct libpq_calls *libpq_calls_for(struct connection *connection,
+                                                        const struct real_entry *entry)
+{
+    /* A connection that another thread finishes meanwhile, which libpq forbids, has lost its state. */
+    const struct libpq_calls *pq = connection ? libpq_state_of(connection)->pq : NULL;
+    return __builtin_expect(pq != NULL, 1) ? pq : libpq_calls_of(entry);
+}
 
 /* Begins the span of a call on a connection. False: not recorded, *ret_connection untouched. */
 bool libpq_begin(struct span *span, enum wire_operation operation, PGconn *conn,

@@ -130,13 +130,6 @@ bool libpq_is_failure(ExecStatusType status)
     return status == PGRES_BAD_RESPONSE || status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED;
 }
 
-ExecStatusType libpq_status_of(const struct libpq_calls *pq, const PGresult *result)
-{
-    if (!result)
-        return PGRES_FATAL_ERROR;
-    return pq->PQresultStatus ? pq->PQresultStatus(result) : PGRES_COMMAND_OK;
-}
-
 /* WIRE_ERROR_CODE is the result's status, or CONNECTION_BAD (1, no failed result's status) without a connection. */
 void libpq_copy_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn,
                         const PGresult *result)
@@ -162,13 +155,11 @@ void libpq_copy_silent_failure(struct facts *facts, const struct libpq_calls *pq
         copy_connection_error(facts, pq, conn);
 }
 
-void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn, PGresult *result,
-                     ExecStatusType status)
+void libpq_end_without_rows(struct span *span, const struct libpq_calls *pq, const PGconn *conn,
+                            PGresult *result, ExecStatusType status)
 {
     struct facts *facts = &span->facts;
-    if (status == PGRES_TUPLES_OK && pq->PQntuples) {
-        facts_int(facts, WIRE_DB_RETURNED_ROWS, pq->PQntuples(result));
-    } else if (status == PGRES_COMMAND_OK && pq->PQcmdTuples) {
+    if (status == PGRES_COMMAND_OK && pq->PQcmdTuples) {
         const char *rows = pq->PQcmdTuples(result);
         if (has_text(rows))
             facts_text(facts, WIRE_DB_AFFECTED_ROWS, rows);

@@ -63,7 +63,14 @@ static inline bool libpq_is_copy(ExecStatusType status)
 }
 
 bool libpq_is_failure(ExecStatusType status);
-ExecStatusType libpq_status_of(const struct libpq_calls *pq, const PGresult *result);
+
+static inline ExecStatusType libpq_status_of(const struct libpq_calls *pq, const PGresult *result)
+{
+    if (!result)
+        return PGRES_FATAL_ERROR;
+    return pq->PQresultStatus ? pq->PQresultStatus(result) : PGRES_COMMAND_OK;
+}
+
 /* Why it failed: SQLSTATE, status, message; of a NULL result the connection has them. */
 void libpq_copy_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn,
                         const PGresult *result);
@@ -71,8 +78,20 @@ void libpq_copy_failure(struct facts *facts, const struct libpq_calls *pq, const
 /* The same of a call that drops its result: the connection's message is the server's then, which may quote values. */
 void libpq_copy_silent_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn);
 
+/* The end of a query's span where its result has no rows. */
+void libpq_end_without_rows(struct span *span, const struct libpq_calls *pq, const PGconn *conn,
+                            PGresult *result, ExecStatusType status);
+
 /* Ends the span of a query by its result, whose status was read; NULL is a failure whose reason the connection has. */
-void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn, PGresult *result,
-                     ExecStatusType status);
+static inline void libpq_end_query(struct span *span, const struct libpq_calls *pq, const PGconn *conn,
+                                   PGresult *result, ExecStatusType status)
+{
+    if (__builtin_expect(status != PGRES_TUPLES_OK || !pq->PQntuples, 0)) {
+        libpq_end_without_rows(span, pq, conn, result, status);
+        return;
+    }
+    facts_int(&span->facts, WIRE_DB_RETURNED_ROWS, pq->PQntuples(result));
+    span_end(span, WIRE_OK);
+}
 
 #endif

@@ -96,7 +96,7 @@ def hot_loop(n_pairs):
                       for e in (ground.traced(**more), ground.environment)]
             cost = (counts[0][1] - counts[0][0] - counts[1][1] + counts[1][0]) / 10000
             row(f"the same by callgrind, {name}", f"{cost:.0f} instructions",
-                "<= 700, gate 750" if name == "on" else "")
+                "<= 700, gate 690" if name == "on" else "")
 
 
 def paths(n_pairs):
