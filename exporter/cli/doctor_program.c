@@ -239,7 +239,8 @@ bool doctor_look_at_program(struct doctor *doctor, const char *name, const char 
                                        : strerrordesc_np(-error));
         return true;
     }
-    bool is_reached = look_at_rights(doctor, ret_path) & look_at_kind(doctor, &elf, ret_path);
+    bool may_load = look_at_rights(doctor, ret_path);
+    bool is_reached = look_at_kind(doctor, &elf, ret_path) && may_load; /* both say what they find */
     if (is_reached)
         doctor_say(doctor, FINDING_OK, TOPIC, NULL, "%s: the library can be loaded into it", ret_path);
     if (is_reached)
