@@ -253,7 +253,7 @@ static void wait_for_delivery(const struct dropbox *box, uint64_t timeout_ns)
     __atomic_store_n(&box->header->waiting, 0, __ATOMIC_RELAXED);
 }
 
-/* Nothing in it that anybody could miss: no record, no open span, no count. */
+/* Nothing in it that anybody could miss: no record, no open span or operation, no count. */
 static bool is_empty(const struct dropbox *box)
 {
     for (uint32_t i = 0; i < box->n_chunks; i++)
@@ -264,7 +264,8 @@ static bool is_empty(const struct dropbox *box)
             return false;
     uint32_t n_slots = __atomic_load_n(&dropbox_image(box)->n_touched_slots, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < n_slots; i++)
-        if (__atomic_load_n(&box->thread_slots[i].depth, __ATOMIC_RELAXED))
+        if (__atomic_load_n(&box->thread_slots[i].depth, __ATOMIC_RELAXED) ||
+            __atomic_load_n(&box->thread_slots[i].episode.open_operations, __ATOMIC_RELAXED))
             return false;
     return true;
 }

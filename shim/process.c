@@ -104,10 +104,18 @@ static bool print_parent(char line[80])
     return true;
 }
 
+/* In a child the thread that forked is the first one, and yet not on the first one's stack (span.c). */
+static void keep_stack_top(void)
+{
+    if (!thread_self.stack_top && sys_gettid() != (uint32_t)sys_getpid())
+        thread_self.stack_top = (uint64_t)(uintptr_t)__builtin_thread_pointer();
+}
+
 EXPORTED pid_t fork(void)
 {
     struct span_context context;
     bool has_context = find_context(&context);
+    keep_stack_top();
     pid_t pid = REAL_LIBC(fork)();
     if (pid == 0) {
         inherited.pid = has_context ? sys_getpid() : 0;

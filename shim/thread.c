@@ -163,7 +163,9 @@ static bool claim_level(struct thread *thread, struct dropbox_image *image, uint
 
 static void begin_generation(struct thread *thread, uint32_t generation)
 {
+    uint64_t stack_top = thread->stack_top; /* the same in a child, and nobody can tell there (process.c) */
     memset(thread, 0, sizeof *thread);
+    thread->stack_top = stack_top;
     thread->tid = sys_gettid();
     thread->slot_index = UINT32_MAX;
     static_assert(offsetof(struct thread, span_ids) ==
