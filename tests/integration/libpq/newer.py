@@ -24,6 +24,7 @@ conn.send_query_params(b"SELECT generate_series(1, 3)", None)
 conn.set_single_row_mode()
 results("single rows")
 
+# PQclosePrepared, PQsendClosePrepared, PQclosePortal, PQsendClosePortal, by psycopg's binding.
 conn.prepare(b"one", b"SELECT 1")
 print(conn.exec_prepared(b"one", None).ntuples)
 print(pq.ExecStatus(conn.close_prepared(b"one").status).name)

@@ -1,11 +1,30 @@
 /* hops: usage: hops N: calls, tries an exec that fails, calls, becomes hops N - 1. A child by posix_spawn at the last. */
 #include "calling.h"
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
+
+/* Each hop by another of the calls. */
+static void become(unsigned n, char *const *arguments)
+{
+    switch (n % 4) {
+    case 0:
+        execv("/proc/self/exe", arguments);
+        break;
+    case 1:
+        execvpe(arguments[0], arguments, environ);
+        break;
+    case 2:
+        execle(arguments[0], arguments[0], arguments[1], (char *)NULL, environ);
+        break;
+    default:
+        fexecve(open(arguments[0], O_RDONLY | O_CLOEXEC), arguments, environ);
+    }
+}
 
 int main(int argc, char **argv)
 {
@@ -21,10 +40,7 @@ int main(int argc, char **argv)
     if (n > 0) {
         snprintf(left, sizeof(left), "%u", n - 1);
         char *const arguments[] = {argv[0], left, NULL};
-        if (n % 2)
-            execv("/proc/self/exe", arguments);
-        else
-            execvpe(argv[0], arguments, environ);
+        become(n, arguments);
         return 1;
     }
     static char shell[] = "sh", option[] = "-c", script[] = "echo child: ${TRACEPARENT:-none}";
@@ -34,5 +50,6 @@ int main(int argc, char **argv)
     if (posix_spawnp(&pid, "sh", NULL, NULL, arguments, environ) != 0 || waitpid(pid, &status, 0) != pid)
         return 1;
     PQfinish(conn);
-    return WEXITSTATUS(status);
+    fflush(stdout);
+    _Exit(WEXITSTATUS(status));
 }
