@@ -158,16 +158,22 @@ static enum lease_result take_shared(const struct dropbox *box, const struct thr
     return result;
 }
 
-static bool reserve_shared(const struct dropbox *box, struct thread *thread, uint32_t max_bytes, uint32_t how,
-                           struct buffer_reservation *reservation)
+/* What is asked for, and how it counts when the pool is full. */
+struct need {
+    uint32_t max_bytes;
+    enum wire_drop full;
+};
+
+static bool reserve_shared(const struct dropbox *box, struct thread *thread, const struct need *need,
+                           uint32_t how, struct buffer_reservation *reservation)
 {
-    enum lease_result result = take_shared(box, thread, max_bytes, reservation);
+    enum lease_result result = take_shared(box, thread, need->max_bytes, reservation);
     if (result != LEASE_FOUND && reclaim_chunks(box))
-        result = take_shared(box, thread, max_bytes, reservation);
+        result = take_shared(box, thread, need->max_bytes, reservation);
     reservation->is_shared = how;
     if (result == LEASE_FOUND)
         return true;
-    dropbox_count(result == LEASE_NO_MEMORY ? DROP_NO_MEMORY : DROP_NO_CHUNK);
+    dropbox_count(result == LEASE_NO_MEMORY ? DROP_NO_MEMORY : need->full);
     if (how == PLAIN_SHARED)
         thread->in_record = 0;
     return false;
@@ -217,14 +223,14 @@ static void look_at_uid(uint64_t now_ns)
 
 /* About every 70 spans. `lease.index` counts down, while nothing is leased, to the next attempt to own a chunk. */
 static bool __attribute__((noinline))
-lease_and_reserve(const struct dropbox *box, struct thread *thread, uint32_t max_bytes,
+lease_and_reserve(const struct dropbox *box, struct thread *thread, const struct need *need,
                   struct buffer_reservation *reservation)
 {
     if (thread->lease.is_leased)
         close_lease(box, thread);
     if (thread->lease.index) {
         thread->lease.index--;
-        if (take_shared(box, thread, max_bytes, reservation) == LEASE_FOUND) {
+        if (take_shared(box, thread, need->max_bytes, reservation) == LEASE_FOUND) {
             reservation->is_shared = PLAIN_SHARED;
             return true;
         }
@@ -234,7 +240,7 @@ lease_and_reserve(const struct dropbox *box, struct thread *thread, uint32_t max
     look_at_uid(now_ns);
     if (!lease_owned(box, thread) && !(reclaim_chunks(box) && lease_owned(box, thread))) {
         thread->lease.index = SHARED_RUN - 1;
-        return reserve_shared(box, thread, max_bytes, PLAIN_SHARED, reservation);
+        return reserve_shared(box, thread, need, PLAIN_SHARED, reservation);
     }
     fill(reservation, box, thread->lease.index, thread->lease.word);
     reservation->is_shared = 0;
@@ -253,15 +259,22 @@ static const struct dropbox *box_of(uint32_t generation)
 bool buffer_reserve_slowly(struct thread *thread, uint32_t max_bytes,
                            struct buffer_reservation *ret_reservation)
 {
+    return buffer_reserve_as(thread, max_bytes, DROP_NO_CHUNK, ret_reservation);
+}
+
+bool buffer_reserve_as(struct thread *thread, uint32_t max_bytes, enum wire_drop full,
+                       struct buffer_reservation *ret_reservation)
+{
     const struct dropbox *box = box_of(thread->generation);
+    const struct need need = {.max_bytes = max_bytes, .full = full};
     if (!box || max_bytes > WIRE_CHUNK_BYTES)
         return false;
     if (thread->in_record)
-        return reserve_shared(box, thread, max_bytes, NESTED_SHARED, ret_reservation);
+        return reserve_shared(box, thread, &need, NESTED_SHARED, ret_reservation);
     thread->in_record = 1;
     fence();
     if (max_bytes > thread->lease.room_bytes)
-        return lease_and_reserve(box, thread, max_bytes, ret_reservation);
+        return lease_and_reserve(box, thread, &need, ret_reservation);
     fill(ret_reservation, box, thread->lease.index, thread->lease.word);
     return true;
 }

@@ -65,6 +65,10 @@ static inline bool buffer_reserve(struct thread *thread, uint32_t max_bytes,
     return buffer_reserve_in(dropbox_file(), thread, max_bytes, ret_reservation);
 }
 
+/* The same for a record that is no span: a full pool counts as `full`. */
+bool buffer_reserve_as(struct thread *thread, uint32_t max_bytes, enum wire_drop full,
+                       struct buffer_reservation *ret_reservation);
+
 /* The exporter's CPU has read what lay there before: to fetch a line back takes 40 to 180 ns, about a call's time. */
 #define BUFFER_AHEAD_BYTES 256u
 static inline void buffer_prefetch(const uint8_t *line)

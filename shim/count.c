@@ -32,7 +32,7 @@ void count_add(uint16_t instrumentation, enum wire_counter counter, int64_t delt
     if (connection)
         max_bytes += (uint32_t)sizeof(struct wire_facts) + connection->shared.fact_bytes;
     struct buffer_reservation reservation;
-    if (!thread || !buffer_reserve(thread, max_bytes, &reservation))
+    if (!thread || !buffer_reserve_as(thread, max_bytes, DROP_NO_CHUNK_COUNT, &reservation))
         return;
     uint32_t written = connection ? write_connection(&reservation, connection) : 0;
     struct wire_count record = {

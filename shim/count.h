@@ -11,7 +11,7 @@
 
 /*
  * Records that `counter` changed by `delta` now, with the shared facts of `connection` (NULL: none). One record, not
- * sampled. Nothing when the shim records nothing in this process; a full pool counts it as NO_CHUNK.
+ * sampled. Nothing when the shim records nothing in this process; a full pool counts it as NO_CHUNK_COUNT.
  */
 void count_add(uint16_t instrumentation, enum wire_counter counter, int64_t delta,
                struct connection *connection);

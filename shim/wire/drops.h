@@ -13,3 +13,4 @@ DROP(5, TOO_DEEP, "too_deep", "more open spans on one thread than the stack hold
 DROP(6, FACTS_CUT, "facts_cut", "facts of a span did not fit its staging area; the span itself was recorded")
 DROP(7, NO_MEMORY, "no_memory", "/dev/shm was full: a page of the file could not be had")
 DROP(8, UNKNOWN_LIBRARY, "unknown_library", "the library's build is not known: its private facts were not read")
+DROP(9, NO_CHUNK_COUNT, "no_chunk_count", "the pool of chunks was full: a number that changes without a span was lost")
