@@ -36,10 +36,6 @@ struct links {
 static_assert(sizeof(struct links) <= sizeof(((struct wire_operation_slot *)0)->host_private),
               "fits the slot");
 
-struct operation {
-    struct wire_operation_slot slot;
-};
-
 static struct {
     _Atomic(struct operation *) overflow; /* private pool, made when the file's slots are not enough */
     atomic_uint
@@ -256,18 +252,6 @@ struct operation *operation_open(uint16_t instrumentation, enum wire_operation k
     return operation;
 }
 
-struct facts operation_facts(struct operation *operation)
-{
-    return (struct facts){
-        .base = operation->slot.staged,
-        .bytes = &operation->slot.span.bytes,
-        .max_bytes = WIRE_OPERATION_STAGING_BYTES,
-        .always_only = !sampler_wants_all(operation->slot.span.facts.flags),
-        .cut = &operation->slot.span.cut,
-        .busy = FACTS_NOT_SHARED,
-    };
-}
-
 /* Appends the statement's fact behind the place of its block's head; returns its bytes. */
 static uint32_t stage_statement(const struct operation *operation, uint8_t *staged, uint32_t at,
                                 uint32_t max_bytes, const char *text, size_t bytes)
@@ -283,6 +267,22 @@ static uint32_t stage_statement(const struct operation *operation, uint8_t *stag
     return fact_bytes;
 }
 
+/*
+ * The block may lie there still, from an operation that the slot had before: its number tells. What has been staged since
+ * was staged from the slot's beginning without a gap, over the block's head first; and no fact looks like a head. Returns
+ * its facts' bytes, 0 where it has to be staged.
+ */
+static uint32_t reuse_shared(struct wire_open_span *open, const uint8_t *staged, const struct interned *mark)
+{
+    const struct wire_facts *there = (const struct wire_facts *)(const void *)(staged + open->bytes);
+    if (!mark->number || there->number != mark->number || there->record.kind != WIRE_RECORD_FACTS ||
+        there->record.bytes != sizeof(*there) + there->fact_bytes)
+        return 0;
+    open->bytes += there->record.bytes;
+    open->n_shared++;
+    return there->fact_bytes;
+}
+
 void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
                     const char *text, size_t bytes, uint32_t later_bytes)
 {
@@ -292,11 +292,14 @@ void operation_text(struct operation *operation, struct interned *mark, enum wir
     if (open->n_shared > 1 || taken >= WIRE_OPERATION_STAGING_BYTES)
         return;
     links->statement_key = (uint32_t)key;
-    uint32_t fact_bytes = stage_statement(operation, operation->slot.staged, at,
-                                          WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
-    if (!fact_bytes)
-        return;
-    record_seal_shared(open, operation->slot.staged, mark, fact_bytes);
+    uint32_t fact_bytes = reuse_shared(open, operation->slot.staged, mark);
+    if (!fact_bytes) {
+        fact_bytes = stage_statement(operation, operation->slot.staged, at,
+                                     WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
+        if (!fact_bytes)
+            return;
+        record_seal_shared(open, operation->slot.staged, mark, fact_bytes);
+    }
     links->statement = mark;
     links->statement_at = at;
     links->whole_bytes = bytes;

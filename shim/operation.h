@@ -8,9 +8,13 @@
 #ifndef OTELSHIM_OPERATION_H
 #define OTELSHIM_OPERATION_H
 
+#include "sampler.h"
 #include "span.h"
 
-struct operation; /* opaque: a slot */
+/* A slot, for operation*.c alone. */
+struct operation {
+    struct wire_operation_slot slot;
+};
 
 /*
  * Opens a client span on `connection` (not NULL) whose parent is taken now. It becomes the last of the
@@ -23,7 +27,17 @@ struct operation *operation_open(uint16_t instrumentation, enum wire_operation k
 struct operation *operation_oldest(struct connection *connection);
 
 /* Facts can be added to it again. */
-struct facts operation_facts(struct operation *operation);
+static inline struct facts operation_facts(struct operation *operation)
+{
+    return (struct facts){
+        .base = operation->slot.staged,
+        .bytes = &operation->slot.span.bytes,
+        .max_bytes = WIRE_OPERATION_STAGING_BYTES,
+        .always_only = !sampler_wants_all(operation->slot.span.facts.flags),
+        .cut = &operation->slot.span.cut,
+        .busy = FACTS_NOT_SHARED,
+    };
+}
 
 /*
  * The statement, in a block of its own that is written once per chunk. Must come before any other fact. `mark` and

@@ -228,17 +228,32 @@ bool libpq_send_begin(struct libpq_sending *sending, enum wire_operation kind, c
     return true;
 }
 
-void libpq_send_statement(struct libpq_state *state, struct operation *operation, const char *text)
+/* The statement that was sent before, whole, and again at the same place. */
+static bool is_again(const struct libpq_state *state, const char *text)
+{
+    return text && text == state->text_from && state->text_bytes < sizeof(state->text) &&
+           strncmp(text, state->text, sizeof(state->text)) == 0;
+}
+
+static void keep_text(struct libpq_state *state, const char *text)
 {
     size_t bytes = text ? strnlen(text, LIBPQ_STATEMENT_MAX) : 0;
     size_t kept = bytes < sizeof(state->text) ? bytes : sizeof(state->text) - 1;
     if (kept)
         memcpy(state->text, text, kept);
     state->text[kept] = 0;
-    state->is_preparing = false;
+    state->text_from = text;
+    state->text_bytes = (uint32_t)bytes;
     state->text_mark = (struct interned){.number = connection_new_number()};
-    if (operation && bytes)
-        operation_statement(operation, &state->text_mark, state->text, bytes);
+}
+
+void libpq_send_statement(struct libpq_state *state, struct operation *operation, const char *text)
+{
+    if (!is_again(state, text))
+        keep_text(state, text);
+    state->is_preparing = false;
+    if (operation && state->text_bytes)
+        operation_statement(operation, &state->text_mark, state->text, state->text_bytes);
 }
 
 /* The statement as it goes out: with a comment at its end, or as the program wrote it. */

@@ -19,6 +19,17 @@ static void run(PGconn *conn, const char *statement, int n)
     }
 }
 
+static void send(PGconn *conn, const char *statement, int n)
+{
+    strcpy(text, statement);
+    for (int i = 0; i < n; i++) {
+        PGresult *result;
+        PQsendQuery(conn, text);
+        while ((result = PQgetResult(conn)) != NULL)
+            PQclear(result);
+    }
+}
+
 static void run_inside(void *unused, const PGresult *notice)
 {
     (void)unused;
@@ -41,6 +52,11 @@ int main(void)
         PQclear(PQexecPrepared(conn, "p", 0, NULL, NULL, NULL, 0));
     run(conn, "SELECT 1 AS apple_pie", 2);
     PQclear(PQexecParams(conn, text, 0, NULL, NULL, NULL, NULL, 0));
+    send(conn, "SELECT 1 AS peach", 3);
+    send(conn, "SELECT 1 AS lemon", 3);
+    send(inner, "SELECT 1 AS lemon", 2);
+    send(inner, "SELECT 1 AS lemonade", 2);
+    send(conn, "SELECT 1 AS lem", 3);
     PQsetNoticeReceiver(conn, run_inside, NULL);
     for (int i = 0; i < 3; i++) {
         strcpy(text, "DO $$ BEGIN RAISE NOTICE 'now'; END $$");
