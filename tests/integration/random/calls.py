@@ -39,7 +39,7 @@ def settings_of(seed):
 def tag_of(span):
     attributes = span["attributes"]
     if "url.full" in attributes:
-        return f"{attributes['http.request.method']} {re.sub(r'^[a-z]+://[^/]*', '', attributes['url.full'])}"
+        return f"{attributes.get('http.request.method')} {re.sub(r'^[a-z]+://[^/]*', '', attributes['url.full'])}"
     text = attributes.get("db.query.text")
     if attributes.get("db.system.name") == "redis":
         words = (text or span["name"]).split()[:2]
@@ -115,6 +115,12 @@ class Group:
         del lab.problems[before:]
         return shimmed.stdout.decode(errors="replace"), problems
 
+    def run_seed_in_time(self, seed):
+        try:
+            return self.run_seed(seed)
+        except subprocess.TimeoutExpired as late:
+            return "", [str(late)]
+
     def check_spans(self, seed, output):
         service = f"{self.library}-{seed}"
         spans = [s for s in self.lab.spans(service) if s["kind"] == "client"]
@@ -141,7 +147,7 @@ class Group:
         lab.start_exporter()
         n_spans = 0
         for i in range(0, len(seeds), AT_ONCE):
-            batch = {seed: self.run_seed(seed) for seed in seeds[i:i + AT_ONCE]}
+            batch = {seed: self.run_seed_in_time(seed) for seed in seeds[i:i + AT_ONCE]}
             lab.wait_until_drained(60)
             for seed, (output, problems) in batch.items():
                 more, n = self.check_spans(seed, output)

@@ -115,6 +115,8 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct world *world;
+    pthread_t gone; /* where has_gone: it may still be in what libraries do when a thread ends */
+    bool has_gone;
     int turn, n_left, n_running;
 } relay = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -125,7 +127,14 @@ static inline void relay_start(int number)
     pthread_t thread;
     if (pthread_create(&thread, NULL, relay_run, (void *)(intptr_t)number))
         abort();
-    pthread_detach(thread);
+}
+
+/* With the lock held. A child that is forked meanwhile would inherit the locks of one that is ending. */
+static inline void relay_join(void)
+{
+    if (relay.has_gone)
+        pthread_join(relay.gone, NULL);
+    relay.has_gone = false;
 }
 
 /* With the lock held. A thread ends now and then, with work open, and another takes its place. */
@@ -140,12 +149,16 @@ static void *relay_run(void *argument)
             pthread_cond_wait(&relay.changed, &relay.lock);
         if (relay.n_left <= 0)
             break;
+        relay_join();
         world_step(relay.world);
         relay.n_left--;
         is_leaving = one_in(base, 12);
         relay.turn = (int)roll(base, N_TURNS);
-        if (is_leaving)
+        if (is_leaving) {
+            relay.gone = pthread_self();
+            relay.has_gone = true;
             relay_start(number);
+        }
         pthread_cond_broadcast(&relay.changed);
     }
     if (!is_leaving)
