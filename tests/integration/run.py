@@ -194,8 +194,8 @@ def complaints(directory):
 
 
 def unemulated(span):
-    """The kernel calls a program's main thread after what runs it."""
-    emulator_name = emulator[0][:15] if emulator else "memcheck-amd64-" if tool == "valgrind" else None
+    """The kernel calls an emulated program's main thread after the emulator."""
+    emulator_name = emulator[0][:15] if emulator else None
     if emulator_name and span["name"] == emulator_name:
         span["name"] = span["attributes"]["thread.name"] = span["resource"]["process.executable.name"][:15]
     return span
@@ -214,6 +214,8 @@ def check(test, bench, update):
     if update:
         expectation.parent.mkdir(exist_ok=True)
         expectation.write_text("\n".join(seen) + "\n")
+    if tool:  # which is so slow that calls come apart: what they are is for the run without it
+        return problems + ([] if spans else ["no span arrived"])
     wanted = expectation.read_text().splitlines() if expectation.exists() else []
     problems += difflib.unified_diff(wanted, seen, "expected spans", "spans that arrived", lineterm="")
     if not wanted:
