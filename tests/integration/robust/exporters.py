@@ -29,6 +29,7 @@ class Collector:
         self.lab.wait_for(lambda: ports.exists() and ports.read_text().endswith("\n"), 10, "the collector")
         self.port, self.control = map(int, ports.read_text().split())
         self.url = f"http://127.0.0.1:{self.port}"
+        self.lab.endpoints.add(self.url)
 
     def stop(self):
         self.process.kill()

@@ -80,6 +80,7 @@ class Lab:
         self.box.mkdir(mode=0o700)
         self.state = self.directory / "state"
         self.receiver = LaterReceiver()
+        self.endpoints = {self.receiver.url}
         self.exporters, self.programs, self.servers = [], [], None
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": str(self.directory), "LANG": "C.UTF-8", "TMPDIR": str(self.directory),
@@ -189,8 +190,9 @@ class Lab:
             return []
 
     def spooled(self):
-        """Batches for this case's receiver: a program of another case may have been served, whose receiver is gone."""
-        hashes = {hashlib.sha256(f"{self.receiver.url}/v1/{signal}".encode()).hexdigest()[:16] for signal in ("traces", "metrics")}
+        """Batches for this case's receivers: a program of another case may have been served, whose receiver is gone."""
+        hashes = {hashlib.sha256(f"{url}/v1/{name}".encode()).hexdigest()[:16]
+                  for url in self.endpoints for name in ("traces", "metrics")}
         return [f for f in self.state.glob("otelshim/spool/*/*")
                 if re.match(r"[0-9a-f]{16}\.", f.name) and f.parent.name[:16] in hashes]
 
