@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_RETRY_AFTER_S 31622400 /* a year */
+#define UPLOAD_BUFFER_BYTES (256L << 10) /* 512 spans at once; libcurl's 64 KiB: five turns of the loop */
+#define MAX_RETRY_AFTER_S 31622400       /* a year */
 
 struct http_call {
     struct http_client *client;
@@ -287,6 +288,7 @@ static void set_options(struct http_call *call, const struct http_request *reque
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body_bytes ? request->body : "");
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
     if (request->user_agent)

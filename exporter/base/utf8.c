@@ -69,25 +69,34 @@ size_t utf8_repaired_bytes(const char *text, size_t bytes)
 {
     size_t at = 0, n_out = 0;
     while (at < bytes) {
+        size_t n = utf8_valid_bytes(text + at, bytes - at);
         bool valid;
-        size_t n = sequence_bytes((const uint8_t *)text + at, bytes - at, &valid);
-        n_out += valid ? n : REPLACEMENT_BYTES;
         at += n;
+        n_out += n;
+        if (at == bytes)
+            break;
+        at += sequence_bytes((const uint8_t *)text + at, bytes - at, &valid);
+        n_out += REPLACEMENT_BYTES;
     }
     return n_out;
 }
 
-void utf8_repair(char *out, const char *text, size_t bytes)
+size_t utf8_repair(char *out, const char *text, size_t bytes)
 {
-    size_t at = 0;
+    size_t at = 0, n_out = 0;
     while (at < bytes) {
+        size_t n = utf8_valid_bytes(text + at, bytes - at);
         bool valid;
-        size_t n = sequence_bytes((const uint8_t *)text + at, bytes - at, &valid);
-        size_t n_out = valid ? n : REPLACEMENT_BYTES;
-        memcpy(out, valid ? text + at : REPLACEMENT, n_out);
-        out += n_out;
+        memcpy(out + n_out, text + at, n);
         at += n;
+        n_out += n;
+        if (at == bytes)
+            break;
+        at += sequence_bytes((const uint8_t *)text + at, bytes - at, &valid);
+        memcpy(out + n_out, REPLACEMENT, REPLACEMENT_BYTES);
+        n_out += REPLACEMENT_BYTES;
     }
+    return n_out;
 }
 
 size_t utf8_bytes_of(const char *text, size_t bytes, size_t max_characters)

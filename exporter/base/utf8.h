@@ -13,8 +13,11 @@
 size_t utf8_valid_bytes(const char *text, size_t bytes);
 /* Bytes that utf8_repair() will write. */
 size_t utf8_repaired_bytes(const char *text, size_t bytes);
-/* Copies `text`, each ill-formed piece replaced by one U+FFFD (Unicode 3.9, "maximal subpart"). No NUL is added. */
-void utf8_repair(char *out, const char *text, size_t bytes);
+/*
+ * Copies `text`, each ill-formed piece replaced by one U+FFFD (Unicode 3.9, "maximal subpart"). No NUL is added. Returns
+ * the bytes written.
+ */
+size_t utf8_repair(char *out, const char *text, size_t bytes);
 /* Bytes of the first `max_characters` characters of valid text; `bytes` when it has no more. */
 size_t utf8_bytes_of(const char *text, size_t bytes, size_t max_characters);
 

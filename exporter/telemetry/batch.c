@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define FIRST_RECEIPTS 16u
+#define FIRST_RESOURCES 4u
 
 static void *grow(void *items, uint32_t *max, uint32_t first, size_t item_bytes)
 {
@@ -46,20 +47,32 @@ void batch_release(struct batch *batch)
 {
     if (!batch || --batch->n_references > 0)
         return;
-    for (uint32_t i = 0; !batch->encoded && i < batch->n_spans; i++)
-        resource_release(counted(batch->spans[i]->resource));
+    for (uint32_t i = 0; i < batch->n_resources; i++)
+        resource_release(counted(batch->resources[i]));
+    free(batch->resources);
     free(batch->spans);
     free(batch->receipts);
     arena_fini(&batch->arena);
     free(batch);
 }
 
+/* Neighbours nearly always share one; twice is no harm. */
+static void hold_resource(struct batch *batch, const struct resource *resource)
+{
+    if (!resource || (batch->n_resources && batch->resources[batch->n_resources - 1] == resource))
+        return;
+    if (batch->n_resources == batch->max_resources)
+        batch->resources =
+            grow(batch->resources, &batch->max_resources, FIRST_RESOURCES, sizeof(struct resource *));
+    batch->resources[batch->n_resources++] = resource;
+    resource_reference(counted(resource));
+}
+
 void batch_add_span(struct batch *batch, struct span *span)
 {
     if (batch->n_spans == batch->max_spans)
         batch->spans = grow(batch->spans, &batch->max_spans, 1, sizeof(struct span *));
-    if (span->resource)
-        resource_reference(counted(span->resource));
+    hold_resource(batch, span->resource);
     batch->spans[batch->n_spans++] = span;
 }
 

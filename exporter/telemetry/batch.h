@@ -33,6 +33,8 @@ struct receipt {
 struct batch {
     struct arena arena;
     struct span **spans;
+    const struct resource **resources; /* of the spans: referenced until the batch goes */
+    uint32_t n_resources, max_resources;
     uint32_t n_spans, max_spans; /* of an encoded request: its data points */
     const void
         *encoded; /* a whole request before compression, in the arena; then there are no spans. NULL: none */

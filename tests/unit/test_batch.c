@@ -12,22 +12,25 @@
 static void test_batch_references(void **state)
 {
     (void)state;
-    struct resource *resource = calloc(1, sizeof(*resource));
-    resource->n_references = 1;
+    struct resource *resources[2] = {calloc(1, sizeof(struct resource)), calloc(1, sizeof(struct resource))};
+    resources[0]->n_references = resources[1]->n_references = 1;
     struct batch *batch = batch_create(2);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 20; i++) { /* neighbours share one reference */
         struct span *span = arena_zalloc(&batch->arena, sizeof(*span));
-        span->resource = resource;
+        span->resource = i == 19 ? NULL : resources[i / 2 % 2];
         batch_add_span(batch, span);
     }
-    assert_int_equal(batch->n_spans, 5);
-    assert_int_equal(resource->n_references, 6);
+    assert_int_equal(batch->n_spans, 20);
+    assert_int_equal(resources[0]->n_references, 6);
+    assert_int_equal(resources[1]->n_references, 6);
     assert_ptr_equal(batch_reference(batch), batch);
     batch_release(batch);
-    assert_int_equal(resource->n_references, 6);
+    assert_int_equal(resources[0]->n_references, 6);
     batch_release(batch);
-    assert_int_equal(resource->n_references, 1);
-    resource_release(resource);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(resources[i]->n_references, 1);
+        resource_release(resources[i]);
+    }
     resource_release(NULL);
 }
 

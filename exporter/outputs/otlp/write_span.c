@@ -1,6 +1,8 @@
 /* write_span: see write_span.h. A value inside a oneof is written even where it is zero: it says which one is set. */
 #include "outputs/otlp/write_span.h"
 
+#include <assert.h>
+
 /* common.proto */
 enum { VALUE_STRING = 1, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE, VALUE_ARRAY };
 enum { ARRAY_VALUES = 1 };
@@ -65,11 +67,46 @@ static uint8_t *write_any_value(struct writer *writer, uint8_t *at, const struct
     return at;
 }
 
+#define SHORT_KEY_BYTES 60u
+#define SHORT_VALUE_BYTES 50u
+#define SHORT_OVERHEAD 8u /* four tags and four lengths of a byte each */
+static_assert(SHORT_KEY_BYTES + SHORT_VALUE_BYTES + SHORT_OVERHEAD < 0x80, "every length is one byte");
+
+/*
+ * Most attributes: a short key, a short string. Every length is one byte, so where everything stands is known beforehand.
+ * The caller has made room.
+ */
+static uint8_t *put_short_string(uint8_t *at, unsigned field, const struct attribute *attribute,
+                                 size_t key_bytes)
+{
+    size_t n = attribute->value.string.n_bytes;
+    at -= n + key_bytes + 8;
+    uint8_t *to = at;
+    *to++ = (uint8_t)(field << 3 | WRITE_BYTES);
+    *to++ = (uint8_t)(n + key_bytes + 6);
+    *to++ = KEY_VALUE_KEY << 3 | WRITE_BYTES;
+    *to++ = (uint8_t)key_bytes;
+    memcpy(to, attribute->key, key_bytes);
+    to += key_bytes;
+    *to++ = KEY_VALUE_VALUE << 3 | WRITE_BYTES;
+    *to++ = (uint8_t)(n + 2);
+    *to++ = VALUE_STRING << 3 | WRITE_BYTES;
+    *to++ = (uint8_t)n;
+    memcpy(to, attribute->value.string.bytes, n);
+    return at;
+}
+
 uint8_t *write_attributes(struct writer *writer, uint8_t *at, unsigned field, const struct attributes *list)
 {
     for (uint32_t i = list->n; i-- > 0;) {
         const struct attribute *attribute = &list->items[i];
         size_t before = writer_bytes(writer, at), key_bytes = strlen(attribute->key);
+        if (attribute->type == ATTRIBUTE_STRING && key_bytes && key_bytes <= SHORT_KEY_BYTES &&
+            attribute->value.string.n_bytes <= SHORT_VALUE_BYTES && field < 16) {
+            at = writer_reserve(writer, at, SHORT_KEY_BYTES + SHORT_VALUE_BYTES + SHORT_OVERHEAD);
+            at = put_short_string(at, field, attribute, key_bytes);
+            continue;
+        }
         at = writer_reserve(writer, at, WRITER_MAX_FIELD_BYTES);
         at = write_any_value(writer, at, attribute);
         at = writer_reserve(writer, at, key_bytes + 3 * WRITER_MAX_FIELD_BYTES);

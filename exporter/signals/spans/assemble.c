@@ -178,7 +178,8 @@ static void assemble_rest(struct arena *arena, const struct raw_span *raw, const
 {
     struct assembly assembly = {.arena = arena, .raw = raw, .settings = settings, .span = span};
     index_facts(&assembly);
-    span->attributes.items = arena_alloc(arena, ASSEMBLY_MAX_ATTRIBUTES * sizeof(struct attribute));
+    struct attribute items[ASSEMBLY_MAX_ATTRIBUTES]; /* the arena gets what there is, not what there may be */
+    span->attributes.items = items;
     span->attributes.max = ASSEMBLY_MAX_ATTRIBUTES;
     if (raw->kind == RAW_ROOT || !raw->instrumentation)
         assemble_root(&assembly);
@@ -193,6 +194,9 @@ static void assemble_rest(struct arena *arena, const struct raw_span *raw, const
         item->type = ATTRIBUTE_BOOL;
         item->value.flag = true;
     }
+    span->attributes.items = memcpy(arena_alloc(arena, span->attributes.n * sizeof(items[0])),
+                                    span->attributes.items, span->attributes.n * sizeof(items[0]));
+    span->attributes.max = span->attributes.n;
 }
 
 struct span *assemble_call(struct arena *arena, const struct raw_span *raw, const struct settings *settings)

@@ -22,8 +22,7 @@ static size_t stored_bytes(const char *text, size_t bytes)
 /* Copies possibly ill-formed text to *at, valid and with a NUL, and moves *at behind it. */
 static struct text store(char **at, const char *text, size_t bytes)
 {
-    struct text stored = {.bytes = *at, .n_bytes = (uint32_t)(stored_bytes(text, bytes) - 1)};
-    utf8_repair(*at, text, bytes);
+    struct text stored = {.bytes = *at, .n_bytes = (uint32_t)utf8_repair(*at, text, bytes)};
     (*at)[stored.n_bytes] = 0;
     *at += stored.n_bytes + 1;
     return stored;
