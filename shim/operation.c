@@ -4,7 +4,7 @@
  * A slot is named by generation << 32 | number: after a fork the child sees that the operations in its connections'
  * queues belong to the parent's file, and leaves them alone. Numbers from 1: slots of the file, then the private pool.
  */
-#include "operation.h"
+#include "operation_priv.h"
 
 #include "episode.h"
 #include "ids.h"
@@ -19,33 +19,11 @@
 
 #define OVERFLOW_SLOTS 4096u
 
-/* What a statement leaves free in a slot for the facts that come when the operation ends. */
-#define LATER_FACTS_BYTES 320u
-
-/* The host's own words in a slot. */
-struct links {
-    uint64_t next;              /* name of the connection's next operation; 0 none */
-    uint64_t thread_slot;       /* address of the slot of the thread that opened it */
-    uint64_t claims;            /* its claims then: another number means the slot has another owner now */
-    struct interned *statement; /* NULL none */
-    const char *whole_text;     /* of a statement that did not fit; NULL it did */
-    uint64_t whole_bytes;
-    uint32_t statement_at;  /* its block in the staged bytes */
-    uint32_t statement_key; /* enum wire_attribute */
-};
-static_assert(sizeof(struct links) <= sizeof(((struct wire_operation_slot *)0)->host_private),
-              "fits the slot");
-
 static struct {
     _Atomic(struct operation *) overflow; /* private pool, made when the file's slots are not enough */
     atomic_uint
         populated[WIRE_OPERATION_SLOTS]; /* generation of the file in which the slot's page is there */
 } pool;
-
-static struct links *links_of(struct operation *operation)
-{
-    return (struct links *)operation->slot.host_private;
-}
 
 static struct operation *get_overflow(void)
 {
@@ -252,65 +230,6 @@ struct operation *operation_open(uint16_t instrumentation, enum wire_operation k
     return operation;
 }
 
-/* Appends the statement's fact behind the place of its block's head; returns its bytes. */
-static uint32_t stage_statement(const struct operation *operation, uint8_t *staged, uint32_t at,
-                                uint32_t max_bytes, const char *text, size_t bytes)
-{
-    const struct links *links = (const struct links *)operation->slot.host_private;
-    uint32_t fact_bytes = 0;
-    struct facts facts = {.base = staged + at + sizeof(struct wire_facts),
-                          .bytes = &fact_bytes,
-                          .max_bytes = max_bytes,
-                          .always_only = !sampler_wants_all(operation->slot.span.facts.flags),
-                          .busy = FACTS_NOT_SHARED};
-    facts_string(&facts, (enum wire_attribute)links->statement_key, text, bytes);
-    return fact_bytes;
-}
-
-/*
- * The block may lie there still, from an operation that the slot had before: its number tells. What has been staged since
- * was staged from the slot's beginning without a gap, over the block's head first; and no fact looks like a head. Returns
- * its facts' bytes, 0 where it has to be staged.
- */
-static uint32_t reuse_shared(struct wire_open_span *open, const uint8_t *staged, const struct interned *mark)
-{
-    const struct wire_facts *there = (const struct wire_facts *)(const void *)(staged + open->bytes);
-    if (!mark->number || there->number != mark->number || there->record.kind != WIRE_RECORD_FACTS ||
-        there->record.bytes != sizeof(*there) + there->fact_bytes)
-        return 0;
-    open->bytes += there->record.bytes;
-    open->n_shared++;
-    return there->fact_bytes;
-}
-
-void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
-                    const char *text, size_t bytes, uint32_t later_bytes)
-{
-    struct wire_open_span *open = &operation->slot.span;
-    struct links *links = links_of(operation);
-    uint32_t at = open->bytes, taken = at + (uint32_t)sizeof(struct wire_facts) + later_bytes;
-    if (open->n_shared > 1 || taken >= WIRE_OPERATION_STAGING_BYTES)
-        return;
-    links->statement_key = (uint32_t)key;
-    uint32_t fact_bytes = reuse_shared(open, operation->slot.staged, mark);
-    if (!fact_bytes) {
-        fact_bytes = stage_statement(operation, operation->slot.staged, at,
-                                     WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
-        if (!fact_bytes)
-            return;
-        record_seal_shared(open, operation->slot.staged, mark, fact_bytes);
-    }
-    links->statement = mark;
-    links->statement_at = at;
-    links->whole_bytes = bytes;
-    links->whole_text = bytes + sizeof(struct wire_fact) > fact_bytes ? text : NULL;
-}
-
-void operation_statement(struct operation *operation, struct interned *mark, const char *text, size_t bytes)
-{
-    operation_text(operation, mark, WIRE_DB_QUERY_TEXT, text, bytes, LATER_FACTS_BYTES);
-}
-
 void operation_set_age(struct operation *operation, uint64_t age_ns)
 {
     operation->slot.span.facts.start_mono_ns -= age_ns;
@@ -351,38 +270,6 @@ static void release(struct thread *thread, const struct dropbox *box, struct ope
     atomic_store_explicit((_Atomic uint32_t *)&operation->slot.owner, 0, memory_order_release);
 }
 
-/*
- * The staged bytes with the statement whole, built behind the thread's open spans: the slot has no room for it. False:
- * the text is another one by now, or there is no room either.
- */
-static bool stage_whole(struct thread *thread, const struct operation *operation,
-                        struct wire_open_span *ret_open, uint8_t **ret_staged)
-{
-    const struct links *links = (const struct links *)operation->slot.host_private;
-    const uint8_t *from = operation->slot.staged;
-    const struct wire_facts *block = (const struct wire_facts *)(const void *)(from + links->statement_at);
-    uint32_t at = links->statement_at, rest_at = at + block->record.bytes;
-    struct wire_thread_slot *slot = thread->slots[0];
-    const struct wire_open_span *top = slot->depth ? &slot->open[slot->depth - 1] : NULL;
-    uint32_t taken = top ? top->from + top->bytes : 0;
-    uint32_t needed = operation->slot.span.bytes + WIRE_STRING_MAX + 64;
-    if (links->statement->number != block->number || taken + needed > WIRE_STAGING_BYTES)
-        return false;
-    uint8_t *staged = slot->staged + taken;
-    uint32_t rest_bytes = operation->slot.span.bytes - rest_at;
-    memcpy(staged, from, at);
-    *ret_open = operation->slot.span;
-    ret_open->bytes = at;
-    ret_open->n_shared--;
-    uint32_t fact_bytes =
-        stage_statement(operation, staged, at, WIRE_STRING_MAX + 64, links->whole_text, links->whole_bytes);
-    record_seal_shared(ret_open, staged, links->statement, fact_bytes);
-    memcpy(staged + ret_open->bytes, from + rest_at, rest_bytes);
-    ret_open->bytes += rest_bytes;
-    *ret_staged = staged;
-    return true;
-}
-
 static void commit(const struct dropbox *box, struct thread *thread, struct connection *connection,
                    struct operation *operation, enum wire_outcome outcome, uint64_t now_ns)
 {
@@ -392,7 +279,7 @@ static void commit(const struct dropbox *box, struct thread *thread, struct conn
     struct wire_open_span whole;
     const struct wire_open_span *open = &operation->slot.span;
     uint8_t *staged = operation->slot.staged;
-    if (links_of(operation)->whole_text && stage_whole(thread, operation, &whole, &staged))
+    if (links_of(operation)->whole_text && operation_stage_whole(thread, operation, &whole, &staged))
         open = &whole;
     record_commit(box, thread, open, staged, &end);
 }

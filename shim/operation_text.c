@@ -1,0 +1,99 @@
+/*
+ * operation_text: the statement or URL of an operation: staged in its slot as a block of its own, as far as there is room,
+ * and whole in the record.
+ */
+#include "operation_priv.h"
+
+#include "record.h"
+#include "sampler.h"
+#include <string.h>
+
+/* What a statement leaves free in a slot for the facts that come when the operation ends. */
+#define LATER_FACTS_BYTES 320u
+
+/* Appends the statement's fact behind the place of its block's head; returns its bytes. */
+static uint32_t stage_statement(const struct operation *operation, uint8_t *staged, uint32_t at,
+                                uint32_t max_bytes, const char *text, size_t bytes)
+{
+    const struct links *links = (const struct links *)operation->slot.host_private;
+    uint32_t fact_bytes = 0;
+    struct facts facts = {.base = staged + at + sizeof(struct wire_facts),
+                          .bytes = &fact_bytes,
+                          .max_bytes = max_bytes,
+                          .always_only = !sampler_wants_all(operation->slot.span.facts.flags),
+                          .busy = FACTS_NOT_SHARED};
+    facts_string(&facts, (enum wire_attribute)links->statement_key, text, bytes);
+    return fact_bytes;
+}
+
+/*
+ * The block may lie there still, from an operation that the slot had before: its number tells. What has been staged since
+ * was staged from the slot's beginning without a gap, over the block's head first; and no fact looks like a head. Returns
+ * its facts' bytes, 0 where it has to be staged.
+ */
+static uint32_t reuse_shared(struct wire_open_span *open, const uint8_t *staged, const struct interned *mark)
+{
+    const struct wire_facts *there = (const struct wire_facts *)(const void *)(staged + open->bytes);
+    if (!mark->number || there->number != mark->number || there->record.kind != WIRE_RECORD_FACTS ||
+        there->record.bytes != sizeof(*there) + there->fact_bytes)
+        return 0;
+    open->bytes += there->record.bytes;
+    open->n_shared++;
+    return there->fact_bytes;
+}
+
+void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
+                    const char *text, size_t bytes, uint32_t later_bytes)
+{
+    struct wire_open_span *open = &operation->slot.span;
+    struct links *links = links_of(operation);
+    uint32_t at = open->bytes, taken = at + (uint32_t)sizeof(struct wire_facts) + later_bytes;
+    if (open->n_shared > 1 || taken >= WIRE_OPERATION_STAGING_BYTES)
+        return;
+    links->statement_key = (uint32_t)key;
+    uint32_t fact_bytes = reuse_shared(open, operation->slot.staged, mark);
+    if (!fact_bytes) {
+        fact_bytes = stage_statement(operation, operation->slot.staged, at,
+                                     WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
+        if (!fact_bytes)
+            return;
+        record_seal_shared(open, operation->slot.staged, mark, fact_bytes);
+    }
+    links->statement = mark;
+    links->statement_at = at;
+    links->whole_bytes = bytes;
+    links->whole_text = bytes + sizeof(struct wire_fact) > fact_bytes ? text : NULL;
+}
+
+void operation_statement(struct operation *operation, struct interned *mark, const char *text, size_t bytes)
+{
+    operation_text(operation, mark, WIRE_DB_QUERY_TEXT, text, bytes, LATER_FACTS_BYTES);
+}
+
+bool operation_stage_whole(struct thread *thread, const struct operation *operation,
+                           struct wire_open_span *ret_open, uint8_t **ret_staged)
+{
+    const struct links *links = (const struct links *)operation->slot.host_private;
+    const uint8_t *from = operation->slot.staged;
+    const struct wire_facts *block = (const struct wire_facts *)(const void *)(from + links->statement_at);
+    uint32_t at = links->statement_at, rest_at = at + block->record.bytes;
+    struct wire_thread_slot *slot = thread->slots[0];
+    const struct wire_open_span *top = slot->depth ? &slot->open[slot->depth - 1] : NULL;
+    uint32_t taken = top ? top->from + top->bytes : 0;
+    uint32_t needed = operation->slot.span.bytes + WIRE_STRING_MAX + 64;
+    if (links->statement->number != block->number || taken + needed > WIRE_STAGING_BYTES)
+        return false;
+    uint8_t *staged = slot->staged + taken;
+    uint32_t rest_bytes = operation->slot.span.bytes - rest_at;
+    memcpy(staged, from, at);
+    *ret_open = operation->slot.span;
+    ret_open->bytes = at;
+    ret_open->n_shared--;
+    uint32_t fact_bytes =
+        stage_statement(operation, staged, at, WIRE_STRING_MAX + 64, links->whole_text, links->whole_bytes);
+    record_seal_shared(ret_open, staged, links->statement, fact_bytes);
+    memcpy(staged + ret_open->bytes, from + rest_at, rest_bytes);
+    ret_open->bytes += rest_bytes;
+    *ret_staged = staged;
+    return true;
+}
