@@ -108,6 +108,7 @@ check-loop: deps                                      ## one test until it fails
 soak: deps                                            ## the hand-over's proof in full: kills, threads, orderings
 	@$(MAKE) -s all && BUILD=$(BUILD) tests/soak/run && BUILD=$(BUILD) tests/integration/robust/robust.sh --full && \
 	    BUILD=$(BUILD) tests/integration/faults/faults.sh --full && \
+	    BUILD=$(BUILD) tests/integration/random/random.sh --full && \
 	    BUILD=$(BUILD) tests/integration/reach/reach.sh --full short
 test-programs:                                        ## real programs nobody here wrote, as a table
 	@tests/deps --until programs && $(MAKE) -s BUILD=$(BUILD) all && BUILD=$(BUILD) $$(tests/venv) tests/programs/matrix.py $(T)
