@@ -131,7 +131,7 @@ static __attribute__((noinline)) CURLMcode add_handle(struct real_entry *entry, 
     CURLMcode code = real(multi, handle);
     struct connection *connection = connection_find(handle);
     const struct curl_state *state = curl_state_of(connection);
-    if (code != CURLM_OK || !state || (state->is_performing && real_is_internal(entry, call_site)))
+    if (code != CURLM_OK || !state || (state->is_performing && curl_is_internal(entry, call_site)))
         return code;
     int kept = errno;
     struct curl_calls calls;
@@ -200,7 +200,7 @@ static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, co
     if (!message || message->msg != CURLMSG_DONE || !message->easy_handle)
         return message;
     int kept = errno;
-    end_as_told(entry, message, real_is_internal(entry, call_site));
+    end_as_told(entry, message, curl_is_internal(entry, call_site));
     errno = kept;
     return message;
 }

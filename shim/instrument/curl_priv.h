@@ -115,6 +115,15 @@ struct curl_calls {
 CURLcode curl_return_failure(void);
 CURLMcode curl_return_multi_failure(void);
 
+/* real_is_internal(), where the caller is nearly always libcurl: the library of the last answer first. */
+static inline bool curl_is_internal(const struct real_entry *entry, const void *call_site)
+{
+    const struct real_library *library = entry->library;
+    uintptr_t at = (uintptr_t)call_site;
+    return (library && at >= library->text_from && at < library->text_to) ||
+           real_is_internal(entry, call_site);
+}
+
 /* The state of a handle whose creation was seen, else NULL. `connection` may be NULL. */
 struct curl_state *curl_state_of(struct connection *connection);
 

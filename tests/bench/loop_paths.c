@@ -7,11 +7,14 @@
  *   libpq_async      PQsendQuery, PQgetResult twice     (stub_libpq)
  *   libpq_pipeline   PQsendQueryParams, sixteen at a time, PQgetResult
  *   curl_multi       eight transfers of a file by one multi handle
+ *   curl_easy        curl_easy_perform of a GET, one connection; this process answers, from libcurl's progress callback.
+ *                    BENCH_HEADER: with a header as long as a traceparent
  */
 #include <curl/curl.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +32,7 @@ static redisAsyncContext *async;
 static PGconn *postgres;
 static CURLM *multi;
 static CURL *transfers[TRANSFERS];
+static CURL *easy;
 static int peer;
 static unsigned n_answered;
 
@@ -166,7 +170,7 @@ static void call_libpq_pipeline(unsigned n)
     }
 }
 
-/* ---- libcurl: files ---- */
+/* ---- libcurl ---- */
 
 static size_t discard(char *bytes, size_t size, size_t n, void *context)
 {
@@ -200,6 +204,45 @@ static void call_curl_multi(unsigned n)
     }
 }
 
+/* As soon as the request is there. The connection is libcurl's own business: it is taken when it has come. */
+static int answer_http(void *context, curl_off_t down, curl_off_t of_down, curl_off_t up, curl_off_t of_up)
+{
+    static const char response[] = "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\n"
+                                   "Content-Length: 6\r\nConnection: keep-alive\r\n\r\nvalue\n";
+    char request[4096];
+    (void)context, (void)down, (void)of_down, (void)up, (void)of_up;
+    if (!peer) {
+        struct pollfd coming = {.fd = listener, .events = POLLIN};
+        if (poll(&coming, 1, 0) != 1)
+            return 0;
+        take_peer();
+    }
+    if (recv(peer, request, sizeof(request), MSG_DONTWAIT) > 0)
+        check(write(peer, response, sizeof(response) - 1) > 0, "answering");
+    return 0;
+}
+
+static void open_easy(void)
+{
+    start_listening();
+    easy = curl_easy_init();
+    curl_easy_setopt(easy, CURLOPT_URL, "http://bench.example/small");
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, address.sun_path);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, discard);
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, answer_http);
+    if (getenv("BENCH_HEADER"))
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
+                         curl_slist_append(NULL, "benchparent: "
+                                                 "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03"));
+}
+
+static void call_curl_easy(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        check(curl_easy_perform(easy) == CURLE_OK, "curl_easy_perform");
+}
+
 static const struct {
     const char *name;
     void (*open)(void);
@@ -208,7 +251,8 @@ static const struct {
              {"redis_async", open_async, call_redis_async},
              {"libpq_async", open_postgres, call_libpq_async},
              {"libpq_pipeline", open_pipeline, call_libpq_pipeline},
-             {"curl_multi", open_curl, call_curl_multi}};
+             {"curl_multi", open_curl, call_curl_multi},
+             {"curl_easy", open_easy, call_curl_easy}};
 
 static double now_ns(void)
 {
@@ -240,7 +284,8 @@ int main(int argc, char **argv)
         printf("%.1f\n", blocks[BLOCKS / 2]);
         return 0;
     }
-    fputs("usage: loop_paths redis_pipeline|redis_async|libpq_async|libpq_pipeline|curl_multi CALLS\n",
+    fputs("usage: loop_paths redis_pipeline|redis_async|libpq_async|libpq_pipeline|curl_multi|curl_easy "
+          "CALLS\n",
           stderr);
     return 2;
 }
