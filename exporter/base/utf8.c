@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define REPLACEMENT_BYTES 3u
+static const char replacement[REPLACEMENT_BYTES] = {'\xef', '\xbf', '\xbd'}; /* U+FFFD */
 
 static size_t ascii_bytes(const char *text, size_t bytes)
 {
@@ -93,7 +93,7 @@ size_t utf8_repair(char *out, const char *text, size_t bytes)
         if (at == bytes)
             break;
         at += sequence_bytes((const uint8_t *)text + at, bytes - at, &valid);
-        memcpy(out + n_out, REPLACEMENT, REPLACEMENT_BYTES);
+        memcpy(out + n_out, replacement, REPLACEMENT_BYTES);
         n_out += REPLACEMENT_BYTES;
     }
     return n_out;

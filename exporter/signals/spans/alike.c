@@ -2,6 +2,7 @@
 #include "signals/spans/alike.h"
 
 #include "base/hash.h"
+#include <assert.h>
 
 #define N_PLACES 128u /* a power of two */
 #define SCOPE_PREFIX "otelshim."
@@ -11,8 +12,9 @@ struct alike_key {
     uint64_t connection, statement;
     uint32_t n_bytes;
     uint16_t instrumentation;
-    uint8_t operation, outcome, kind, is_raw, reserved[2];
+    uint8_t operation, outcome, kind, is_raw, reserved[6];
 };
+static_assert(sizeof(struct alike_key) == 32, "no padding: it is compared and hashed as bytes");
 
 struct alike_entry {
     struct span_likeness likeness;
