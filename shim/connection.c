@@ -135,6 +135,6 @@ struct facts connection_facts(struct connection *connection)
         .base = connection->facts,
         .bytes = &connection->shared.fact_bytes,
         .max_bytes = CONNECTION_FACT_BYTES,
-        .busy = FACTS_NOT_SHARED,
+        .busy = &connection->is_appending,
     };
 }

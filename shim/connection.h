@@ -27,7 +27,7 @@ struct connection {
     uint64_t first_operation,
         last_operation;    /* operation.c: open operations of this handle in order; 0 none */
     uint32_t n_operations; /* how many */
-    uint32_t reserved_operations;
+    uint32_t is_appending; /* for facts.h; nobody asks */
     struct interned interned;
     const void *library;      /* real.h: the library this handle came from; NULL unknown */
     struct wire_facts shared; /* heads the facts that follow; its record.bytes is set when it is staged */

@@ -9,8 +9,6 @@ static_assert(offsetof(struct wire_fact, type) == 2 && offsetof(struct wire_fact
               "a fact is one little-endian word");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "x86-64 and aarch64 as Linux runs them");
 
-volatile uint32_t facts_not_shared;
-
 /* Keeps the compiler from moving staging stores across; the CPU sees its own stores in order. */
 static inline void fence(void)
 {

@@ -24,7 +24,7 @@ struct facts {
     bool always_only;       /* not sampled: keep only the facts that metrics need */
     volatile uint16_t *cut; /* counts what did not fit; NULL: nobody counts */
     volatile uint32_t *
-        busy; /* 1 while appending (thread.h); never NULL: FACTS_NOT_SHARED where no signal handler appends */
+        busy; /* 1 while appending (thread.h); never NULL: any word of the owner where no signal handler asks */
 };
 
 /* Facts that are written once per chunk: (file, chunk, lease) they were last written under. 0: never. */
@@ -32,10 +32,6 @@ struct interned {
     uint64_t lease_id;
     uint32_t number; /* in its chunk; unique among everything interned in this process */
 };
-
-/* A word nobody looks at. */
-extern volatile uint32_t facts_not_shared;
-#define FACTS_NOT_SHARED (&facts_not_shared)
 
 /* At most WIRE_STRING_MAX bytes of `text`, cut on a UTF-8 boundary. NULL text: nothing. */
 void facts_string(struct facts *facts, enum wire_attribute key, const char *text, size_t bytes);

@@ -35,7 +35,7 @@ static inline struct facts operation_facts(struct operation *operation)
         .max_bytes = WIRE_OPERATION_STAGING_BYTES,
         .always_only = !sampler_wants_all(operation->slot.span.facts.flags),
         .cut = &operation->slot.span.cut,
-        .busy = FACTS_NOT_SHARED,
+        .busy = &operation->slot.is_appending,
     };
 }
 

@@ -17,11 +17,12 @@ static uint32_t stage_statement(const struct operation *operation, uint8_t *stag
 {
     const struct links *links = (const struct links *)operation->slot.host_private;
     uint32_t fact_bytes = 0;
+    volatile uint32_t is_appending; /* the slot is this thread's alone */
     struct facts facts = {.base = staged + at + sizeof(struct wire_facts),
                           .bytes = &fact_bytes,
                           .max_bytes = max_bytes,
                           .always_only = !sampler_wants_all(operation->slot.span.facts.flags),
-                          .busy = FACTS_NOT_SHARED};
+                          .busy = &is_appending};
     facts_string(&facts, (enum wire_attribute)links->statement_key, text, bytes);
     return fact_bytes;
 }

@@ -217,12 +217,13 @@ void span_statement(struct span *span, struct interned *mark, const char *text, 
 {
     struct wire_open_span *open = span->open;
     uint32_t at = open->bytes + (uint32_t)sizeof(struct wire_facts), fact_bytes = 0;
+    volatile uint32_t is_appending; /* the thread's own word is set already */
     if (open->n_shared > 1 || at + 64 > span->facts.max_bytes)
         return;
     struct facts facts = {.base = span->facts.base + at,
                           .bytes = &fact_bytes,
                           .max_bytes = span->facts.max_bytes - at,
-                          .busy = FACTS_NOT_SHARED};
+                          .busy = &is_appending};
     span->thread->busy[span->level] = 1;
     fence();
     facts_string(&facts, WIRE_DB_QUERY_TEXT, text, bytes);

@@ -322,10 +322,10 @@ static_assert(sizeof(struct wire_thread_slot) == WIRE_THREAD_SLOT_BYTES, "8 KiB 
 
 #define WIRE_OPERATION_STAGING_BYTES 864u
 struct wire_operation_slot {
-    uint32_t owner;    /* 0 free, else tid that opened it */
-    uint32_t sequence; /* as in the thread slot */
-    uint32_t is_open;  /* the span is whole and not ended */
-    uint32_t reserved;
+    uint32_t owner;        /* 0 free, else tid that opened it */
+    uint32_t sequence;     /* as in the thread slot */
+    uint32_t is_open;      /* the span is whole and not ended */
+    uint32_t is_appending; /* the host's own */
     struct wire_open_span span;
     uint64_t host_private[8]; /* the host's own links; the exporter does not look */
     uint8_t staged[WIRE_OPERATION_STAGING_BYTES];

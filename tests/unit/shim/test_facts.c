@@ -12,12 +12,14 @@
 #include "facts.h"
 #include "text.h"
 
+static volatile uint32_t is_appending;
+
 static void test_string_is_padded_and_readable(void **state)
 {
     _Alignas(8) uint8_t memory[256];
     uint32_t bytes = 0;
     struct facts facts = {
-        .base = memory, .bytes = &bytes, .max_bytes = sizeof(memory), .busy = FACTS_NOT_SHARED};
+        .base = memory, .bytes = &bytes, .max_bytes = sizeof(memory), .busy = &is_appending};
     struct wire_fact fact;
     (void)state;
     facts_text(&facts, WIRE_URL_FULL, "http://h/");
@@ -38,7 +40,7 @@ static void test_what_does_not_fit_is_cut_and_counted(void **state)
     uint32_t bytes = 0;
     uint16_t cut = 0;
     struct facts facts = {
-        .base = memory, .bytes = &bytes, .max_bytes = sizeof(memory), .busy = FACTS_NOT_SHARED, .cut = &cut};
+        .base = memory, .bytes = &bytes, .max_bytes = sizeof(memory), .busy = &is_appending, .cut = &cut};
     struct wire_fact fact;
     char text[300];
     (void)state;
@@ -62,7 +64,7 @@ static void test_unsampled_keeps_what_metrics_need(void **state)
     struct facts facts = {.base = memory,
                           .bytes = &bytes,
                           .max_bytes = sizeof(memory),
-                          .busy = FACTS_NOT_SHARED,
+                          .busy = &is_appending,
                           .always_only = true};
     (void)state;
     facts_text(&facts, WIRE_ERROR_MESSAGE, "not so");
