@@ -97,7 +97,7 @@ objects: $(SHIM_OBJECTS) $(EXPORTER_OBJECTS)
 deps:                                                 ## install the Debian packages that are missing
 	@tests/deps
 demo:                                                 ## set up and show an unchanged program's traces
-	@tests/deps --until demo && $(MAKE) -s all traced && BUILD=$(BUILD) tests/demo
+	@tests/deps --until demo && $(MAKE) -s all $(BUILD)/examples/trader && BUILD=$(BUILD) tests/demo
 test:                                                 ## build and run every test; one test or group: T=hiredis/
 	@tests/deps --until test && $(MAKE) -s BUILD=$(BUILD) all unit fuzzers traced && BUILD=$(BUILD) tests/run $(T)
 check: deps                                           ## format, lint, static analysis, sanitizers, gates
