@@ -197,7 +197,7 @@ bool derive_span(struct metric_set *set, const struct raw_span *raw, const struc
     const struct span_measured *found = find_measured(set, raw, span, &scratch);
     if (!found->series)
         return false;
-    struct exemplar *exemplar, **wanted = may_be_exemplar(set, raw) ? &exemplar : NULL;
+    struct exemplar *exemplar = NULL, **wanted = may_be_exemplar(set, raw) ? &exemplar : NULL;
     struct measured *measured = wait(set, found->series, found->rows, wanted);
     measured->value = (double)(span->end_unix_ns - span->start_unix_ns) / 1e9;
     measured->number = found->n_rows;

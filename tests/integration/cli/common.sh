@@ -61,7 +61,8 @@ wait_for() {
     done
 }
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
-ended() { ! readlink "/proc/$1/exe" >/dev/null; }
+# Gone, or a zombie: its descriptors are closed and its locks are free only then.
+ended() { ! [ -e "/proc/$1/status" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
 
 # start_web: $WEB answers 200 to GET /
 start_web() {
