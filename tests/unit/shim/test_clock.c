@@ -105,8 +105,9 @@ static uint64_t lie(struct clock_anchor *anchor)
     for (unsigned i = 0; i < 1000 && !anchor->max_ticks; i++)
         (void)clock_ask(anchor);
     anchor->rate += anchor->rate / 16;
-    uint64_t from = anchor->ticks;
-    while (anchor->max_ticks && anchor->ticks == from) {
+    uint64_t from = anchor->ticks,
+             end_ns = clock_mono_ns() + 2 * CLOCK_STRETCH_NS; /* refused before: it stays */
+    while (anchor->max_ticks && anchor->ticks == from && clock_mono_ns() < end_ns) {
         uint64_t error_ns = error_of(anchor, &last_ns);
         worst_ns = error_ns > worst_ns ? error_ns : worst_ns;
     }
