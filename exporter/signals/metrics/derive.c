@@ -201,7 +201,7 @@ bool derive_span(struct metric_set *set, const struct raw_span *raw, const struc
     struct measured *measured = wait(set, found->series, found->rows, wanted);
     measured->value = (double)(span->end_unix_ns - span->start_unix_ns) / 1e9;
     measured->number = found->n_rows;
-    if (wanted)
+    if (exemplar)
         make_exemplar(raw, span, found, measured->value, exemplar);
     return true;
 }
