@@ -55,12 +55,14 @@ static uint64_t hex_of(const uint8_t bytes[4])
 
 void text_print_hex(char *out, const uint8_t *bytes, size_t n)
 {
-    for (size_t i = 0; i < n; i += 4) {
-        uint8_t four[4] = {0};
-        size_t left = n - i < 4 ? n - i : 4;
-        memcpy(four, bytes + i, left);
-        uint64_t digits = hex_of(four);
-        memcpy(out + 2 * i, &digits, 2 * left);
+    for (; n >= 4; n -= 4, bytes += 4, out += 8) {
+        uint64_t digits = hex_of(bytes);
+        memcpy(out, &digits, sizeof(digits));
+    }
+    for (; n > 0; n--, bytes++, out += 2) {
+        const uint8_t one[4] = {*bytes};
+        uint64_t digits = hex_of(one);
+        memcpy(out, &digits, 2);
     }
 }
 

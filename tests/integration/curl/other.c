@@ -75,7 +75,7 @@ int main(void)
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
     printf("smtp with headers: %d\n", curl_easy_perform(handle));
     char command[300];
-    snprintf(command, sizeof(command), "grep -ciE 'traceparent|baggage|b3' %s; grep -c X-Mine %s",
+    snprintf(command, sizeof(command), "grep -ciE '^(traceparent|baggage|b3):' %s; grep -c X-Mine %s",
              getenv("MAIL_RECEIVED"), getenv("MAIL_RECEIVED"));
     fflush(stdout);
     int status = system(command);
