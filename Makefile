@@ -18,7 +18,7 @@ COMPILE    = @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -MMD -MP $(WARNIN
 
 .DEFAULT_GOAL := all
 .PHONY: all unit fuzzers traced tidy objects deps demo test check check-loop soak bench format lint fuzz install uninstall clean \
-        help test-aarch64 test-programs test-suites
+        help test-aarch64 test-programs test-suites torture
 all: $(BUILD)/libotelshim.so $(BUILD)/otelshim        ## build the library and the exporter
 
 # ---- the library: code in somebody else's process -------------------------------------------------
@@ -110,6 +110,8 @@ soak: deps                                            ## the hand-over's proof i
 	    BUILD=$(BUILD) tests/integration/faults/faults.sh --full && \
 	    BUILD=$(BUILD) tests/integration/random/random.sh --full && \
 	    BUILD=$(BUILD) tests/integration/reach/reach.sh --full short
+torture: deps                                         ## programs that die in every way; T=NUMBER/ or a name
+	@$(MAKE) -s BUILD=$(BUILD) all && BUILD=$(BUILD) tests/torture/torture.sh $(T)
 test-programs:                                        ## real programs nobody here wrote, as a table
 	@tests/deps --until programs && $(MAKE) -s BUILD=$(BUILD) all && BUILD=$(BUILD) $$(tests/venv) tests/programs/matrix.py $(T)
 test-suites:                                          ## the libraries' own tests, without and with the shim

@@ -4,6 +4,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
@@ -20,6 +21,14 @@ def value_of(any_value):
 
 def attributes_of(pairs):
     return {pair.key: value_of(pair.value) for pair in pairs}
+
+
+def plain_logs(request):
+    """Every record of an ExportLogsServiceRequest as a plain dict."""
+    return [{"severity": record.severity_number, "severity_text": record.severity_text, "body": value_of(record.body),
+             "attributes": attributes_of(record.attributes), "trace": record.trace_id.hex(), "id": record.span_id.hex(),
+             "time": record.time_unix_nano, "event": record.event_name, "scope": scope.scope.name, "resource": attributes_of(group.resource.attributes)}
+            for group in request.resource_logs for scope in group.scope_logs for record in scope.log_records]
 
 
 def check_times(point, gauge):
@@ -83,11 +92,12 @@ def plain_points(request):
 
 
 class Receiver:
-    """Listens on a free loopback port; `spans` and `points` grow. Each is a plain dict, with its resource and scope."""
+    """Listens on a free loopback port; `spans`, `points` and `logs` grow. Each is a plain dict, with its resource and scope."""
 
     def __init__(self, port=0):
         self.spans = []
         self.points = []
+        self.logs = []
         self.metric_requests = 0
         self.metrics_status = 200  # what exports of metrics are answered
         self.requests = 0
@@ -135,10 +145,15 @@ class Receiver:
         self.server.server_close()
 
     def take(self, path, headers, body):
-        assert path in ("/v1/traces", "/v1/metrics"), path
+        assert path in ("/v1/traces", "/v1/metrics", "/v1/logs"), path
         assert headers["Content-Type"] == "application/x-protobuf", headers
         if headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
+        if path == "/v1/logs":
+            records = plain_logs(logs_service_pb2.ExportLogsServiceRequest.FromString(body))
+            with self.lock:
+                self.logs += records
+            return
         if path == "/v1/metrics":
             points = plain_points(metrics_service_pb2.ExportMetricsServiceRequest.FromString(body))
             with self.lock:

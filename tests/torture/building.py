@@ -1,0 +1,58 @@
+"""Builds the programs of tests/torture/programs, each in the variants that its cases ask for."""
+import hashlib
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+from lab import build, root
+
+here = Path(__file__).resolve().parent
+out = build / "tests/torture"
+lock = threading.Lock()
+locks = {}
+
+
+def is_fresh(path, sources):
+    newest = max(source.stat().st_mtime for source in sources)
+    return path.exists() and path.stat().st_mtime >= newest
+
+
+def compile_to(path, source, flags):
+    compiler = "g++" if source.suffix == ".cc" else os.environ.get("TORTURE_CC", "gcc")
+    standard = ["-std=gnu++17"] if source.suffix == ".cc" else ["-std=gnu17", "-D_GNU_SOURCE"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    meant = ["-Wno-use-after-free", "-Wno-stringop-overflow", "-Wno-infinite-recursion", "-Wno-array-bounds", "-Wno-terminate"]
+    command = [compiler, *standard, "-Wall", "-Wextra", *meant[:len(meant) - (source.suffix == ".c")], "-g", "-fno-omit-frame-pointer", *flags]
+    subprocess.run([str(word) for word in [*command, "-o", f"{path}.new", source, "-pthread", "-ldl", *after(flags)]], check=True, cwd=root)
+    os.replace(f"{path}.new", path)
+
+
+def after(flags):
+    return [flag for flag in flags if str(flag).startswith("-l")]
+
+
+def make(name, *flags):
+    """programs/NAME.c or NAME.cc with these flags: its path."""
+    source = next(p for p in (here / f"programs/{name}.c", here / f"programs/{name}.cc") if p.exists())
+    words = " ".join(map(str, flags))
+    path = out / (name + ("-" + hashlib.sha256(words.encode()).hexdigest()[:6] if flags else ""))
+    with lock:
+        mine = locks.setdefault(path, threading.Lock())
+    with mine:
+        if not is_fresh(path, [source, here / "programs/torture.h"]):
+            compile_to(path, source, flags or ["-O0"])
+    return path
+
+
+def library(name, *flags):
+    return make(name, "-shared", "-fPIC", "-DNO_MAIN", *(flags or ["-O1"]))
+
+
+def line_of(marker):
+    """(file name, line) of the `here: MARKER` comment in the programs."""
+    for source in (here / "programs").iterdir():
+        for number, line in enumerate(source.read_text(errors="replace").splitlines(), 1):
+            if f"here: {marker} " in line + " ":
+                return source.name, number
+    raise LookupError(marker)
