@@ -27,6 +27,23 @@ struct symbols_module {
     bool is_readable, is_writable, is_executable;
 };
 
+/* A list of them, and the texts they point to. A zeroed one is empty. */
+struct symbols_modules {
+    struct symbols_module *items;
+    uint32_t n, max;
+    void *texts;
+};
+#define SYMBOLS_MAX_MODULES 16384u
+
+/* The lines of /proc/PID/maps, in their order; what is no such line is skipped, what is beyond the maximum left out. 0, -ENOMEM. */
+int symbols_parse_maps(const char *text, size_t bytes, struct symbols_modules *ret_modules);
+/*
+ * What the loader's list says of one object: its bias and build id are filled into the mappings within [low, high), or, where
+ * there are none (maps could not be read), a module is made of it. `path` "": unknown. All is copied. 0, -ENOMEM.
+ */
+int symbols_add_object(struct symbols_modules *modules, const struct symbols_module *object);
+void symbols_modules_fini(struct symbols_modules *modules);
+
 struct symbols_input {
     uint16_t machine; /* EM_X86_64, EM_AARCH64 */
     const struct symbols_module *modules;
@@ -37,7 +54,9 @@ struct symbols_input {
     const char *root;       /* prefix of all files (another mount namespace: /proc/PID/root); "" none */
     const char *debug_path; /* like gdb's debug-file-directory; NULL: /usr/lib/debug */
     const char *debuginfod; /* DEBUGINFOD_URLS; NULL: never asked */
-    uint32_t debuginfod_timeout_ms;
+    uint32_t debuginfod_timeout_ms; /* for all of its answers together; 0: 2,000 */
+    const char *perf_map; /* text of /tmp/perf-PID.map: names of compiled-at-run-time code; NULL none */
+    size_t perf_map_bytes;
 };
 
 enum symbols_guess {
@@ -71,6 +90,9 @@ struct symbols_stack {
     uint32_t left_out_at;   /* index of the first frame behind the gap */
     const char *unwinder;   /* "dwfl", "libunwind", "frame-pointer", "scan" */
     const char *end_reason; /* why it stopped before the thread's first frame; NULL: it did not */
+    /* A run of frames over and over: `recursion_period` return addresses, `recursion_times` times; 0 none. */
+    uint32_t recursion_at; /* index of the first frame of the run */
+    uint32_t recursion_period, recursion_times;
 };
 
 struct symbols;
@@ -81,11 +103,14 @@ void symbols_close(struct symbols *symbols);
 /* Unwinds from these registers, then names every frame, inlined ones in order. Valid until symbols_close(). */
 const struct symbols_stack *symbols_walk(struct symbols *symbols,
                                          const uint64_t registers[SYMBOLS_REGISTERS]);
-/* Names one address without unwinding (`otelshim symbolize`, throw sites): the frames of it, inlined ones first. */
+/* Names one address without unwinding: the frames of it, inlined ones first. Of a return address (throw sites) give pc - 1. */
 const struct symbols_stack *symbols_name(struct symbols *symbols, uint64_t pc);
-/* Names an address of a file (module path and offset): for frames of reports whose process is long gone. */
-const struct symbols_stack *symbols_name_offset(const char *path, const char *build_id, uint64_t offset,
-                                                const struct symbols_input *files);
+/*
+ * Names an address of a file (module path and offset), for frames of reports whose process is long gone; the file is sought under
+ * the root of `symbols`, which may have no modules. Of a return address give offset - 1. `build_id` NULL: not known, then any file of that name will do.
+ */
+const struct symbols_stack *symbols_name_offset(struct symbols *symbols, const char *path,
+                                                const char *build_id, uint64_t offset);
 /* C++ and Rust, legacy and v0. Returns a malloc'ed string, or NULL where the name is not mangled. */
 char *symbols_demangle(const char *name);
 

@@ -1,0 +1,222 @@
+/*
+ * names: an address → module, function, file and line, and the functions that were inlined there, innermost first.
+ *
+ * Debuggers' rules: a return address is looked up one byte earlier, in the call; the line of an inlined function's caller is that
+ * of the call. DW_AT_linkage_name is preferred, as it demangles to a name with its namespaces.
+ */
+#include "symbols_priv.h"
+
+#include <dwarf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_INLINED 64
+
+/* ---- frames ---- */
+
+static struct symbols_frame *add_frame(struct symbols *symbols, struct naming *naming, uint64_t pc)
+{
+    if (naming->n == naming->max) {
+        uint32_t max = naming->max ? 2 * naming->max : 32;
+        struct symbols_frame *frames = pool_alloc(&symbols->pool, max * sizeof(*frames));
+        if (!frames)
+            return NULL;
+        if (naming->n)
+            memcpy(frames, naming->frames, naming->n * sizeof(*frames));
+        naming->frames = frames;
+        naming->max = max;
+    }
+    struct symbols_frame *frame = &naming->frames[naming->n++];
+    frame->pc = pc;
+    frame->offset = pc;
+    return frame;
+}
+
+static void set_function(struct symbols *symbols, struct symbols_frame *frame, const char *name)
+{
+    if (!name || !*name)
+        return;
+    char *demangled = symbols_demangle(name);
+    frame->symbol = pool_copy(&symbols->pool, name, strlen(name));
+    frame->function = demangled ? pool_copy(&symbols->pool, demangled, strlen(demangled)) : frame->symbol;
+    free(demangled);
+}
+
+/* ---- DWARF ---- */
+
+/* Of compilers that write no .debug_aranges (clang, rustc) dwfl finds no unit: then every unit's own ranges are asked. */
+static Dwarf_Die *find_unit(Dwfl_Module *module, uint64_t address, Dwarf_Addr *ret_bias)
+{
+    Dwarf_Die *unit = dwfl_module_addrdie(module, address, ret_bias);
+    if (unit)
+        return unit;
+    while ((unit = dwfl_module_nextcu(module, unit, ret_bias)))
+        if (dwarf_haspc(unit, address - *ret_bias) == 1)
+            return unit;
+    return NULL;
+}
+
+static const char *die_name(Dwarf_Die *die)
+{
+    Dwarf_Attribute attribute;
+    const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
+    if (!name)
+        name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
+    return name ? name : dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
+}
+
+static int number_of(Dwarf_Die *die, unsigned name)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Word value;
+    return dwarf_formudata(dwarf_attr(die, name, &attribute), &value) == 0 && value < INT32_MAX ? (int)value
+                                                                                                : 0;
+}
+
+static const char *call_file(Dwarf_Die *unit, Dwarf_Die *inlined)
+{
+    Dwarf_Files *files;
+    size_t n_files;
+    int number = number_of(inlined, DW_AT_call_file);
+    if (!dwarf_hasattr(inlined, DW_AT_call_file) || dwarf_getsrcfiles(unit, &files, &n_files) != 0 ||
+        (size_t)number >= n_files)
+        return NULL;
+    return dwarf_filesrc(files, (size_t)number, NULL, NULL);
+}
+
+/* The functions around an address, as DIEs, innermost first: inlined ones, then the one that has code of its own. */
+static int find_functions(Dwarf_Die *unit, uint64_t address, Dwarf_Die ret_functions[MAX_INLINED])
+{
+    Dwarf_Die *inner = NULL, *scopes = NULL;
+    int n = 0;
+    /* the innermost scope from the address, then its scopes from where it stands, not from where it was written */
+    int n_inner = dwarf_getscopes(unit, address, &inner);
+    int n_scopes = n_inner > 0 ? dwarf_getscopes_die(&inner[0], &scopes) : 0;
+    for (int i = 0; i < n_scopes && n < MAX_INLINED; i++) {
+        int tag = dwarf_tag(&scopes[i]);
+        if (tag == DW_TAG_inlined_subroutine || tag == DW_TAG_subprogram)
+            ret_functions[n++] = scopes[i];
+        if (tag == DW_TAG_subprogram)
+            break;
+    }
+    free(scopes);
+    free(inner);
+    return n;
+}
+
+static void set_line(struct symbols *symbols, struct symbols_frame *frame, const char *file, int line,
+                     int column)
+{
+    if (file)
+        frame->file = pool_copy(&symbols->pool, file, strlen(file));
+    frame->line = line;
+    frame->column = column;
+}
+
+static void name_by_dwarf(struct symbols *symbols, struct naming *naming, Dwfl_Module *module, uint64_t pc,
+                          uint64_t look_up)
+{
+    Dwarf_Die functions[MAX_INLINED];
+    Dwarf_Addr bias;
+    Dwarf_Die *unit = find_unit(module, look_up, &bias);
+    struct symbols_frame *frame = &naming->frames[naming->n - 1];
+    struct symbols_frame module_of = *frame;
+    int line = 0, column = 0;
+    if (!unit)
+        return;
+    Dwarf_Line *found = dwarf_getsrc_die(unit, look_up - bias);
+    if (found) {
+        (void)dwarf_lineno(found, &line);
+        (void)dwarf_linecol(found, &column);
+        set_line(symbols, frame, dwarf_linesrc(found, NULL, NULL), line, column);
+    }
+    int n = find_functions(unit, look_up - bias, functions);
+    for (int i = 0; i < n; i++) {
+        if (i > 0) {
+            frame->is_inlined = true;
+            frame = add_frame(symbols, naming, pc);
+            if (!frame)
+                return;
+            *frame = module_of;
+            set_line(symbols, frame, call_file(unit, &functions[i - 1]),
+                     number_of(&functions[i - 1], DW_AT_call_line),
+                     number_of(&functions[i - 1], DW_AT_call_column));
+        }
+        set_function(symbols, frame, die_name(&functions[i]));
+    }
+}
+
+/* ---- symbol tables ---- */
+
+/* Of a module that has only its exports: the one before the address, which may not be the function it is in. */
+static const char *nearest_symbol(Dwfl_Module *module, uint64_t address)
+{
+    const char *nearest = NULL;
+    GElf_Addr best = 0, value;
+    GElf_Sym symbol;
+    int n = dwfl_module_getsymtab(module);
+    for (int i = 1; i < n; i++) {
+        GElf_Word section;
+        const char *name = dwfl_module_getsym_info(module, i, &symbol, &value, &section, NULL, NULL);
+        int type = GELF_ST_TYPE(symbol.st_info);
+        if (name && *name && section != SHN_UNDEF && (type == STT_FUNC || type == STT_GNU_IFUNC) &&
+            value <= address && value >= best) {
+            best = value;
+            nearest = name;
+        }
+    }
+    return nearest;
+}
+
+static void name_by_symbol(struct symbols *symbols, struct symbols_frame *frame, Dwfl_Module *module,
+                           uint64_t look_up)
+{
+    GElf_Off into;
+    GElf_Sym symbol;
+    const char *name = dwfl_module_addrinfo(module, look_up, &into, &symbol, NULL, NULL, NULL);
+    if (name && symbol.st_size && into < symbol.st_size) {
+        set_function(symbols, frame, name);
+        return;
+    }
+    if (!name)
+        name = nearest_symbol(module, look_up);
+    set_function(symbols, frame, name);
+    frame->is_approximate = name;
+}
+
+/* ---- one address ---- */
+
+void names_of_object(struct symbols *symbols, struct naming *naming, const struct object *object, uint64_t pc,
+                     uint64_t look_up)
+{
+    struct symbols_frame *frame = add_frame(symbols, naming, pc);
+    if (!frame)
+        return;
+    frame->module = object->path;
+    frame->build_id = object->build_id_text;
+    frame->is_mismatched = object->is_mismatched;
+    if (object->bias != UNKNOWN)
+        frame->offset = pc - object->bias;
+    if (!object->dwfl)
+        return;
+    name_by_dwarf(symbols, naming, object->dwfl, pc, look_up);
+    frame = &naming->frames[naming->n - 1]; /* the function that has code of its own */
+    if (!frame->function)
+        name_by_symbol(symbols, frame, object->dwfl, look_up);
+}
+
+void names_add(struct symbols *symbols, struct naming *naming, uint64_t pc, uint64_t look_up)
+{
+    const struct symbols_module *module = modules_find(symbols, look_up);
+    const struct object *object = module ? objects_find(symbols, look_up) : NULL;
+    if (object) {
+        names_of_object(symbols, naming, object, pc, look_up);
+        return;
+    }
+    struct symbols_frame *frame = add_frame(symbols, naming, pc);
+    if (!frame || !module || !module->is_executable)
+        return;
+    frame->module = module->path[0] ? module->path : "[jit]";
+    frame->offset = pc - module->low;
+    set_function(symbols, frame, jit_name(symbols, look_up));
+}
