@@ -23,13 +23,9 @@ def compile_to(path, source, flags):
     standard = ["-std=gnu++17"] if source.suffix == ".cc" else ["-std=gnu17", "-D_GNU_SOURCE"]
     path.parent.mkdir(parents=True, exist_ok=True)
     meant = ["-Wno-use-after-free", "-Wno-stringop-overflow", "-Wno-infinite-recursion", "-Wno-array-bounds", "-Wno-terminate"]
-    command = [compiler, *standard, "-Wall", "-Wextra", *meant[:len(meant) - (source.suffix == ".c")], "-g", "-fno-omit-frame-pointer", *flags]
-    subprocess.run([str(word) for word in [*command, "-o", f"{path}.new", source, "-pthread", "-ldl", *after(flags)]], check=True, cwd=root)
+    command = [compiler, *standard, "-Wall", "-Wextra", *meant[:len(meant) - (source.suffix == ".c")], "-g", "-fno-omit-frame-pointer"]
+    subprocess.run([str(word) for word in [*command, "-o", f"{path}.new", source, *flags, "-pthread", "-ldl"]], check=True, cwd=root)
     os.replace(f"{path}.new", path)
-
-
-def after(flags):
-    return [flag for flag in flags if str(flag).startswith("-l")]
 
 
 def make(name, *flags):

@@ -21,7 +21,7 @@ def row(number, name, what, *, program, dies, deed=None, flags=(), arguments=(),
     dies      how the run without the library ends: "SIGSEGV" (with a core), "exit 1"; a tuple: one of these
     expect    what report.check_report() asks of the report (`reports` of them: 0, 1, 2 or a range)
     also      function(lab, runs, reports) for what only this case asks
-    prepare   function(lab): words before the command, {variables}, or None
+    prepare   function(lab): variables of the program and of the exporter, or None
     needs     function: why it cannot be done here, or None
     """
     rows.append(Row(number, name, what, has if has is not None else describe(reports, expect)))
@@ -30,13 +30,12 @@ def row(number, name, what, *, program, dies, deed=None, flags=(), arguments=(),
     def once(lab):
         path = building.make(program, *flags)
         words = [*command(lab, path)] if command else [path, deed or name, *arguments]
-        more = (prepare(lab) if prepare else None) or {}
         limits = [*options, *(["watched"] if watched else [])]
-        plain = trial.Run(lab, "without", words, {**lab.environment, **(environment or {}), **more}, options, seconds, runs_for)
+        plain = trial.Run(lab, "without", words, {**lab.environment, **(environment or {})}, options, seconds, runs_for)
         lab.check(plain.ending in endings, f"the program ended by {plain.ending!r} by itself, not {dies!r}: {plain.stream('stderr')[-300:]}")
         if is_native:
             return
-        variables, preload = trial.traced(lab, {**(environment or {}), **more}, detect)
+        variables, preload = trial.traced(lab, environment, detect)
         shimmed = trial.Run(lab, "with", words, variables, [*limits, *preload], seconds, runs_for)
         trial.check_same(lab, plain, shimmed, volatile, may_differ)
         lab.check(shimmed.ending in endings, f"with the library: {shimmed.ending!r}")
@@ -46,6 +45,7 @@ def row(number, name, what, *, program, dies, deed=None, flags=(), arguments=(),
         reason = needs() if needs else None
         if reason:
             raise Skip(reason)
+        lab.environment.update((prepare(lab) if prepare else None) or {})
         if not is_native:
             lab.start_exporter()
         for i in range(N_RACY if racy and lab.is_full else 1):

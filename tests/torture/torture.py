@@ -17,7 +17,7 @@ import row  # noqa: E402
 import runner  # noqa: E402
 import case  # noqa: E402
 
-CHAPTERS = ["everyday", "symbol_files", "cplusplus", "handlers", "threads", "memory", "environment", "exporters", "runtimes"]
+CHAPTERS = ["everyday", "symbol_files", "cplusplus", "handlers", "threads", "memory", "environment", "lives", "runtimes"]
 for chapter in CHAPTERS:
     if (here / f"{chapter}.py").exists():
         __import__(chapter)
