@@ -6,7 +6,8 @@
  *   dropbox_fall_asleep() says it is quiet ──────▶  dropbox_wait(), at most 1 s
  *   look ◀──────────────────────────── loop_post()
  *
- * libuv cannot wait on a futex: hence the thread. It is asked for one wait at a time.
+ * libuv cannot wait on a futex: hence the thread. It is asked for one wait at a time, and always for one: while the exporter is
+ * awake only crashes and errors ring, and a dying thread waits for the exporter [a poll is up to 160 ms away].
  */
 #include "cli/pacer.h"
 
@@ -21,25 +22,42 @@ struct pacer {
     struct loop *loop;
     struct dropbox *dropbox;
     uint32_t (*look)(void *context);
+    void (*rung)(void *context);
     void *context;
     struct loop_timer *timer;
     uint32_t interval_ms;
     uint64_t last_record_ms;
-    bool is_asleep; /* the waiting thread was asked to wait and has not come back */
+    bool is_waiting; /* the waiting thread was asked to wait and has not come back */
+    bool is_asleep;  /* nothing else would look */
     pthread_t thread;
     bool has_thread;
     sem_t wish;            /* one per wait */
     atomic_bool is_ending; /* set by the loop */
 };
 
+static void wait_on(struct pacer *pacer)
+{
+    if (pacer->is_waiting || !pacer->has_thread)
+        return;
+    pacer->is_waiting = true;
+    sem_post(&pacer->wish);
+}
+
 static void awake(void *context)
 {
     struct pacer *pacer = context;
-    pacer->is_asleep = false;
+    pacer->is_waiting = false;
     if (atomic_load(&pacer->is_ending))
         return;
-    dropbox_wake(pacer->dropbox);
-    loop_timer_start(pacer->timer, 0);
+    bool was_asleep = pacer->is_asleep;
+    pacer->is_asleep = false;
+    if (was_asleep)
+        dropbox_wake(pacer->dropbox); /* rings too: before the bells are read */
+    dropbox_expect_bells(pacer->dropbox);
+    wait_on(pacer); /* before looking: what rings during it is not missed */
+    pacer->rung(pacer->context);
+    if (was_asleep)
+        loop_timer_start(pacer->timer, 0);
 }
 
 static void *wait_for_bells(void *context)
@@ -62,7 +80,7 @@ static bool fall_asleep(struct pacer *pacer)
     if (!pacer->has_thread || !dropbox_fall_asleep(pacer->dropbox))
         return false;
     pacer->is_asleep = true;
-    sem_post(&pacer->wish);
+    wait_on(pacer);
     return true;
 }
 
@@ -96,7 +114,7 @@ void pacer_hurry(struct pacer *pacer)
 }
 
 struct pacer *pacer_create(struct loop *loop, struct dropbox *dropbox, uint32_t (*look)(void *context),
-                           void *context)
+                           void (*rung)(void *context), void *context)
 {
     struct pacer *pacer = calloc(1, sizeof(*pacer));
     if (!pacer)
@@ -104,12 +122,15 @@ struct pacer *pacer_create(struct loop *loop, struct dropbox *dropbox, uint32_t 
     pacer->loop = loop;
     pacer->dropbox = dropbox;
     pacer->look = look;
+    pacer->rung = rung;
     pacer->context = context;
     pacer->interval_ms = PACER_BUSY_MS;
     pacer->last_record_ms = loop_now_ms(loop);
     pacer->timer = loop_timer_create(loop, fired, pacer);
     sem_init(&pacer->wish, 0, 0);
     pacer->has_thread = pthread_create(&pacer->thread, NULL, wait_for_bells, pacer) == 0;
+    dropbox_expect_bells(dropbox);
+    wait_on(pacer);
     loop_timer_start(pacer->timer, 0);
     return pacer;
 }
@@ -121,7 +142,7 @@ void pacer_destroy(struct pacer *pacer)
     atomic_store(&pacer->is_ending, true);
     if (pacer->has_thread) {
         sem_post(&pacer->wish);
-        dropbox_wake(pacer->dropbox);
+        dropbox_end_wait(pacer->dropbox);
         pthread_join(pacer->thread, NULL);
     }
     loop_timer_destroy(pacer->timer);

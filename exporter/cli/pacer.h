@@ -17,9 +17,12 @@ struct pacer;
 #define PACER_QUIET_MS 600u  /* nothing came for so long: sleep */
 #define PACER_SLEEP_MS 1000u /* the longest sleep */
 
-/* `look` looks once and returns how many records it took: UINT32_MAX there are more, look again at once. */
+/*
+ * `look` looks once and returns how many records it took: UINT32_MAX there are more, look again at once. `rung`: somebody
+ * rang, or a second has passed: has a process crashed?
+ */
 struct pacer *pacer_create(struct loop *loop, struct dropbox *dropbox, uint32_t (*look)(void *context),
-                           void *context);
+                           void (*rung)(void *context), void *context);
 /* Waits for the thread; its sleep is ended. NULL is fine. */
 void pacer_destroy(struct pacer *pacer);
 /* Look at the next turn of the loop. */

@@ -193,6 +193,12 @@ static uint32_t look(void *context)
     return n >= LOOK_MAX_SPANS || (n > 0 && is_short) ? MORE_THERE : n;
 }
 
+static void rung(void *context)
+{
+    struct pipeline *pipeline = context;
+    dropbox_look_at_crashes(pipeline->dropbox);
+}
+
 /* A process ended, or a file appeared: the loop is told without waiting for the doorbell. */
 static void dropbox_ready(void *context, int events)
 {
@@ -249,7 +255,7 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
         loop_watch_create(loop, dropbox_descriptor(pipeline->dropbox), dropbox_ready, pipeline);
     if (pipeline->dropbox_watch)
         loop_watch_set(pipeline->dropbox_watch, LOOP_READ);
-    pipeline->pacer = pacer_create(loop, pipeline->dropbox, look, pipeline);
+    pipeline->pacer = pacer_create(loop, pipeline->dropbox, look, rung, pipeline);
     *ret_pipeline = pipeline;
     return 0;
 }

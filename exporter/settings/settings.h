@@ -94,7 +94,9 @@ struct settings {
     uint32_t n_paths;
     const char *paths[SETTINGS_MAX_PATHS]; /* of the files that were read, or looked for */
     const char *known_http_methods;        /* NULL: the conventions' list */
-    uint64_t spool_bytes;
+    uint64_t spool_bytes, crash_max_bytes;
+    uint32_t crash_max_reports;
+    uint64_t watchdog_ns; /* 0: off */
     const char *log_level;
     struct problem *problems;
     uint32_t n_problems;

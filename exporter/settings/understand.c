@@ -26,6 +26,7 @@ static bool is_in_range(enum setting setting, uint64_t number)
     case SETTING_OTEL_BSP_MAX_QUEUE_SIZE:
     case SETTING_OTEL_BSP_MAX_EXPORT_BATCH_SIZE:
     case SETTING_OTELSHIM_MAIN:
+    case SETTING_OTELSHIM_CRASH_MAX_REPORTS:
     case SETTING_SYSTEMD_EXEC_PID:
         return number >= 1;
     default:
@@ -303,6 +304,9 @@ void settings_understand(struct settings *settings, const char *insecure_scheme)
     understand_resource(settings);
     settings->known_http_methods = settings->values[SETTING_OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS];
     setting_parse_bytes(chosen(settings, ONLY(OTELSHIM_SPOOL_SIZE)), &settings->spool_bytes);
+    setting_parse_bytes(chosen(settings, ONLY(OTELSHIM_CRASH_MAX_SIZE)), &settings->crash_max_bytes);
+    settings->crash_max_reports = number_of(settings, ONLY(OTELSHIM_CRASH_MAX_REPORTS), 0);
+    settings->watchdog_ns = number_of(settings, ONLY(OTELSHIM_WATCHDOG), 0) * 1000000ull;
     setting_parse_bool(chosen(settings, ONLY(OTELSHIM_RAW)), &settings->raw);
     settings->log_level = chosen(settings, ONLY(OTELSHIM_LOG));
 }

@@ -14,7 +14,7 @@
 #ifndef OTELSHIM_WIRE_CRASH_SLOT_H
 #define OTELSHIM_WIRE_CRASH_SLOT_H
 
-#include "wire.h"
+#include <wire.h>
 
 #define WIRE_CRASH_STACK_OFFSET (8u << 10)
 #define WIRE_CRASH_STACK_MAX (64u << 10)

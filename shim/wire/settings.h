@@ -97,4 +97,7 @@ SETTING(OTELSHIM_SPOOL_SIZE, EXPORTER, BYTES, "67108864", PLAIN, "bytes (K, M)",
 SETTING(OTELSHIM_ENV_FILE, EXPORTER, PATH, "", PLAIN, "file", "a .env file with NAME=value lines")
 SETTING(OTELSHIM_RAW, EXPORTER, BOOL, "false", PLAIN, "true, false", "true: do not redact statements, URLs and values")
 SETTING(OTELSHIM_INCLUDE, EXPORTER, LIST, "", PLAIN, "host=GLOB, url=GLOB, statement=GLOB, ...", "export only spans that match one of these; metrics count all")
+SETTING(OTELSHIM_WATCHDOG, EXPORTER, DURATION_MS, "0", PLAIN, "milliseconds; 0 = off", "a span open longer, or the main thread stuck longer: stacks of the running process")
+SETTING(OTELSHIM_CRASH_MAX_REPORTS, EXPORTER, COUNT, "200", PLAIN, "1 or more", "crash reports kept on disk; the oldest go first")
+SETTING(OTELSHIM_CRASH_MAX_SIZE, EXPORTER, BYTES, "268435456", PLAIN, "bytes (K, M)", "of all crash reports on disk; the oldest go first")
 SETTING(OTELSHIM_EXCLUDE, EXPORTER, LIST, "", PLAIN, "host=GLOB, url=GLOB, statement=GLOB, ...", "do not export spans that match one of these; wins over OTELSHIM_INCLUDE")

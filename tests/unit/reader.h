@@ -102,8 +102,11 @@ static inline bool reader_may_take(void *context, const struct process *process)
 static inline void reader_start(struct reader *reader)
 {
     char problem[200];
-    struct dropbox_events events = {reader_on_process, reader_on_gone, reader_on_span,
-                                    reader_on_note,    reader,         NULL};
+    struct dropbox_events events = {.on_process = reader_on_process,
+                                    .on_process_gone = reader_on_gone,
+                                    .on_span = reader_on_span,
+                                    .on_note = reader_on_note,
+                                    .context = reader};
     int error = dropbox_create(&reader->dropbox, reader->directory, false, true, &events, problem);
     if (error)
         fail_msg("%s", problem);

@@ -323,8 +323,11 @@ static int mount_private(void)
 static void start_standard(struct reader *reader, bool all_uids)
 {
     char problem[200];
-    struct dropbox_events events = {reader_on_process, reader_on_gone, reader_on_span,
-                                    reader_on_note,    reader,         NULL};
+    struct dropbox_events events = {.on_process = reader_on_process,
+                                    .on_process_gone = reader_on_gone,
+                                    .on_span = reader_on_span,
+                                    .on_note = reader_on_note,
+                                    .context = reader};
     if (!has_private_mounts)
         skip();
     if (dropbox_create(&reader->dropbox, NULL, all_uids, false, &events, problem))

@@ -288,6 +288,11 @@ int client_open(struct dropbox *dropbox, struct box *box, struct box_file *file,
     take_start(client);
     if (dropbox->events.on_process)
         dropbox->events.on_process(dropbox->events.context, &client->process);
+    client->is_known = true;
+    if (client->is_dead)
+        liveness_tell_death(client);
+    else
+        crash_look(client); /* a process that made its file because it is dying */
     return 0;
 }
 

@@ -146,9 +146,16 @@ static bool may_take(const struct dropbox *dropbox, const struct client *client)
 
 /* ---- polling ---- */
 
+static bool may_bury(const struct dropbox *dropbox, struct client *client)
+{
+    return !dropbox->events.may_bury || dropbox->events.may_bury(dropbox->events.context, &client->process);
+}
+
 /* Everything was read; then what it had open. Its file goes once all of that is acknowledged. */
 static uint32_t bury(struct client *client, uint32_t max_spans)
 {
+    if (!may_bury(client->dropbox, client))
+        return 0;
     uint32_t n = flight_emit_remains(client, max_spans);
     client->process.has_ended = n < max_spans;
     if (!flight_is_acknowledged(client) || !take_is_acknowledged(client))
@@ -184,6 +191,7 @@ uint32_t dropbox_poll(struct dropbox *dropbox, uint32_t max_spans)
     for (uint32_t i = 0; i < n_clients; i++)
         if (dropbox->clients[i]) {
             dropbox->clients[i]->is_drained = false;
+            crash_look(dropbox->clients[i]);
             liveness_check(dropbox->clients[i]);
             if (!may_take(dropbox, dropbox->clients[i]))
                 take_measure(dropbox->clients[i]);
@@ -273,6 +281,16 @@ void dropbox_wake(struct dropbox *dropbox)
 void dropbox_wait(struct dropbox *dropbox, uint32_t timeout_ms)
 {
     bell_wait(&dropbox->bell, timeout_ms);
+}
+
+void dropbox_expect_bells(struct dropbox *dropbox)
+{
+    bell_collect(dropbox);
+}
+
+void dropbox_end_wait(struct dropbox *dropbox)
+{
+    bell_ring_own(dropbox);
 }
 
 /* ---- questions ---- */

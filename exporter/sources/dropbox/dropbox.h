@@ -30,6 +30,12 @@ struct dropbox_events {
     void *context;
     /* A number that changed, with a receipt like a span's. NULL: nobody counts. */
     void (*on_count)(void *context, const struct raw_count *raw, const struct receipt *receipt);
+    /* The crash slot holds something new: the process waits for dropbox_set_captured(), or is dead. NULL: nobody reads them. */
+    void (*on_crash)(void *context, struct process *process);
+    /* It ended, `death` as raw_span has it. The pidfd stays the drop box's; -1 none. NULL: nobody asks. */
+    void (*on_death)(void *context, struct process *process, const char *death, int pidfd);
+    /* Asked of a dead process: may what it had open be handed on now, and its file go? NULL: yes. */
+    bool (*may_bury)(void *context, struct process *process);
 };
 
 /* Totals of one process, for `otelshim status`. */
@@ -71,11 +77,28 @@ void dropbox_acknowledge(struct dropbox *dropbox, const struct receipt *receipts
 /* The live settings word of a process (WIRE_LIVE_…), written into its file where it is another one. */
 void dropbox_set_live(struct dropbox *dropbox, const struct process *process, uint32_t word);
 
+/* ---- crashes: what sources/crash reads and writes in the file of a process ---- */
+/* Copies [offset, offset + n_bytes) of the crash slot. False: there is none, or the file was cut short. */
+bool dropbox_read_crash(struct dropbox *dropbox, const struct process *process, void *ret_bytes,
+                        uint32_t n_bytes, uint32_t offset);
+/* Crash `sequence` was read: the dying thread need not wait any longer. */
+void dropbox_set_captured(struct dropbox *dropbox, const struct process *process, uint32_t sequence);
+/* Only the crash slots, of every process: somebody rang. */
+void dropbox_look_at_crashes(struct dropbox *dropbox);
+/* The spans that are open now, or were at its death. What is torn is left out. No receipts: they come again in due course.
+ * Of a dead process only from may_bury() on: before that what it committed is not known. */
+void dropbox_each_open(struct dropbox *dropbox, const struct process *process,
+                       void (*each)(void *context, const struct raw_span *raw), void *context);
+
 /* Going to sleep: sets the asleep words, issues the membarrier, and says whether it is still quiet (if not: poll). */
 bool dropbox_fall_asleep(struct dropbox *dropbox);
 void dropbox_wake(struct dropbox *dropbox);
 /* Blocks in a futex on the doorbell until rung or `timeout_ms`. Thread-safe; for a thread of its own. */
 void dropbox_wait(struct dropbox *dropbox, uint32_t timeout_ms);
+/* From now on dropbox_wait() is for bells that are rung later than this; also while awake (crashes ring always). */
+void dropbox_expect_bells(struct dropbox *dropbox);
+/* Ends a dropbox_wait() that is under way. */
+void dropbox_end_wait(struct dropbox *dropbox);
 
 /* Living or undrained clients. */
 uint32_t dropbox_n_clients(const struct dropbox *dropbox);

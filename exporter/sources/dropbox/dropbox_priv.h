@@ -7,6 +7,7 @@
  *   take.c      records out of its chunks, acknowledgements into it;  chunk.c the words, record.c the records
  *   episode.c   roots its threads did not write;  flight.c what it had open when it died;  slots.c reads both
  *   liveness.c  does its process live
+ *   crash.c     its crash slot: has it moved
  *   bell.c      going to sleep and being woken;  offset.c what time it was
  *
  * Context: loop; bell_wait() runs in a thread of its own.
@@ -114,10 +115,11 @@ struct client {
     uint64_t next_flight_ns;
     struct remains *remains; /* once dead */
     uint64_t last_activity_ns;
+    uint64_t crash_words; /* state and sequence of the crash slot that were told of last */
     /* life */
     enum liveness_how how;
     int pidfd; /* -1 none */
-    bool is_dead, was_seen_alive;
+    bool is_dead, was_seen_alive, is_known;
     uint32_t state; /* WIRE_STATE_… at the last look */
     uint64_t next_check_ns, death_mono_ns;
     const char *death;
@@ -253,6 +255,14 @@ void flight_acknowledge_death(struct client *client, uint32_t index);
 bool flight_is_acknowledged(const struct client *client);
 void flight_fini(struct client *client);
 
+/* The spans that are open: whole ones, living or dead. */
+void flight_each_open(struct client *client, void (*each)(void *context, const struct raw_span *raw),
+                      void *context);
+
+/* ---- crash.c ---- */
+/* Tells of a crash slot that moved. */
+void crash_look(struct client *client);
+
 /* ---- liveness.c ---- */
 void liveness_start(struct client *client);
 void liveness_stop(struct client *client);
@@ -261,6 +271,8 @@ void liveness_collect(struct dropbox *dropbox);
 /* Asks again, where no pidfd tells. */
 void liveness_check(struct client *client);
 void liveness_set_dead(struct client *client, const char *death);
+/* The events of a death: after that of its beginning. */
+void liveness_tell_death(struct client *client);
 
 /* ---- bell.c ---- */
 int bell_init(struct bell *bell);

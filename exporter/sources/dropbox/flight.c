@@ -162,15 +162,22 @@ static bool list_remains(struct client *client)
     return true;
 }
 
-static bool emit_open(struct client *client, uint32_t index, const struct wire_open_span *open,
-                      const uint8_t *staged, uint32_t max_staged)
+/* False when its staging area is not what it says. Its end is the caller's to set. */
+static bool decode_open(struct client *client, const struct wire_open_span *open, const uint8_t *staged,
+                        uint32_t max_staged, struct raw_span *ret_raw)
 {
-    struct raw_span raw;
     struct dropbox *dropbox = client->dropbox;
     uint32_t from = open->from <= max_staged ? open->from : max_staged;
     uint32_t n = open->bytes <= max_staged - from ? open->bytes : max_staged - from;
     dropbox->context.process = &client->process;
-    if (!record_decode_open(&dropbox->context, open, staged + from, n, &raw))
+    return record_decode_open(&dropbox->context, open, staged + from, n, ret_raw);
+}
+
+static bool emit_open(struct client *client, uint32_t index, const struct wire_open_span *open,
+                      const uint8_t *staged, uint32_t max_staged)
+{
+    struct raw_span raw;
+    if (!decode_open(client, open, staged, max_staged, &raw))
         return false;
     raw.end_mono_ns = client->remains->death_ns;
     raise_to(&raw.end_mono_ns, open->facts.start_mono_ns);
@@ -243,6 +250,84 @@ bool flight_is_acknowledged(const struct client *client)
         if (client->roots[i].promised != client->roots[i].written)
             return false;
     return true;
+}
+
+/* ---- looking only ---- */
+
+struct open_look {
+    struct client *client;
+    void (*each)(void *context, const struct raw_span *raw);
+    void *context;
+};
+
+static void show_open(const struct open_look *look, const struct wire_open_span *open, const uint8_t *staged,
+                      uint32_t max_staged)
+{
+    struct raw_span raw;
+    struct dropbox *dropbox = look->client->dropbox;
+    if (!decode_open(look->client, open, staged, max_staged, &raw))
+        return;
+    raw.end_mono_ns = dropbox->now_ns;
+    raise_to(&raw.end_mono_ns, open->facts.start_mono_ns);
+    raw.mono_to_unix_ns = offset_at(&dropbox->offsets, raw.end_mono_ns, look->client->layout.created_mono_ns,
+                                    look->client->layout.mono_to_unix_ns);
+    look->each(look->context, &raw);
+}
+
+/* A living thread goes on meanwhile: what changed while it was copied is not shown. */
+static void show_thread(const struct open_look *look, uint32_t index)
+{
+    struct wire_thread_slot after;
+    const struct wire_thread_slot *slot = read_slot(look->client, index);
+    if (!slot || !slot->tid || !slot->depth || slot->depth > WIRE_OPEN_SPANS || slot->sequence & 1 ||
+        !slots_read_head(look->client, index, &after) || after.sequence != slot->sequence)
+        return;
+    for (uint32_t k = 0; k < slot->depth; k++)
+        show_open(look, &slot->open[k], slot->staged, sizeof(slot->staged));
+}
+
+static void show_living(const struct open_look *look)
+{
+    struct client *client = look->client;
+    struct wire_operation_slot operation, after;
+    for (uint32_t i = slots_next_thread(client, 0); i < client->layout.n_thread_slots;
+         i = slots_next_thread(client, i + 1))
+        show_thread(look, i);
+    for (uint32_t i = slots_next_operation(client, 0); i < client->layout.n_operation_slots;
+         i = slots_next_operation(client, i + 1))
+        if (slots_read_operation(client, i, &operation) && operation.owner && operation.is_open &&
+            !(operation.sequence & 1) && slots_read_operation(client, i, &after) &&
+            after.sequence == operation.sequence)
+            show_open(look, &operation.span, operation.staged, sizeof(operation.staged));
+}
+
+/* What was committed as well is not open. */
+static void show_remains(const struct open_look *look)
+{
+    struct client *client = look->client;
+    for (uint32_t i = 0; list_remains(client) && i < client->remains->n; i++) {
+        const struct remain *item = &client->remains->items[i];
+        struct wire_operation_slot operation;
+        const struct wire_thread_slot *slot;
+        if (item->is_committed)
+            continue;
+        if (item->kind == REMAIN_OPERATION && slots_read_operation(client, item->slot, &operation))
+            show_open(look, &operation.span, operation.staged, sizeof(operation.staged));
+        if (item->kind == REMAIN_SPAN && (slot = read_slot(client, item->slot)))
+            show_open(look, &slot->open[item->entry], slot->staged, sizeof(slot->staged));
+    }
+}
+
+void flight_each_open(struct client *client, void (*each)(void *context, const struct raw_span *raw),
+                      void *context)
+{
+    struct open_look look = {.client = client, .each = each, .context = context};
+    if (client->is_broken)
+        return;
+    if (client->is_dead)
+        show_remains(&look);
+    else
+        show_living(&look);
 }
 
 void flight_fini(struct client *client)

@@ -143,6 +143,8 @@ int header_decode(const uint8_t *area, size_t n_bytes, uint64_t file_bytes, stru
         .closed_roots = header.closed_roots.offset,
         .thread_slots = header.thread_slots.offset,
         .operation_slots = header.operation_slots.offset,
+        .crash_slot = header.crash_slot.offset,
+        .has_crash_slot = header.crash_slot.entry_bytes >= WIRE_CRASH_SLOT_BYTES,
         .chunks = header.chunks.offset,
         .n_chunks = header.chunks.count,
         .n_thread_slots = header.thread_slots.count,

@@ -11,10 +11,12 @@
 
 /* Where things are in this file: checked to lie within it. */
 struct header_layout {
-    uint64_t chunk_lines, acknowledged, closed_roots, thread_slots, operation_slots, chunks; /* offsets */
+    uint64_t chunk_lines, acknowledged, closed_roots, thread_slots, operation_slots, crash_slot,
+        chunks; /* offsets */
     uint32_t n_chunks, n_thread_slots, n_operation_slots;
-    uint32_t state; /* WIRE_STATE_… as it was */
-    uint32_t pid;   /* as the process sees it */
+    bool has_crash_slot; /* of the size that is known here */
+    uint32_t state;      /* WIRE_STATE_… as it was */
+    uint32_t pid;        /* as the process sees it */
     uint64_t created_mono_ns;
     int64_t mono_to_unix_ns; /* at the making of the file */
 };

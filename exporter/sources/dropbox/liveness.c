@@ -76,6 +76,14 @@ static void read_state(struct client *client)
         client->state = state;
 }
 
+void liveness_tell_death(struct client *client)
+{
+    struct dropbox_events *events = &client->dropbox->events;
+    crash_look(client);
+    if (events->on_death)
+        events->on_death(events->context, &client->process, client->death, client->pidfd);
+}
+
 void liveness_set_dead(struct client *client, const char *death)
 {
     if (client->is_dead)
@@ -89,6 +97,8 @@ void liveness_set_dead(struct client *client, const char *death)
     else if (client->state & WIRE_STATE_EXECED)
         death = "exec";
     client->death = death;
+    if (client->is_known)
+        liveness_tell_death(client);
     liveness_stop(client);
 }
 

@@ -1,0 +1,54 @@
+/*
+ * store: the directory of crash reports: names, what is in it, and how much of it is kept.
+ *
+ *   <time>-<comm>-<pid>-<id8>.case   raw, and unfinished: its exporter holds a lock (flock) on it; gone once the report is sent
+ *                            .last   the same, found without an owner and tried once more: not a third time
+ *                            .json .txt   the report
+ *
+ * Context: loop. Errors: 0 or a negative errno.
+ */
+#ifndef OTELSHIM_CRASH_STORE_H
+#define OTELSHIM_CRASH_STORE_H
+
+#include "telemetry/crash_case.h"
+#include <limits.h>
+
+#define STORE_STEM_BYTES 96u
+#define STORE_MAX_COUNT 200u           /* reports, by default */
+#define STORE_MAX_BYTES (256ull << 20) /* of all files, by default */
+
+/* $XDG_STATE_HOME/otelshim/crashes, else below ~/.local/state; /var/lib/otelshim/crashes for root without either. -ENOENT. */
+int crash_store_path(char ret_path[PATH_MAX]);
+
+struct store {
+    int directory; /* -1: none can be made */
+    char path[PATH_MAX];
+};
+
+/* Makes it, 0700. */
+int store_open(struct store *ret_store, const char *path);
+void store_close(struct store *store);
+
+/* The name of a case, without its suffix. */
+void store_print_stem(const struct crash_case *crash, const char *comm, char ret_stem[STORE_STEM_BYTES]);
+/* Is there a file of this crash (its id8) with that suffix? Then its stem. */
+bool store_find(const struct store *store, const char *id, const char *suffix,
+                char ret_stem[STORE_STEM_BYTES]);
+
+/* Writes STEM.case and locks it; *ret_lock is the lock: whoever has it finishes the case. `is_last`: synced to the medium. */
+int store_write_case(const struct store *store, const struct crash_case *crash, const char *stem,
+                     bool is_last, int *ret_lock);
+/* Nobody needs the raw one any more. */
+void store_remove_case(const struct store *store, const char *stem);
+
+/*
+ * A case without an owner: renamed to .last, locked, opened. False: there is none (left). `min_age_s`: younger ones are being
+ * made. What was .last already is removed, and `on_hopeless` called with its stem.
+ */
+bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[STORE_STEM_BYTES],
+                 int *ret_lock, void (*on_hopeless)(void *context, const char *stem), void *context);
+
+/* The oldest go until at most so much is left; never what somebody holds a lock on. Returns how many reports went. */
+uint32_t store_prune(const struct store *store, uint32_t max_count, uint64_t max_bytes);
+
+#endif
