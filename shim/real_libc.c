@@ -44,9 +44,10 @@ static const struct link_map *first_object(void)
     return NULL;
 }
 
+enum where { IN_LIBC, BEHIND_US, ANYWHERE };
 struct search {
     struct elf_name name;
-    bool in_libc; /* else: in any object behind us */
+    enum where where;
     bool is_behind_us;
     void *found;
 };
@@ -60,7 +61,7 @@ static void search_object(struct search *search, const char *name, uintptr_t bas
     }
     if (search->found || !elf_read_dynamic(&object, name, base, dynamic))
         return;
-    if (search->in_libc ? is_libc(&object) : search->is_behind_us)
+    if (search->where == ANYWHERE || (search->where == IN_LIBC ? is_libc(&object) : search->is_behind_us))
         search->found = elf_find(&object, &search->name, ELF_DEFAULT, NULL);
 }
 
@@ -76,9 +77,9 @@ static int search_ordinarily(struct dl_phdr_info *info, size_t size, void *searc
     return 0;
 }
 
-static void *find(const char *name, bool in_libc)
+static void *find(const char *name, enum where where)
 {
-    struct search search = {.name = elf_hash_name(name), .in_libc = in_libc};
+    struct search search = {.name = elf_hash_name(name), .where = where};
     const struct link_map *object = first_object();
     if (!object)
         (void)dl_iterate_phdr(search_ordinarily, &search);
@@ -93,11 +94,11 @@ const struct libc_loader *libc_loader_get(void)
     static struct libc_loader loader;
     static uint32_t is_known;
     if (!__atomic_load_n(&is_known, __ATOMIC_ACQUIRE)) {
-        loader.dlsym = (__typeof__(&dlsym))find("dlsym", true);
-        loader.dlvsym = (__typeof__(&dlvsym))find("dlvsym", true);
-        loader.dlopen = (__typeof__(&dlopen))find("dlopen", true);
-        loader.dlclose = (__typeof__(&dlclose))find("dlclose", true);
-        loader.dlerror = (__typeof__(&dlerror))find("dlerror", true);
+        loader.dlsym = (__typeof__(&dlsym))find("dlsym", IN_LIBC);
+        loader.dlvsym = (__typeof__(&dlvsym))find("dlvsym", IN_LIBC);
+        loader.dlopen = (__typeof__(&dlopen))find("dlopen", IN_LIBC);
+        loader.dlclose = (__typeof__(&dlclose))find("dlclose", IN_LIBC);
+        loader.dlerror = (__typeof__(&dlerror))find("dlerror", IN_LIBC);
         __atomic_store_n(&is_known, 1, __ATOMIC_RELEASE);
     }
     return &loader;
@@ -105,7 +106,12 @@ const struct libc_loader *libc_loader_get(void)
 
 void *libc_find_behind_us(const char *name)
 {
-    return find(name, false);
+    return find(name, BEHIND_US);
+}
+
+void *libc_find_anywhere(const char *name)
+{
+    return find(name, ANYWHERE);
 }
 
 const struct elf_object *libc_get_self(void)

@@ -28,6 +28,9 @@ const struct libc_loader *libc_loader_get(void);
 /* What a program's call of `name` would reach without us: the first definer behind us. NULL: none. */
 void *libc_find_behind_us(const char *name);
 
+/* Does any object define `name`, in front of us or behind? The first one's. */
+void *libc_find_anywhere(const char *name);
+
 /* The shim itself, without its text's range. Hot: one load. */
 const struct elf_object *libc_get_self(void);
 

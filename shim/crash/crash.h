@@ -35,10 +35,13 @@ struct disposition {
 /* ---- disposition.c ---- */
 /* Cold, constructor: takes every crash signal whose action is SIG_DFL now, and notes the others as the program's own. */
 HIDDEN void disposition_start(void);
+/* Cold: does somebody else manage these signals, so that we keep out? (sanitizers, libjsig) */
+HIDDEN bool crash_has_manager(void);
 /* What the program believes. Torn reads are prevented by a sequence; never waits: after 8 tries the last one counts. */
 HIDDEN void disposition_get(int signal, struct disposition *ret_disposition);
-/* The program's handler is about to be called: does what SA_RESETHAND asks. */
-HIDDEN void disposition_note_call(int signal, const struct disposition *disposition);
+/* The program's handler is about to be called: does what SA_RESETHAND asks. False: another thread has just used it up, and the
+ * program's view is SIG_DFL by now. */
+HIDDEN bool disposition_note_call(int signal, const struct disposition *disposition);
 /* Sets the kernel's action to SIG_DFL, by a raw system call: the next one of these kills. */
 HIDDEN void disposition_let_die(int signal);
 

@@ -1,0 +1,41 @@
+/*
+ * disposition_priv: what disposition.c (freestanding) and disposition_calls.c (the interposed names) share.
+ *
+ * Context: signal, unless a comment says cold.
+ */
+#ifndef OTELSHIM_DISPOSITION_PRIV_H
+#define OTELSHIM_DISPOSITION_PRIV_H
+
+#include "crash/crash.h"
+
+#ifndef SA_RESTORER
+#define SA_RESTORER 0x04000000
+#endif
+
+/* What the program would read back, to the bit. */
+struct disposition_view {
+    struct disposition program; /* flags with SA_RESTORER, as libc shows them */
+    uint64_t restorer;
+};
+
+/* struct sigaction as the kernel has it, on both architectures. */
+struct disposition_kernel {
+    uint64_t handler, flags, restorer, mask;
+};
+
+/* Is it one of ours, and are we at work? */
+HIDDEN bool disposition_is_taken(int signal);
+/* Cold: what libc gives the kernel to return from handlers through. */
+HIDDEN void disposition_note_restorer(uint64_t restorer);
+/* Cold: from now on disposition_is_taken(). */
+HIDDEN void disposition_take(int signal);
+HIDDEN void disposition_load(int signal, struct disposition_view *ret_view);
+/* Under sharing_lock() only. */
+HIDDEN void disposition_publish(int signal, const struct disposition_view *view);
+/* What the kernel is told for a view that is not SIG_IGN. */
+HIDDEN void disposition_for_kernel(int signal, const struct disposition_view *view,
+                                   struct disposition_kernel *ret_kernel);
+/* The flags in which the kernel's action may differ from the program's. */
+#define DISPOSITION_OUR_FLAGS (SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_RESETHAND)
+
+#endif
