@@ -22,6 +22,7 @@ doors = {
     "uv.h": r"exporter/base/loop\.c",
     "curl/curl.h": r"exporter/base/http_client\.c|shim/instrument/curl.*\.[ch]",
     "libdeflate.h": r"exporter/base/gzip\.c",
+    "jansson.h": r"exporter/signals/crash/report_(json|parse)\.c",
     "libpq-fe.h": r"shim/instrument/libpq.*\.[ch]",
     "hiredis/hiredis.h": r"shim/instrument/hiredis.*\.[ch]",
 }

@@ -1,0 +1,232 @@
+/* resolve: see resolve.h. */
+#include "signals/crash/resolve.h"
+
+#include "telemetry/attribute.h"
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SP_X86_64 7
+#define LR_AARCH64 30
+#define DEBUGINFOD_TIMEOUT_MS 5000u
+#define BUILD_ID_MAX 64u
+
+/* ---- memory ---- */
+
+static bool read_piece(const struct crash_memory *memory, uint64_t address, void *to, size_t bytes)
+{
+    if (address < memory->address || address - memory->address > memory->n_bytes ||
+        bytes > memory->n_bytes - (address - memory->address))
+        return false;
+    memcpy(to, memory->bytes + (address - memory->address), bytes);
+    return true;
+}
+
+static bool read_memory(void *context, uint64_t address, void *to, size_t bytes)
+{
+    const struct crash_case *crash = context;
+    for (uint32_t t = 0; t < crash->n_threads; t++)
+        for (uint32_t i = 0; i < crash->threads[t].n_memory; i++)
+            if (read_piece(&crash->threads[t].memory[i], address, to, bytes))
+                return true;
+    return false;
+}
+
+size_t resolver_read_code(const struct resolver *resolver, uint64_t pc, uint8_t ret_code[EXPLAIN_CODE_BYTES])
+{
+    const struct symbols_module *module = crash_modules_find(&resolver->modules, pc);
+    struct stat status;
+    char *path;
+    if (resolver->depth == CRASH_RAW || !resolver->modules.has_rights || !module || module->path[0] != '/')
+        return 0;
+    path = arena_printf(resolver->arena, "%s%s", resolver->crash->root ? resolver->crash->root : "",
+                        module->path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return 0;
+    ssize_t n = fstat(fd, &status) == 0 && S_ISREG(status.st_mode)
+                    ? pread(fd, ret_code, EXPLAIN_CODE_BYTES, (off_t)(pc - module->low + module->file_offset))
+                    : -1;
+    close(fd);
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* ---- frames ---- */
+
+static const char *copy_text(const struct resolver *resolver, const char *text)
+{
+    return text ? text_repaired(resolver->arena, text, strlen(text)).bytes : NULL;
+}
+
+static const char *print_build_id(struct arena *arena, const uint8_t *bytes, uint32_t n)
+{
+    if (!bytes || !n || n > BUILD_ID_MAX)
+        return NULL;
+    char *text = arena_alloc(arena, 2 * n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+        text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+    }
+    text[2 * n] = 0;
+    return text;
+}
+
+static struct crash_frame copy_frame(const struct resolver *resolver, const struct symbols_frame *from)
+{
+    static const char *const guesses[] = {[SYMBOLS_SURE] = NULL,
+                                          [SYMBOLS_FRAME_POINTER] = "frame-pointer",
+                                          [SYMBOLS_SCANNED] = "scan",
+                                          [SYMBOLS_FIXED_UP] = "fixed-up"};
+    return (struct crash_frame){
+        .function = copy_text(resolver, from->function ? from->function : from->symbol),
+        .file = copy_text(resolver, from->file),
+        .module = copy_text(resolver, from->module),
+        .build_id = copy_text(resolver, from->build_id),
+        .address = from->pc,
+        .offset = from->offset,
+        .line = from->line > 0 ? (uint32_t)from->line : 0,
+        .column = from->column > 0 ? (uint32_t)from->column : 0,
+        .is_inlined = from->is_inlined,
+        .is_signal = from->is_signal,
+        .is_approximate = from->is_approximate,
+        .is_mismatched = from->is_mismatched,
+        .guess = from->guess <= SYMBOLS_FIXED_UP ? guesses[from->guess] : NULL,
+    };
+}
+
+static void copy_stack(const struct resolver *resolver, const struct symbols_stack *from,
+                       struct crash_stack *ret_stack)
+{
+    *ret_stack = (struct crash_stack){
+        .frames = arena_zalloc(resolver->arena, (from->n_frames + 1) * sizeof(struct crash_frame)),
+        .n_left_out = from->n_left_out,
+        .left_out_at = from->left_out_at,
+        .unwinder = copy_text(resolver, from->unwinder),
+        .end_reason = copy_text(resolver, from->end_reason),
+        .recursion_at = from->recursion_at,
+        .recursion_period = from->recursion_period,
+        .recursion_times = from->recursion_times,
+    };
+    for (uint32_t i = 0; i < from->n_frames; i++)
+        ret_stack->frames[ret_stack->n_frames++] = copy_frame(resolver, &from->frames[i]);
+}
+
+/* By maps alone: module and offset. */
+static struct crash_frame locate(const struct resolver *resolver, uint64_t pc, const char *guess)
+{
+    struct crash_frame frame = {.address = pc, .guess = guess};
+    const struct symbols_module *module = crash_modules_find(&resolver->modules, pc);
+    if (module && module->path[0]) {
+        frame.module = copy_text(resolver, module->path);
+        frame.offset = crash_modules_offset(module, pc);
+        frame.build_id = print_build_id(resolver->arena, module->build_id, module->n_build_id);
+    }
+    return frame;
+}
+
+/* Of a jump to nowhere the caller too, which stands on the stack or in the link register. */
+static void locate_stack(const struct resolver *resolver, const uint64_t *registers,
+                         struct crash_stack *stack)
+{
+    bool is_arm = resolver->crash->machine == EM_AARCH64;
+    uint64_t pc = registers[is_arm ? WIRE_AARCH64_PC : WIRE_X86_64_IP], caller = registers[LR_AARCH64];
+    const struct symbols_module *module = crash_modules_find(&resolver->modules, pc);
+    stack->frames = arena_zalloc(resolver->arena, 2 * sizeof(*stack->frames));
+    stack->frames[stack->n_frames++] = locate(resolver, pc, NULL);
+    bool is_wild = !module || !module->is_executable;
+    if (is_wild && (is_arm || read_memory((void *)(uintptr_t)resolver->crash, registers[SP_X86_64], &caller,
+                                          sizeof(caller))))
+        stack->frames[stack->n_frames++] = locate(resolver, caller, "fixed-up");
+    stack->end_reason = "not unwound";
+}
+
+/* int3 is reported behind itself; everything else at the instruction. */
+static bool is_behind_breakpoint(const struct crash_case *crash)
+{
+    return crash->machine != EM_AARCH64 && crash->signal == SIGTRAP && crash->code == SI_KERNEL;
+}
+
+void resolver_walk(struct resolver *resolver, const uint64_t *registers, struct crash_stack *ret_stack)
+{
+    uint64_t adjusted[WIRE_REGISTERS];
+    static_assert(WIRE_REGISTERS == SYMBOLS_REGISTERS, "one numbering");
+    memcpy(adjusted, registers, sizeof(adjusted));
+    if (registers == resolver->crash->threads[0].registers && is_behind_breakpoint(resolver->crash))
+        adjusted[WIRE_X86_64_IP]--;
+    *ret_stack = (struct crash_stack){.n_frames = 0};
+    const struct symbols_stack *stack = resolver->symbols ? symbols_walk(resolver->symbols, adjusted) : NULL;
+    if (stack && stack->n_frames)
+        copy_stack(resolver, stack, ret_stack);
+    else
+        locate_stack(resolver, adjusted, ret_stack);
+}
+
+void resolver_name(struct resolver *resolver, const uint64_t *addresses, uint32_t n,
+                   struct crash_stack *ret_stack)
+{
+    uint32_t max = n * 8;
+    *ret_stack = (struct crash_stack){.n_frames = 0};
+    if (!n)
+        return;
+    ret_stack->frames = arena_zalloc(resolver->arena, max * sizeof(*ret_stack->frames));
+    for (uint32_t i = 0; i < n; i++) {
+        const struct symbols_stack *named =
+            resolver->symbols ? symbols_name(resolver->symbols, addresses[i] - 1) : NULL;
+        for (uint32_t f = 0; named && f < named->n_frames && ret_stack->n_frames < max; f++)
+            ret_stack->frames[ret_stack->n_frames++] = copy_frame(resolver, &named->frames[f]);
+        if ((!named || !named->n_frames) && ret_stack->n_frames < max)
+            ret_stack->frames[ret_stack->n_frames++] = locate(resolver, addresses[i], NULL);
+    }
+}
+
+const char *resolver_demangle_type(const struct resolver *resolver, const char *name)
+{
+    static const char prefix[] = "typeinfo name for ";
+    if (resolver->depth == CRASH_RAW)
+        return copy_text(resolver, name);
+    bool is_symbol = strncmp(name, "_Z", 2) == 0;
+    char *text = symbols_demangle(is_symbol ? name : arena_printf(resolver->arena, "_ZTS%s", name));
+    if (!text)
+        return copy_text(resolver, name);
+    size_t skip = strncmp(text, prefix, strlen(prefix)) == 0 ? strlen(prefix) : 0;
+    const char *copy = copy_text(resolver, text + skip);
+    free(text);
+    return copy;
+}
+
+/* ---- life ---- */
+
+void resolver_init(struct resolver *resolver, const struct crash_case *crash, struct arena *arena,
+                   enum crash_depth depth)
+{
+    *resolver = (struct resolver){.crash = crash, .arena = arena, .depth = depth};
+    crash_modules_make(crash, &resolver->modules);
+    if (depth == CRASH_RAW)
+        return;
+    struct symbols_input *input = arena_zalloc(arena, sizeof(*input));
+    *input = (struct symbols_input){
+        .machine = crash->machine,
+        .modules = resolver->modules.list.items,
+        .n_modules = resolver->modules.list.n,
+        .read = read_memory,
+        .context = (void *)(uintptr_t)crash,
+        .root = crash->root ? crash->root : "",
+        .debuginfod = crash->debuginfod,
+        .debuginfod_timeout_ms = DEBUGINFOD_TIMEOUT_MS,
+    };
+    if (symbols_open(&resolver->symbols, input) != 0)
+        resolver->symbols = NULL;
+}
+
+void resolver_fini(struct resolver *resolver)
+{
+    if (resolver->symbols)
+        symbols_close(resolver->symbols);
+    resolver->symbols = NULL;
+    crash_modules_fini(&resolver->modules);
+}
