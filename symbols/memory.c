@@ -56,10 +56,12 @@ uint64_t memory_strip(const struct symbols *symbols, uint64_t word)
 
 bool memory_word(struct symbols *symbols, uint64_t address, uint64_t *ret_word)
 {
+    const struct symbols_module *module = modules_find(symbols, address);
     uint64_t word;
     if (!memory_copy(symbols, address, &word, sizeof(word)))
         return false;
-    *ret_word = memory_strip(symbols, word);
+    /* nobody saves a return address where nobody can write */
+    *ret_word = module && !module->is_writable ? word : memory_strip(symbols, word);
     return true;
 }
 

@@ -56,13 +56,72 @@ static Dwarf_Die *find_unit(Dwfl_Module *module, uint64_t address, Dwarf_Addr *r
     return NULL;
 }
 
-static const char *die_name(Dwarf_Die *die)
+/* "engine::(anonymous namespace)::run": where the compiler gave no linkage name, as it does for what is local to a file. */
+static const char *qualified_name(struct symbols *symbols, Dwarf_Die *die, const char *name)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Die origin = *die, *scopes = NULL;
+    char text[1024];
+    size_t at = sizeof(text) - 1;
+    for (int i = 0; i < 4 && (dwarf_attr(&origin, DW_AT_abstract_origin, &attribute) ||
+                              dwarf_attr(&origin, DW_AT_specification, &attribute));
+         i++)
+        if (!dwarf_formref_die(&attribute, &origin))
+            return name;
+    text[at] = 0;
+    int n = dwarf_getscopes_die(&origin, &scopes);
+    for (int i = 0; i < n; i++) {
+        int tag = dwarf_tag(&scopes[i]);
+        bool is_scope = tag == DW_TAG_namespace || tag == DW_TAG_class_type || tag == DW_TAG_structure_type;
+        const char *part = i == 0 ? name : is_scope ? dwarf_diename(&scopes[i]) : "";
+        part = part ? part : tag == DW_TAG_namespace ? "(anonymous namespace)" : "";
+        size_t bytes = strlen(part);
+        if (!bytes)
+            continue;
+        if (bytes + 2 > at)
+            break;
+        if (text[at]) {
+            at -= 2;
+            memcpy(text + at, "::", 2);
+        }
+        at -= bytes;
+        memcpy(text + at, part, bytes);
+    }
+    free(scopes);
+    const char *copy = pool_copy(&symbols->pool, text + at, strlen(text + at));
+    return n > 0 && copy ? copy : name;
+}
+
+static const char *linkage_name(Dwarf_Die *die)
 {
     Dwarf_Attribute attribute;
     const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
-    if (!name)
-        name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
-    return name ? name : dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
+    return name ? name : dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
+}
+
+/* `symbol`: of the symbol table, for the function that has code of its own. */
+static const char *die_name(struct symbols *symbols, Dwarf_Die *unit, Dwarf_Die *die, const char *symbol)
+{
+    Dwarf_Attribute attribute;
+    const char *name = linkage_name(die);
+    int language = dwarf_srclang(unit);
+    if (name || symbol)
+        return name ? name : symbol;
+    name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
+    if (!name || language < 0 || language == DW_LANG_C || language == DW_LANG_C89 ||
+        language == DW_LANG_C99 || language == DW_LANG_C11)
+        return name;
+    return qualified_name(symbols, die, name);
+}
+
+/* The mangled name of the function that an address lies in; NULL none. */
+static const char *mangled_symbol(Dwfl_Module *module, uint64_t look_up)
+{
+    GElf_Off into;
+    GElf_Sym symbol;
+    const char *name = dwfl_module_addrinfo(module, look_up, &into, &symbol, NULL, NULL, NULL);
+    return name && name[0] == '_' && (name[1] == 'Z' || name[1] == 'R') && into < symbol.st_size ? name
+                                                                                                 : NULL;
 }
 
 static int number_of(Dwarf_Die *die, unsigned name)
@@ -142,7 +201,9 @@ static void name_by_dwarf(struct symbols *symbols, struct naming *naming, Dwfl_M
                      number_of(&functions[i - 1], DW_AT_call_line),
                      number_of(&functions[i - 1], DW_AT_call_column));
         }
-        set_function(symbols, frame, die_name(&functions[i]));
+        set_function(
+            symbols, frame,
+            die_name(symbols, unit, &functions[i], i == n - 1 ? mangled_symbol(module, look_up) : NULL));
     }
 }
 

@@ -57,6 +57,7 @@ struct symbols {
     Elf *machine; /* an ELF header and nothing else, which says the machine */
     Elf64_Ehdr machine_header;
     uint64_t registers[SYMBOLS_REGISTERS]; /* where dwfl begins */
+    bool is_memory_missing;                /* a read failed since the last frame */
     uint64_t debuginfod_left_ms;
     struct debuginfod *debuginfod; /* NULL: not asked yet */
     uint8_t *vdso;                 /* image; NULL: not there */

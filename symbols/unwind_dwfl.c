@@ -40,8 +40,12 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *argument, void **thread)
 
 static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret_word, void *argument)
 {
+    struct symbols *symbols = argument;
     (void)dwfl;
-    return memory_word(argument, address, ret_word);
+    if (memory_word(symbols, address, ret_word))
+        return true;
+    symbols->is_memory_missing = true;
+    return false;
 }
 
 static bool set_registers(Dwfl_Thread *thread, void *argument)
@@ -100,7 +104,8 @@ static int on_frame(Dwfl_Frame *state, void *argument)
     bool is_exact = false, is_first = walk->has_cfi_pc == UNKNOWN;
     Dwarf_Addr pc;
     struct trace_frame frame = {0};
-    if (!dwfl_frame_pc(state, &pc, &is_exact))
+    walk->symbols->is_memory_missing = false;
+    if (!dwfl_frame_pc(state, &pc, &is_exact)) /* unwinds one further: whether that is a signal's frame */
         return DWARF_CB_ABORT;
     frame.pc = pc;
     frame.is_exact = is_exact;
@@ -142,8 +147,11 @@ static void walk_dwfl(struct symbols *symbols, const uint64_t registers[SYMBOLS_
     for (unsigned i = 0; i < SYMBOLS_REGISTERS; i++)
         symbols->registers[i] = memory_strip(symbols, registers[i]);
     int result = dwfl_getthread_frames(symbols->dwfl, TID, on_frame, &walk);
-    if (result == 0)
+    /* for dwfl a return address that cannot be read is one that is undefined: the end */
+    if (result == 0 && !symbols->is_memory_missing)
         trace->is_complete = true;
+    else if (symbols->is_memory_missing)
+        trace->end_reason = "the stack was not copied any further";
     else if (!trace->is_complete && !trace->end_reason)
         trace->end_reason = result < 0 ? dwfl_errmsg(-1) : "the frame's registers are unknown";
 }

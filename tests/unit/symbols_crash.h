@@ -5,7 +5,7 @@
 #ifndef OTELSHIM_TEST_SYMBOLS_CRASH_H
 #define OTELSHIM_TEST_SYMBOLS_CRASH_H
 
-#include "../../symbols/symbols.h"
+#include "symbols.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -115,13 +115,14 @@ static inline uint64_t crash_sp(const struct crash_copy *crash)
     return crash->registers[CRASH_MACHINE == EM_X86_64 ? 7 : 31];
 }
 
-/* The mapping around an address from there upwards, at most `max` bytes. */
+/* The mapping around an address, or the next above it, from there upwards, at most `max` bytes. */
 static inline void crash_copy_piece(struct crash_copy *crash, uint64_t address, size_t max)
 {
     for (uint32_t i = 0; i < crash->modules.n; i++) {
         const struct symbols_module *module = &crash->modules.items[i];
-        if (address < module->low || address >= module->high || crash->n_pieces == CRASH_MAX_PIECES)
+        if (address >= module->high || crash->n_pieces == CRASH_MAX_PIECES || !module->is_writable)
             continue;
+        address = address < module->low ? module->low : address;
         size_t n = module->high - address < max ? module->high - address : max;
         uint8_t *bytes = malloc(n);
         struct iovec local = {bytes, n}, remote = {(void *)address, n};
