@@ -1,5 +1,4 @@
 """Processes and what they live in: cases 94-106, 116, 118."""
-from lab import OTELSHIM
 from row import as_root, row
 
 CRASH = {"signal": "SIGSEGV", "code": "SEGV_MAPERR", "address": 0, "top": ["crash"], "at": {"crash": "crash_environment"}}
@@ -62,4 +61,3 @@ for name, dies, what in (("ends_exit", "exit 0", "exit(0)"), ("ends_quick", "exi
     environment(118, name, what, dies=dies, reports=0, watched=True)
 environment(119, "off", "OTELSHIM_CRASH=0", deed="plain", environment={"OTELSHIM_CRASH": "0"}, reports=0)
 environment(119, "inert", "OTELSHIM=0", deed="plain", environment={"OTELSHIM": "0"}, reports=0)
-assert OTELSHIM

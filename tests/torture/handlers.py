@@ -1,6 +1,6 @@
 """Programs with handlers of their own: cases 44-59, 70, 91."""
 import building
-from row import as_root, has_tool, row
+from row import has_tool, row
 
 FAULT = {"signal": "SIGSEGV", "code": "SEGV_MAPERR", "address": 0}
 CALLED = {**FAULT, "top": ["fault"], "at": {"fault": "fault"}}
@@ -64,4 +64,3 @@ handlers(59, "valgrind", "under valgrind: its text", dies=("SIGSEGV", "SIGSEGV, 
 handlers(70, "alternate_overflow", "the handler overflows its alternate stack", watched=True, expect={"signal": "SIGSEGV"})
 handlers(91, "under_two_handlers", "fault in a handler in a handler, on an alternate stack",
          expect={**CALLED, "frames": ["two_frames", "two_frames", "under_two_handlers", "main"]})
-assert as_root

@@ -1,6 +1,4 @@
 """Locks that are held, memory that is ruined: cases 71-90, 93."""
-import shutil
-
 import building
 from lab import Path
 from row import row
@@ -70,4 +68,3 @@ memory(93, "replaced", "a library replaced on disk while it runs: no wrong names
        also=lambda lab, runs, found: lab.check(not found or "other_name" not in str(found[0].functions()), f"names of another file: {found[0].functions()[:3] if found else ''}"))
 memory(93, "deleted", "the program's own file deleted", command=own_copy, expect={"signal": "SIGSEGV", "address": 0},
        also=lambda lab, runs, found: lab.check(not found or len(found[0].frames) >= 3, "frames of a deleted program"))
-assert shutil

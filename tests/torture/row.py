@@ -6,7 +6,6 @@ import building
 import report
 import trial
 from case import Skip, case
-from lab import root
 
 Row = collections.namedtuple("Row", "number name what has")
 rows = []
@@ -82,7 +81,7 @@ def forget(lab):
 
 
 def describe(reports, expect):
-    """For the table in the README."""
+    """What the report has, for the table."""
     if reports == 0:
         return "no report"
     expect = expect or {}
@@ -93,6 +92,14 @@ def describe(reports, expect):
     return ", ".join(p for p in parts if p) or "a report"
 
 
+def table():
+    """Of README.md."""
+    lines = ["| case | what | the report has |", "|---|---|---|"]
+    for each in sorted(rows, key=lambda r: r.number):
+        lines.append(f"| {each.number}/{each.name} | {each.what} | {each.has.replace('|', '¦')} |")
+    return "\n".join(lines) + "\n"
+
+
 def as_root():
     return None if os.geteuid() == 0 else "needs root"
 
@@ -101,5 +108,3 @@ def has_tool(tool):
     import shutil
     return lambda: None if shutil.which(tool) else f"no {tool}"
 
-
-assert root

@@ -4,7 +4,7 @@
   torture.py [--full] [--list] [--native] [--table] [-j N] [CASE…]
 
 CASE: cases whose name (NUMBER/NAME) contains one of the words. --full: racy ones 200 times. --native: only see that the programs die as
-the rows say, without the library. --table: the table of README.md; --check-table: that it is the one.
+the rows say, without the library. --table: the table of README.md.
 """
 import sys
 from pathlib import Path
@@ -15,7 +15,6 @@ sys.path.insert(1, str(here.parent / "integration/robust"))
 
 import row  # noqa: E402
 import runner  # noqa: E402
-import case  # noqa: E402
 
 CHAPTERS = ["everyday", "symbol_files", "cplusplus", "handlers", "threads", "memory", "environment", "lives", "runtimes"]
 for chapter in CHAPTERS:
@@ -23,21 +22,10 @@ for chapter in CHAPTERS:
         __import__(chapter)
 
 
-def table():
-    lines = ["| case | what | the report has |", "|---|---|---|"]
-    for each in sorted(row.rows, key=lambda r: r.number):
-        lines.append(f"| {each.number}/{each.name} | {each.what} | {each.has.replace('|', '¦')} |")
-    return "\n".join(lines) + "\n"
-
-
 def main():
     if "--table" in sys.argv:
-        sys.stdout.write(table())
+        sys.stdout.write(row.table())
         return 0
-    if "--check-table" in sys.argv:
-        is_current = table() in (here / "README.md").read_text()
-        print("ok torture/table" if is_current else "not ok torture/table: run torture.py --table")
-        return 0 if is_current else 1
     if "--native" in sys.argv:
         sys.argv.remove("--native")
         row.is_native = True

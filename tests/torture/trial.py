@@ -11,7 +11,6 @@ import time
 
 import building
 from core_file import Core
-from lab import LIBRARY
 
 SECRET = "s3cr3t-marker"
 
@@ -108,6 +107,3 @@ def traced(lab, environment=None, detector=False):
     before = variables.pop("LD_PRELOAD")
     preloads = [before] + ([str(building.library("detector"))] if detector else [])
     return variables, ["preload=" + ":".join(preloads)]
-
-
-assert LIBRARY

@@ -1,0 +1,116 @@
+"""What a death costs: time in the handler, time held, time until the report is on disk; and what a recovered fault costs."""
+import statistics
+import subprocess
+import time
+
+from costs import quartiles, row, say
+from ground import LIBRARY, PROGRAMS, Ground, build_file, build_program, here, root
+
+FUNCTIONS = 500  # of one copy of the ballast
+
+
+def ballast():
+    """C source whose DWARF is some 0.8 MB: structs, inlined calls, locals."""
+    lines = ["volatile int always;"]
+    for i in range(FUNCTIONS):
+        fields = " ".join(f"int field_{i}_{k}; struct s{max(i - 1, 0)} *p_{i}_{k};" for k in range(12))
+        lines += [f"struct s{i} {{ {fields} }};",
+                  f"static inline __attribute__((always_inline)) int in{i}(struct s{i} *a, int x)",
+                  f"{{ int local = a->field_{i}_3 * x; for (int j = 0; j < local; j++) {{ int t = j * local; always += t; }} return local; }}",
+                  f"int f{i}(struct s{i} *a, int x, int y); int f{i}(struct s{i} *a, int x, int y)",
+                  f"{{ int r = in{i}(a, x); if (r > y) r += in{i}(a, y); return r * 3; }}"]
+    return "\n".join(lines) + "\n"
+
+
+def with_dwarf(mega_bytes):
+    """crash_once linked with as many renamed copies of the ballast as it takes."""
+    target = PROGRAMS / f"crash_{mega_bytes}"
+    if target.exists():
+        return target
+    parts = PROGRAMS / "ballast"
+    parts.mkdir(parents=True, exist_ok=True)
+    (parts / "ballast.c").write_text(ballast())
+    subprocess.run(["gcc", "-O1", "-g", "-c", "-o", "ballast.o", "ballast.c"], check=True, cwd=parts)
+    sizes = subprocess.run(["size", "-A", "ballast.o"], check=True, cwd=parts, capture_output=True, text=True).stdout
+    one = sum(int(line.split()[1]) for line in sizes.splitlines() if line.startswith(".debug"))
+    copies = []
+    for i in range((mega_bytes << 20) // one + 1):
+        copies.append(f"part{i}.o")
+        if not (parts / copies[-1]).exists():
+            subprocess.run(["objcopy", f"--prefix-symbols=p{i}_", "ballast.o", copies[-1]], check=True, cwd=parts)
+    subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-g", "-o", target, here / "crash_once.c", *copies], check=True, cwd=parts)
+    return target
+
+
+def cost_us(ground, preload, n, program):
+    """(median, 99th percentile, longest) from the program's fault to its parent's knowledge."""
+    environment = ground.traced(CRASH_NOTE=str(ground.directory / "note"), OTEL_LOGS_EXPORTER="none", OTELSHIM_CRASH_MAX_REPORTS="100000")
+    del environment["LD_PRELOAD"]
+    return tuple(map(float, ground.run([build_program("crash_cost"), preload, n, program], environment).split()))
+
+
+def rounds(ground, n_pairs, n, program):
+    plain, shimmed = [], []
+    for i in range(n_pairs):
+        for preload, into in [("-", plain), (LIBRARY, shimmed)][:: -1 if i % 2 else 1]:
+            into.append(cost_us(ground, preload, n, program))
+    return plain, shimmed
+
+
+def added(plain, shimmed):
+    return [after[0] - before[0] for before, after in zip(plain, shimmed)]
+
+
+def crash_hold(n_pairs):
+    """The dying process: what the library adds between the fault and the death."""
+    program = build_program("crash_once")
+    with Ground() as ground:
+        say("crashes without an exporter")
+        plain, shimmed = rounds(ground, n_pairs, 40, program)
+        row("crash: handler in the host, nobody waited for", quartiles(added(plain, shimmed), "{:.0f}") + " us", "")
+    with Ground() as ground:
+        say("crashes with an exporter")
+        ground.start_exporter()
+        plain, shimmed = rounds(ground, n_pairs, 10, program)
+        row("crash: host held, exporter lives", quartiles(added(plain, shimmed), "{:.0f}") + " us", "<= 1 ms")
+        row("… longest of all", f"{max(s[2] for s in shimmed) / 1e3:.1f} ms", "<= 200 ms")
+        ground.wait_until_drained()
+
+
+def crash_report(n_pairs):
+    """From the fault until the report, with names and lines, is on disk."""
+    for what, program, target in (("small", build_program("crash_once"), ""), ("20 MB of DWARF", with_dwarf(20), "<= 500 ms warm"),
+                                  ("200 MB of DWARF", with_dwarf(200), "")):
+        say(f"reports, {what}")
+        with Ground() as ground:
+            ground.start_exporter()
+            crashes = ground.directory / "state/otelshim/crashes"
+            times = []
+            for i in range(min(n_pairs, 7)):
+                from_s = time.monotonic()
+                hold = cost_us(ground, LIBRARY, 1, program)[0]
+                while len(list(crashes.glob("*.json"))) <= i and time.monotonic() - from_s < 30:
+                    time.sleep(0.001)
+                times.append((time.monotonic() - from_s) * 1e3)
+                ground.wait_for(lambda: not list(crashes.glob("*.case")), 60, "the whole report")
+            ground.wait_until_drained()
+            row(f"crash → report on disk, {what}: first / then", f"{times[0]:.0f} ms / {quartiles(times[1:], '{:.0f}')} ms (held {hold:.0f} us)", target)
+
+
+def recovered_faults(n_pairs):
+    """Faults that the program handles itself, as a write barrier."""
+    program = build_file(PROGRAMS / "handlers", root / "tests/torture/programs/handlers.c", [])
+    with Ground() as ground:
+        ground.start_exporter()
+
+        def ns(environment):
+            out = ground.run([program, "recovered", 200000], {**environment, "TORTURE_BENCH": "1", "TORTURE_QUIET": "1"})
+            return float(out.split()[0])
+
+        plain, shimmed = [], []
+        for _ in range(n_pairs):
+            plain.append(ns(ground.environment))
+            shimmed.append(ns(ground.traced()))
+    more = [b - a for a, b in zip(plain, shimmed)]
+    row("recovered faults per second without / with", f"{1e9 / statistics.median(plain):,.0f} / {1e9 / statistics.median(shimmed):,.0f}", "")
+    row("… added to one", quartiles(more, "{:.0f}") + " ns", "< 1 us")
