@@ -23,7 +23,7 @@ all: $(BUILD)/libotelshim.so $(BUILD)/otelshim        ## build the library and t
 
 # ---- the library: code in somebody else's process -------------------------------------------------
 SHIM_SOURCES  := $(wildcard shim/*.c shim/*/*.c)
-SHIM_ASM      := $(wildcard shim/*_$(ARCH).S)
+SHIM_ASM      := $(wildcard shim/*_$(ARCH).S shim/*/*_$(ARCH).S)
 SHIM_OBJECTS  := $(SHIM_SOURCES:%.c=$(BUILD)/%.o) $(SHIM_ASM:%.S=$(BUILD)/%.o)
 SHIM_CFLAGS    = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions -fno-stack-protector -fno-lto -fno-plt \
                  -Wframe-larger-than=2048 -U_FORTIFY_SOURCE $(if $(filter aarch64,$(ARCH)),-mno-outline-atomics)
@@ -31,6 +31,10 @@ SHIM_LDFLAGS   = -Wl,-z,now,-z,defs,-z,nodelete,-Bsymbolic,--hash-style=gnu,--as
                  -Wl,-soname,libotelshim.so
 # Client libraries' headers give compiler-checked prototypes; nothing of them is linked.
 SHIM_INCLUDES := -iquote shim -Ishim/wire $(shell pkg-config --cflags libcurl libpq hiredis 2>/dev/null)
+# What the crash handler runs: no call that the compiler makes up, no vector register, no instrumentation (shim/crash/README.md).
+FREESTANDING   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addprefix shim/crash/,entry*.c memory.c modules.c disposition.c sharing.c)))
+$(FREESTANDING): SHIM_CFLAGS += -ffreestanding -mgeneral-regs-only -fno-sanitize=all -fstack-usage -O2 \
+                 $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 $(BUILD)/shim/%.o: shim/%.c
 	$(COMPILE) $(SHIM_CFLAGS) $(SHIM_INCLUDES) -c $< -o $@
 $(BUILD)/shim/%.o: shim/%.S

@@ -176,6 +176,14 @@ const struct dropbox *dropbox_open(void)
     return box;
 }
 
+const struct dropbox *dropbox_open_for_crash(void)
+{
+    struct dropbox_words *words = own_words();
+    if (words && words->is_closed)
+        words->is_closed = words->is_refused = 0;
+    return dropbox_open();
+}
+
 const struct dropbox *dropbox_reopen_if_moved(void)
 {
     const struct dropbox *box = dropbox_file();
@@ -270,6 +278,11 @@ static bool is_empty(const struct dropbox *box)
     return true;
 }
 
+void dropbox_keep(const struct dropbox *box)
+{
+    dropbox_image(box)->must_keep = 1;
+}
+
 static void remove_file(const struct dropbox_image *image)
 {
     int directory = sys_open(image->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -287,10 +300,10 @@ void dropbox_close(uint32_t timeout_ms)
     if (timeout_ms)
         wait_for_delivery(box, timeout_ms * 1000000ull);
     struct dropbox_words *words = dropbox_process.words;
-    words->is_refused = 1;
+    words->is_refused = words->is_closed = 1;
     __atomic_store_n(&words->box, NULL, __ATOMIC_RELEASE);
     (void)__atomic_fetch_or(&box->header->state, WIRE_STATE_EXITED, __ATOMIC_RELEASE);
-    if (is_empty(box))
+    if (!dropbox_image(box)->must_keep && is_empty(box))
         remove_file(dropbox_image(box));
 }
 

@@ -46,6 +46,7 @@ struct dropbox_words {
     uint32_t is_making; /* futex: threads that begin meanwhile wait for it */
     uint32_t n_moves;
     uint32_t is_maker_slow; /* nobody waits for it any more */
+    uint32_t is_closed;     /* refused because the process exits */
 };
 
 /* dropbox.c alone writes it. */
@@ -97,6 +98,18 @@ static inline void dropbox_ring(const struct dropbox *box, bool urgent, uint64_t
     if (__builtin_expect(asleep || urgent, 0))
         dropbox_ring_now(box, asleep, now_mono_ns);
 }
+
+/*
+ * For a crash (context: signal, on a stack of 48 KiB). Opens as dropbox_open(), and also after the exit hook: that file may be gone.
+ * The bell is rung whatever `asleep` says and whenever it was rung last; `is_quiet`: by no other system call than the wake.
+ */
+const struct dropbox *dropbox_open_for_crash(void);
+void dropbox_ring_for_crash(const struct dropbox *box, uint64_t now_mono_ns, bool is_quiet);
+/* Does one serve this box? Also where its lock cannot be opened (chroot, no descriptors): then by its pid. */
+bool dropbox_has_exporter(const struct dropbox *box);
+
+/* The file is not to be removed at exit, though it may be empty: it holds how the process ended. */
+void dropbox_keep(const struct dropbox *box);
 
 /* Lease slow path: once a second when no acknowledgement moved, look whether an exporter lives; start one if not. */
 void dropbox_probe_exporter(uint64_t now_mono_ns);

@@ -6,6 +6,7 @@
 #include "sys.h"
 #include "text.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -140,6 +141,22 @@ bool dropbox_exporter_lives(const struct dropbox_image *image)
     long result = sys_fcntl(fd, F_OFD_GETLK, &lock);
     sys_close(fd);
     return result == 0 && lock.l_type != F_UNLCK;
+}
+
+void dropbox_ring_for_crash(const struct dropbox *box, uint64_t now_mono_ns, bool is_quiet)
+{
+    const volatile void *doorbell = __atomic_load_n(&dropbox_image(box)->doorbell, __ATOMIC_ACQUIRE);
+    if (!is_quiet)
+        ring(box, now_mono_ns);
+    else if (doorbell)
+        sys_futex_wake(doorbell);
+}
+
+bool dropbox_has_exporter(const struct dropbox *box)
+{
+    uint32_t pid = box->exporter->pid;
+    return dropbox_exporter_lives(dropbox_image(box)) ||
+           (pid && sys_call3(__NR_kill, (long)pid, 0, 0) != -ESRCH);
 }
 
 void dropbox_probe_exporter(uint64_t now_mono_ns)

@@ -36,6 +36,7 @@ struct dropbox_image {
     /* Atomics, any thread. */
     const volatile void *doorbell; /* read-only mapping for FUTEX_WAKE, never dereferenced; NULL none */
     uint64_t doorbell_inode;
+    uint32_t must_keep;       /* even if it is empty at exit */
     uint32_t n_touched_slots; /* thread slots [0, n) have their pages; grows only */
     uint32_t populate_pause;  /* leases to go before a page is asked for again after /dev/shm was full */
     uint32_t shared_hint;     /* chunk that last had room for a shared record */

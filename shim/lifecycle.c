@@ -8,6 +8,7 @@
 #include "lifecycle.h"
 
 #include "admission.h"
+#include "crash/crash.h"
 #include "dropbox.h"
 #include "instrument/instrument.h"
 #include "loader.h"
@@ -80,6 +81,7 @@ __attribute__((constructor)) static void start(void)
         start_note_directory();
         dropbox_bell_register();
         loader_start();
+        crash_start();
     }
     if (!settings->is_disabled && is_watched(settings) && lifecycle_is_active())
         dropbox_open();
@@ -100,7 +102,10 @@ __attribute__((destructor)) static void stop(void)
 
 void lifecycle_before_exit(void)
 {
-    if (dropbox_file())
+    const struct dropbox *box = dropbox_file();
+    if (box && crash_note_exit())
+        dropbox_keep(box);
+    if (box)
         dropbox_close(flush_timeout_ms());
     __atomic_store_n(&lifecycle_state, LIFECYCLE_INERT, __ATOMIC_RELAXED);
 }

@@ -206,7 +206,7 @@ static bool version_fits(const struct elf_object *object, uint32_t symbol, enum 
     bool is_hidden = entry & VERSION_HIDDEN;
     if (match == ELF_OLDEST)
         return index <= VERSION_FIRST;
-    if (match == ELF_DEFAULT)
+    if (match == ELF_DEFAULT || match == ELF_DATA)
         return !is_hidden;
     const char *own = version_name(object, index);
     return own ? is_same(own, version) : !is_hidden;
@@ -217,7 +217,8 @@ static bool is_wanted(const struct elf_object *object, uint32_t symbol, const st
 {
     const ElfW(Sym) *entry = &object->symbols[symbol];
     unsigned type = entry->st_info & 0xf;
-    if (entry->st_shndx == SHN_UNDEF || !entry->st_value || (type != STT_FUNC && type != STT_NOTYPE))
+    bool is_kind = match == ELF_DATA ? type == STT_OBJECT : type == STT_FUNC || type == STT_NOTYPE;
+    if (entry->st_shndx == SHN_UNDEF || !entry->st_value || !is_kind)
         return false;
     return is_same(object->strings + entry->st_name, name->text) &&
            version_fits(object, symbol, match, version);

@@ -38,6 +38,7 @@ struct elf_name {
 enum elf_match {
     ELF_AS_BOUND, /* as a reference in a program: to the version, or to none (NULL) */
     ELF_DEFAULT,  /* the newest, as dlsym() does; `version` is ignored */
+    ELF_DATA,     /* as ELF_DEFAULT, of a variable */
     ELF_OLDEST, /* the base or the first version, as an unversioned reference prefers; `version` is ignored */
 };
 

@@ -35,7 +35,7 @@ static const ElfW(Dyn) * program_dynamic(void)
     return NULL;
 }
 
-static const struct link_map *first_object(void)
+const struct link_map *libc_first_object(void)
 {
     const ElfW(Dyn) *entry = program_dynamic();
     for (; entry && entry->d_tag != DT_NULL; entry++)
@@ -48,6 +48,7 @@ enum where { IN_LIBC, BEHIND_US, ANYWHERE };
 struct search {
     struct elf_name name;
     enum where where;
+    enum elf_match match;
     bool is_behind_us;
     void *found;
 };
@@ -62,7 +63,7 @@ static void search_object(struct search *search, const char *name, uintptr_t bas
     if (search->found || !elf_read_dynamic(&object, name, base, dynamic))
         return;
     if (search->where == ANYWHERE || (search->where == IN_LIBC ? is_libc(&object) : search->is_behind_us))
-        search->found = elf_find(&object, &search->name, ELF_DEFAULT, NULL);
+        search->found = elf_find(&object, &search->name, search->match, NULL);
 }
 
 /* A program without DT_DEBUG: nobody's, but then by the ordinary way. */
@@ -77,10 +78,10 @@ static int search_ordinarily(struct dl_phdr_info *info, size_t size, void *searc
     return 0;
 }
 
-static void *find(const char *name, enum where where)
+static void *find(const char *name, enum where where, enum elf_match match)
 {
-    struct search search = {.name = elf_hash_name(name), .where = where};
-    const struct link_map *object = first_object();
+    struct search search = {.name = elf_hash_name(name), .where = where, .match = match};
+    const struct link_map *object = libc_first_object();
     if (!object)
         (void)dl_iterate_phdr(search_ordinarily, &search);
     for (; object && !search.found; object = object->l_next)
@@ -94,11 +95,11 @@ const struct libc_loader *libc_loader_get(void)
     static struct libc_loader loader;
     static uint32_t is_known;
     if (!__atomic_load_n(&is_known, __ATOMIC_ACQUIRE)) {
-        loader.dlsym = (__typeof__(&dlsym))find("dlsym", IN_LIBC);
-        loader.dlvsym = (__typeof__(&dlvsym))find("dlvsym", IN_LIBC);
-        loader.dlopen = (__typeof__(&dlopen))find("dlopen", IN_LIBC);
-        loader.dlclose = (__typeof__(&dlclose))find("dlclose", IN_LIBC);
-        loader.dlerror = (__typeof__(&dlerror))find("dlerror", IN_LIBC);
+        loader.dlsym = (__typeof__(&dlsym))find("dlsym", IN_LIBC, ELF_DEFAULT);
+        loader.dlvsym = (__typeof__(&dlvsym))find("dlvsym", IN_LIBC, ELF_DEFAULT);
+        loader.dlopen = (__typeof__(&dlopen))find("dlopen", IN_LIBC, ELF_DEFAULT);
+        loader.dlclose = (__typeof__(&dlclose))find("dlclose", IN_LIBC, ELF_DEFAULT);
+        loader.dlerror = (__typeof__(&dlerror))find("dlerror", IN_LIBC, ELF_DEFAULT);
         __atomic_store_n(&is_known, 1, __ATOMIC_RELEASE);
     }
     return &loader;
@@ -106,12 +107,17 @@ const struct libc_loader *libc_loader_get(void)
 
 void *libc_find_behind_us(const char *name)
 {
-    return find(name, BEHIND_US);
+    return find(name, BEHIND_US, ELF_DEFAULT);
 }
 
 void *libc_find_anywhere(const char *name)
 {
-    return find(name, ANYWHERE);
+    return find(name, ANYWHERE, ELF_DEFAULT);
+}
+
+void *libc_find_data(const char *name)
+{
+    return find(name, IN_LIBC, ELF_DATA);
 }
 
 const struct elf_object *libc_get_self(void)

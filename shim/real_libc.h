@@ -31,6 +31,12 @@ void *libc_find_behind_us(const char *name);
 /* Does any object define `name`, in front of us or behind? The first one's. */
 void *libc_find_anywhere(const char *name);
 
+/* A variable of libc, private ones (GLIBC_PRIVATE) too. NULL: none. */
+void *libc_find_data(const char *name);
+
+/* The beginning of the loader's list: the program. NULL: it has no DT_DEBUG. */
+const struct link_map *libc_first_object(void);
+
 /* The shim itself, without its text's range. Hot: one load. */
 const struct elf_object *libc_get_self(void);
 

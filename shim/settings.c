@@ -235,12 +235,19 @@ static bool is_on(enum row row)
     return value && text_equals_ignoring_case(value, "true");
 }
 
+static bool is_exactly(enum row row, const char *wanted)
+{
+    return scanned.values[row] && !strcmp(scanned.values[row], wanted);
+}
+
 /* What is opted into, because it copies more than needed. */
 static void understand_options(struct shim_settings *settings)
 {
     settings->keep_all = scanned.values[ROW_OTELSHIM_KEEP] != NULL;
     settings->sql_comment = is_on(ROW_OTELSHIM_SQL_COMMENT);
     settings->user_agent = is_on(ROW_OTELSHIM_USER_AGENT);
+    settings->crash_off = is_exactly(ROW_OTELSHIM_CRASH, "0");
+    settings->crash_quit = is_exactly(ROW_OTELSHIM_CRASH_QUIT, "1");
     settings->propagate_exclude = scanned.values[ROW_OTELSHIM_PROPAGATE_EXCLUDE];
     settings->request_headers = scanned.values[ROW_OTELSHIM_REQUEST_HEADERS];
     settings->response_headers = scanned.values[ROW_OTELSHIM_RESPONSE_HEADERS];
@@ -248,8 +255,7 @@ static void understand_options(struct shim_settings *settings)
 
 static void understand(struct shim_settings *settings)
 {
-    const char *off = scanned.values[ROW_OTELSHIM];
-    settings->is_disabled = is_sdk_disabled() || (off && !strcmp(off, "0"));
+    settings->is_disabled = is_sdk_disabled() || is_exactly(ROW_OTELSHIM, "0");
     parse_sampler(settings);
     parse_propagators(settings);
     parse_parent(settings);

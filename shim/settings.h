@@ -33,6 +33,8 @@ struct shim_settings {
     bool keep_all;           /* OTELSHIM_KEEP: unsampled spans are written whole */
     bool sql_comment;        /* OTELSHIM_SQL_COMMENT */
     bool user_agent;         /* OTELSHIM_USER_AGENT */
+    bool crash_off;          /* OTELSHIM_CRASH=0 */
+    bool crash_quit;         /* OTELSHIM_CRASH_QUIT=1 */
     enum sampler_kind sampler;
     uint32_t propagators;     /* enum propagator bits */
     uint64_t ratio_threshold; /* of 2^56: sampled when the low 56 bits of the trace id are not below it */

@@ -38,7 +38,8 @@ static struct {
     char text[ENVIRONMENT_BYTES];
 } prepared;
 
-/* Set once by the constructor, where the library's name is no whole path. */
+/* Set once by the constructor: the library's name, and the directory then, where it is no whole path. */
+static const char *own_name;
 static char began_in[PATH_BYTES];
 
 /* Pid of the process that is starting one: a fork child does not inherit the lock. Guards the stacks. */
@@ -98,9 +99,8 @@ static int note_own_name(struct dl_phdr_info *info, size_t size, void *ret_name)
 
 void start_note_directory(void)
 {
-    const char *name = NULL;
-    (void)dl_iterate_phdr(note_own_name, &name);
-    if (!name || !*name || *name == '/')
+    (void)dl_iterate_phdr(note_own_name, &own_name);
+    if (!own_name || !*own_name || *own_name == '/')
         return;
     long n = sys_getcwd(began_in, sizeof(began_in));
     if (n <= 1)
@@ -121,9 +121,10 @@ static size_t find_beginning(char *path)
 /* Directory of the library file, with the "/". 0: unknown, or too long. */
 static size_t find_own_directory(char *path)
 {
-    const char *name = NULL;
+    const char *name = own_name;
     size_t at = 0;
-    (void)dl_iterate_phdr(note_own_name, &name);
+    if (!name) /* a wrapper came before our constructor */
+        (void)dl_iterate_phdr(note_own_name, &name);
     if (!name || !*name) { /* linked into the program itself */
         long n = sys_readlink("/proc/self/exe", path, PATH_BYTES - 1);
         at = n > 0 ? (size_t)n : 0;
@@ -306,12 +307,12 @@ static bool is_adopting_orphans(void)
     return !sys_is_error(sys_prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper)) && is_subreaper;
 }
 
-void start_exporter(void)
+bool start_exporter(void)
 {
     uint32_t pid = sys_getpid(), before = __atomic_load_n(&starting, __ATOMIC_RELAXED);
     if (before == pid || !start_prepare() || is_adopting_orphans() ||
         !__atomic_compare_exchange_n(&starting, &before, pid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-        return;
+        return false;
     uint64_t signals;
     sys_block_signals(&signals);
     long middle = clone_call(CLONE_VM | CLONE_VFORK, middle_stack + STACK_BYTES, run_middle);
@@ -320,4 +321,5 @@ void start_exporter(void)
             ;
     __atomic_store_n(&starting, 0, __ATOMIC_RELEASE);
     sys_restore_signals(&signals);
+    return middle > 0;
 }

@@ -8,14 +8,14 @@
 
 #include <stdbool.h>
 
-/* Constructor: remembers where LD_PRELOAD=./libotelshim.so was, in case the program changes its directory. No system call
- * where the library's name is a whole path. */
+/* Constructor: remembers the library's name (a crash must not wait for the loader's lock), and where LD_PRELOAD=./libotelshim.so was,
+ * in case the program changes its directory. No system call where the name is a whole path. */
 void start_note_directory(void);
 
 /* Prepares argv, envp and the path once (needs settings); no process is made. False: no exporter can be found. */
 bool start_prepare(void);
 
-/* Starts `otelshim export` detached. Never in pid 1 or a child subreaper. errno and the signal mask are kept. */
-void start_exporter(void);
+/* Starts `otelshim export` detached. Never in pid 1 or a child subreaper. errno and the signal mask are kept. False: not started. */
+bool start_exporter(void);
 
 #endif

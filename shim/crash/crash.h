@@ -3,7 +3,9 @@
  *
  *   disposition.c  what the program believes about its UNIX signals; what the kernel is told instead
  *   entry_*.S      the kernel's handler for them: asks entry.c, then jumps to the program's own handler or returns
- *   entry.c        freestanding: fault → crash slot, bell, wait for "captured", die as the program would have died
+ *   entry.c        freestanding: decides; dies as the program would have died. entry_fault.c: who and where; entry_capture.c:
+ *                  fault → crash slot, bell, wait for "captured"
+ *   crash.c        starts it all; what exit asks
  *   memory.c       freestanding: copies out of memory that may not be there
  *   modules.c      freestanding: the loader's list, without its locks
  *   altstack.c     an alternate stack for every thread that has none of its own
@@ -45,6 +47,12 @@ HIDDEN bool disposition_note_call(int signal, const struct disposition *disposit
 /* Sets the kernel's action to SIG_DFL, by a raw system call: the next one of these kills. */
 HIDDEN void disposition_let_die(int signal);
 
+/* ---- crash.c ---- */
+/* Cold, constructor: the parts in their order, where capture is on. */
+HIDDEN void crash_start(void);
+/* Cold: the process is about to exit. True: out of the program's handler for a fault, so it is no clean exit. */
+HIDDEN bool crash_note_exit(void);
+
 /* ---- entry.c ---- */
 /* What the kernel calls (assembly). */
 HIDDEN void crash_entry(int signal, siginfo_t *info, void *context);
@@ -56,6 +64,7 @@ HIDDEN bool crash_is_on(void);
 /* ---- memory.c ---- */
 /* Copies what can be read of [from, from + bytes); returns how many bytes from the beginning were. */
 HIDDEN size_t memory_copy(void *to, uint64_t from, size_t bytes);
+HIDDEN bool memory_is_readable(uint64_t address);
 
 /* ---- modules.c ---- */
 /* Cold, constructor: where the loader's list begins. */

@@ -41,11 +41,14 @@ enum wire_fault_kind {
     WIRE_FAULT_FATAL = 1,   /* nothing of the program handles it */
     WIRE_FAULT_HANDLED = 2, /* the program has a handler: a crash only if the process then dies of it */
     WIRE_FAULT_OTHER = 3,   /* fatal too, on another thread, while the first was being captured */
+    WIRE_FAULT_ASKED =
+        4, /* nothing is wrong: SIGQUIT asks for the stacks (OTELSHIM_CRASH_QUIT); the process goes on */
 };
 
 #define WIRE_FAULT_ON_ALTERNATE 1u /* the stack pointer lay on an alternate stack when it happened */
 #define WIRE_FAULT_BLOCKED_ABORT \
     2u /* SIGABRT was set to its default, as no room was left for another frame */
+#define WIRE_FAULT_EXITED_INSIDE 4u /* the process exited while the program's handler for it was running */
 
 struct wire_fault {
     uint32_t sequence; /* odd while it is written; 0 never used */
@@ -60,7 +63,8 @@ struct wire_fault {
     uint8_t siginfo[128]; /* siginfo_t as the kernel gave it */
     uint64_t registers[WIRE_REGISTERS];
     uint64_t stack_low, stack_high; /* the alternate stack in use, when ON_ALTERNATE */
-    uint64_t reserved[12];
+    uint64_t context;               /* address of the ucontext_t that the handlers were given */
+    uint64_t reserved[11];
 };
 static_assert(sizeof(struct wire_fault) == 608, "32 faults fit behind the modules");
 static_assert(WIRE_CRASH_FAULTS_OFFSET + WIRE_CRASH_FAULTS * sizeof(struct wire_fault) <=

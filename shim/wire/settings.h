@@ -15,6 +15,9 @@ SETTING(OTEL_SDK_DISABLED, SHIM, BOOL, "false", PLAIN, "true, false", "true: rec
 SETTING(OTELSHIM, SHIM, TEXT, "1", PLAIN, "0, 1", "0: the library stays inert")
 SETTING(OTELSHIM_ALLOW, SHIM, LIST, "", PLAIN, "globs, comma-separated", "trace only programs whose name or path matches")
 SETTING(OTELSHIM_DENY, SHIM, LIST, "", PLAIN, "globs, comma-separated", "never trace these; wins over OTELSHIM_ALLOW")
+/* crashes */
+SETTING(OTELSHIM_CRASH, SHIM, TEXT, "1", PLAIN, "0, 1", "0: leave UNIX signals alone; crashes are not captured")
+SETTING(OTELSHIM_CRASH_QUIT, SHIM, TEXT, "0", PLAIN, "0, 1", "1: SIGQUIT reports the stacks of a process that does not handle it, and the process goes on")
 /* traces */
 SETTING(OTEL_TRACES_SAMPLER, SHIM, ENUM, "parentbased_always_on", PLAIN, "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio", "decision at the root of a trace")
 SETTING(OTEL_TRACES_SAMPLER_ARG, SHIM, RATIO, "1.0", PLAIN, "0 to 1", "ratio of the traceidratio samplers")

@@ -1,0 +1,290 @@
+/*
+ * entry_capture: one fault into the crash slot, and the wait for its reader (entry_priv.h).
+ *
+ * It runs on a stack of its own, as there may be a kilobyte left on the program's alternate one: the kernel must then not be told
+ * of that one, or a fault in here would be laid over the frame that we return through. Such a fault is undone: its context goes on
+ * behind crash_run() (facts "crash" 5: redis/memtier_benchmark lost a report, and the program its status, to a second fault).
+ */
+#include "entry_priv.h"
+#include "start.h"
+
+#include <errno.h>
+
+#define STACK_BYTES (48u << 10)
+#define RED_ZONE_BYTES 128u
+#define PAGE 4096u
+#define MAX_GUARD_PAGES 256u /* below a stack that overflowed */
+#define MAX_ALTERNATE_BYTES \
+    (32u << 10) /* of an alternate stack, from its top: the frame of the first signal is there */
+#define WAIT_STEP_NS 10000000u
+#define MAX_START_NS 100000000u /* an exporter that was started has its lock by then */
+#define PR_SET_PTRACER 0x59616d61
+
+static struct {
+    uint64_t holder; /* pid << 32 | tid; 0 nobody. Futex: its lower half */
+    uint32_t kind;   /* of the holder's fault */
+    uint32_t is_done;
+    uint32_t is_guarded; /* the holder's thread is in crash_run() */
+    /* the holder's own */
+    const struct crash_signal *signal;
+    struct crash_landing landing;
+    stack_t alternate; /* what it was */
+} claim;
+static _Alignas(16) uint8_t own_stack[STACK_BYTES];
+
+/* ---- the claim ---- */
+static uint64_t identity(const struct crash_signal *signal)
+{
+    return (uint64_t)signal->pid << 32 | signal->tid;
+}
+
+/* This very thread left it behind; a vfork child that was done with it, or is gone. */
+static bool may_be_taken(uint64_t holder, const struct crash_signal *signal)
+{
+    uint32_t pid = (uint32_t)(holder >> 32);
+    if (holder == identity(signal))
+        return true;
+    return pid != signal->pid && (claim.is_done || sys_tgkill(pid, (uint32_t)holder, 0) == -ESRCH);
+}
+
+bool capture_claim(const struct crash_signal *signal, enum wire_fault_kind kind, uint64_t wait_ns)
+{
+    uint64_t now_ns = signal->mono_ns, end_ns = now_ns + wait_ns;
+    for (;;) {
+        uint64_t holder = __atomic_load_n(&claim.holder, __ATOMIC_ACQUIRE);
+        if ((!holder || may_be_taken(holder, signal)) &&
+            __atomic_compare_exchange_n(&claim.holder, &holder, identity(signal), false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED))
+            break;
+        if (now_ns >= end_ns)
+            return false;
+        uint64_t left_ns = end_ns - now_ns;
+        (void)sys_futex_wait(&claim.holder, (uint32_t)holder,
+                             left_ns < WAIT_STEP_NS ? left_ns : WAIT_STEP_NS);
+        now_ns = crash_now_ns();
+    }
+    __atomic_store_n(&claim.kind, kind, __ATOMIC_RELAXED);
+    __atomic_store_n(&claim.is_done, 0, __ATOMIC_RELEASE);
+    return true;
+}
+
+void capture_release(const struct crash_signal *signal)
+{
+    uint64_t mine = identity(signal);
+    __atomic_store_n(&claim.is_done, 1, __ATOMIC_RELEASE);
+    if (claim.kind == WIRE_FAULT_FATAL) /* the others wait for its death */
+        return;
+    (void)__atomic_compare_exchange_n(&claim.holder, &mine, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    sys_futex_wake(&claim.holder);
+}
+
+bool capture_is_dying(uint32_t pid)
+{
+    uint64_t holder = __atomic_load_n(&claim.holder, __ATOMIC_ACQUIRE);
+    return (uint32_t)(holder >> 32) == pid &&
+           __atomic_load_n(&claim.kind, __ATOMIC_RELAXED) == WIRE_FAULT_FATAL;
+}
+
+bool capture_was_made(const struct crash_signal *signal)
+{
+    return __atomic_load_n(&claim.holder, __ATOMIC_RELAXED) == identity(signal) && claim.is_done &&
+           claim.kind == WIRE_FAULT_FATAL;
+}
+
+/* ---- stacks ---- */
+/* The first byte at or above that can be read: a stack that overflowed stands below its own memory. */
+static uint64_t find_readable(uint64_t from)
+{
+    for (uint32_t i = 0; i < MAX_GUARD_PAGES; i++, from = (from & ~(uint64_t)(PAGE - 1)) + PAGE)
+        if (memory_is_readable(from))
+            return from;
+    return 0;
+}
+
+static uint32_t copy_stack(uint8_t *to, uint32_t max_bytes, uint64_t stack_pointer, uint64_t frame_pointer,
+                           uint64_t *ret_from)
+{
+    uint64_t from =
+        find_readable(stack_pointer < RED_ZONE_BYTES ? stack_pointer : stack_pointer - RED_ZONE_BYTES);
+    if (!from && frame_pointer > stack_pointer) /* an array of megabytes was stepped over */
+        from = find_readable(frame_pointer & ~(uint64_t)(PAGE - 1));
+    *ret_from = from;
+    return from ? (uint32_t)memory_copy(to, from, max_bytes) : 0;
+}
+
+/*
+ * Where the code stood that the first signal on this alternate stack interrupted. Every frame of the kernel's holds the stack's own
+ * bounds (uc_stack): they are looked for from the top.
+ */
+static const ucontext_t *find_first_context(uint64_t from, uint64_t low, uint64_t high)
+{
+    if (high - from > MAX_ALTERNATE_BYTES)
+        from = high - MAX_ALTERNATE_BYTES;
+    from = (from + 7) & ~7ull;
+    for (uint64_t at = (high & ~7ull) - sizeof(stack_t); at >= from && at < high; at -= 8) {
+        const stack_t *stack = (const stack_t *)(uintptr_t)at; /* NOLINT(performance-no-int-to-ptr) */
+        if ((uint64_t)(uintptr_t)stack->ss_sp == low && stack->ss_size == high - low)
+            return (const ucontext_t *)(uintptr_t)(at -
+                                                   offsetof(ucontext_t, uc_stack)); /* NOLINT: as above */
+    }
+    return NULL;
+}
+
+static void copy_stacks(struct wire_crash *crash, uint8_t *slot, const ucontext_t *context)
+{
+    uint64_t pointer = fault_stack_pointer(context), low, high;
+    crash->stack_bytes = copy_stack(slot + WIRE_CRASH_STACK_OFFSET, WIRE_CRASH_STACK_MAX, pointer,
+                                    fault_frame_pointer(context), &crash->stack_from);
+    const ucontext_t *outer =
+        fault_is_on_alternate(context, &low, &high) ? find_first_context(pointer, low, high) : NULL;
+    if (outer)
+        crash->outer_bytes =
+            copy_stack(slot + WIRE_CRASH_OUTER_OFFSET, WIRE_CRASH_OUTER_MAX, fault_stack_pointer(outer),
+                       fault_frame_pointer(outer), &crash->outer_from);
+}
+
+/* ---- the slot ---- */
+/* glibc: struct abort_msg_s { unsigned int size; char msg[]; } *__abort_msg. */
+static void copy_message(struct wire_crash *crash, int signal)
+{
+    uint64_t at = 0;
+    if (signal != SIGABRT || !crash_setup.abort_message ||
+        memory_copy(&at, (uint64_t)(uintptr_t)crash_setup.abort_message, sizeof at) != sizeof at || !at)
+        return;
+    size_t n = memory_copy(crash->message, at + sizeof(unsigned), sizeof crash->message), bytes = 0;
+    while (bytes < n && crash->message[bytes])
+        bytes++;
+    crash->message_bytes = (uint32_t)bytes;
+}
+
+static void set_state(struct wire_crash *crash, enum wire_crash_state state)
+{
+    __atomic_store_n(&crash->state, state, __ATOMIC_RELEASE);
+}
+
+static void write_slot(struct wire_crash *crash, uint8_t *slot, const struct crash_signal *signal)
+{
+    bool is_cut = false;
+    uint32_t n_modules = 0;
+    set_state(crash, WIRE_CRASH_CLAIMED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    crash->sequence++;
+    crash_zero(&crash->flags, sizeof *crash - offsetof(struct wire_crash, flags));
+    fault_fill(&crash->fault, signal, (enum wire_fault_kind)claim.kind);
+    crash->fault.tid = signal->tid;
+    crash->fault.sequence = 2;
+    (void)sys_prctl(16 /* PR_GET_NAME */, crash->fault.thread_name);
+    copy_message(crash, signal->number);
+    thrown_copy(signal->tid, crash);
+    set_state(crash, WIRE_CRASH_REGISTERS);
+    copy_stacks(crash, slot, signal->context);
+    set_state(crash, WIRE_CRASH_STACK);
+    crash->modules_bytes =
+        modules_write(slot + WIRE_CRASH_MODULES_OFFSET, WIRE_CRASH_MODULES_MAX, &n_modules, &is_cut);
+    crash->n_modules = n_modules;
+    crash->flags |= is_cut ? WIRE_CRASH_CUT_MODULES : 0;
+    set_state(crash, WIRE_CRASH_WHOLE);
+}
+
+/* A crash that nobody has read yet is worth more than a fault that the program handles. */
+static bool may_write(const struct wire_crash *crash, const struct dropbox *box)
+{
+    uint32_t kind = crash->fault.kind, captured = __atomic_load_n(&box->exporter->captured, __ATOMIC_RELAXED);
+    return claim.kind != WIRE_FAULT_HANDLED || crash->state < WIRE_CRASH_REGISTERS ||
+           kind != WIRE_FAULT_FATAL || captured == crash->sequence;
+}
+
+/* ---- the exporter ---- */
+static void wait_until_captured(const struct dropbox *box, uint32_t sequence, bool is_quiet, bool is_starting)
+{
+    uint64_t begin_ns = claim.signal->mono_ns, now_ns = crash_now_ns();
+    while (now_ns - begin_ns < CRASH_HOLD_NS) {
+        uint32_t captured = __atomic_load_n(&box->exporter->captured, __ATOMIC_ACQUIRE);
+        if (captured == sequence)
+            return;
+        if (!is_quiet && !(is_starting && now_ns - begin_ns < MAX_START_NS) && !dropbox_has_exporter(box))
+            return;
+        uint64_t left_ns = begin_ns + CRASH_HOLD_NS - now_ns;
+        (void)sys_futex_wait(&box->exporter->captured, captured,
+                             left_ns < WAIT_STEP_NS ? left_ns : WAIT_STEP_NS);
+        now_ns = crash_now_ns();
+        dropbox_ring_for_crash(box, now_ns, is_quiet);
+    }
+}
+
+/* Yama lets a process be looked at by whom it names: for the other threads and the deep stack. */
+static void announce(const struct dropbox *box, uint32_t sequence, bool is_quiet)
+{
+    bool is_starting = false;
+    dropbox_ring_for_crash(box, claim.signal->mono_ns, is_quiet);
+    if (!is_quiet && !dropbox_has_exporter(box))
+        is_starting = start_exporter();
+    uint32_t exporter = box->exporter->pid;
+    if (is_quiet ? !exporter : !is_starting && !dropbox_has_exporter(box))
+        return;
+    if (!is_quiet && exporter && claim.kind == WIRE_FAULT_FATAL)
+        (void)sys_call6(__NR_prctl, PR_SET_PTRACER, exporter, 0, 0, 0, 0);
+    wait_until_captured(box, sequence, is_quiet, is_starting);
+}
+
+/* ---- on the own stack ---- */
+static void capture(void)
+{
+    static const stack_t none = {.ss_flags = SS_DISABLE};
+    bool is_quiet = crash_sandbox() != crash_setup.sandbox, must_wait = claim.kind != WIRE_FAULT_HANDLED;
+    (void)sys_call3(__NR_sigaltstack, (long)&none, (long)&claim.alternate, 0);
+    if (is_quiet)
+        crash_setup.is_quiet = crash_setup.is_filtered = true;
+    const struct dropbox *box = dropbox_file();
+    if (!box && !is_quiet)
+        box = must_wait ? dropbox_open_for_crash() : dropbox_open();
+    if (!box)
+        return;
+    struct wire_crash *crash = (struct wire_crash *)(void *)box->crash_slot;
+    if (!may_write(crash, box))
+        return;
+    write_slot(crash, box->crash_slot, claim.signal);
+    if (must_wait)
+        announce(box, crash->sequence, is_quiet);
+}
+
+void capture_run(const struct crash_signal *signal)
+{
+    const uint64_t open = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGILL - 1) |
+                          1ull << (SIGFPE - 1) | 1ull << (SIGTRAP - 1) | 1ull << (SIGSYS - 1);
+    uint64_t mask = ~open, old;
+    claim.signal = signal;
+    claim.alternate.ss_flags = SS_DISABLE;
+    (void)sys_call6(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&mask, (long)&old, sizeof mask, 0, 0);
+    __atomic_store_n(&claim.is_guarded, 1, __ATOMIC_SEQ_CST);
+    (void)crash_run(capture, own_stack + sizeof own_stack, &claim.landing);
+    __atomic_store_n(&claim.is_guarded, 0, __ATOMIC_SEQ_CST);
+    if (!(claim.alternate.ss_flags & SS_DISABLE)) /* the program's handler may look */
+        (void)sys_call3(__NR_sigaltstack, (long)&claim.alternate, 0, 0);
+    sys_restore_signals(&old);
+}
+
+bool capture_undo(int number, const siginfo_t *info, ucontext_t *context)
+{
+    if (!__atomic_load_n(&claim.is_guarded, __ATOMIC_RELAXED) ||
+        claim.holder != ((uint64_t)sys_getpid() << 32 | sys_gettid()))
+        return false;
+    if (info->si_code <= 0 || number == SIGABRT) /* sent by somebody: the death we are at is the answer */
+        return true;
+    if (number == SIGSYS) { /* a filter's trap: the system call says that there is none */
+#if defined(__x86_64__)
+        context->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
+#else
+        context->uc_mcontext.regs[0] = (uint64_t)-ENOSYS;
+#endif
+        return true;
+    }
+#if defined(__x86_64__)
+    context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)&crash_landed;
+    context->uc_mcontext.gregs[REG_RDI] = (greg_t)(uintptr_t)&claim.landing;
+#else
+    context->uc_mcontext.pc = (uint64_t)(uintptr_t)&crash_landed;
+    context->uc_mcontext.regs[0] = (uint64_t)(uintptr_t)&claim.landing;
+#endif
+    return true;
+}
