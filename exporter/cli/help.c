@@ -19,7 +19,7 @@ static void print_list(void)
            "usage: otelshim COMMAND [OPTION...]\n"
            "\n");
     for (size_t i = 0; i < n_commands; i++)
-        printf("  %s%-8s%s  %s\n", bold, commands[i].name, plain, commands[i].summary);
+        printf("  %s%-10s%s  %s\n", bold, commands[i].name, plain, commands[i].summary);
     printf("\n"
            "see the traces here       otelshim run --console -- PROGRAM ARGUMENT...\n"
            "send them to a collector  LD_PRELOAD=libotelshim.so PROGRAM ARGUMENT...\n"
