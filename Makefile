@@ -32,7 +32,7 @@ SHIM_LDFLAGS   = -Wl,-z,now,-z,defs,-z,nodelete,-Bsymbolic,--hash-style=gnu,--as
 # Client libraries' headers give compiler-checked prototypes; nothing of them is linked.
 SHIM_INCLUDES := -iquote shim -Ishim/wire $(shell pkg-config --cflags libcurl libpq hiredis 2>/dev/null)
 # What the crash handler runs: no call that the compiler makes up, no vector register, no instrumentation (shim/crash/README.md).
-FREESTANDING   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addprefix shim/crash/,entry*.c memory.c modules.c disposition.c sharing.c)))
+FREESTANDING   = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addprefix shim/crash/,entry*.c memory.c modules.c disposition.c sharing.c onstack.c altstack.c thrown.c)))
 $(FREESTANDING): SHIM_CFLAGS += -ffreestanding -mgeneral-regs-only -fno-sanitize=all -fstack-usage -O2 \
                  $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 $(BUILD)/shim/%.o: shim/%.c

@@ -115,6 +115,11 @@ void *libc_find_anywhere(const char *name)
     return find(name, ANYWHERE, ELF_DEFAULT);
 }
 
+void *libc_find_data_anywhere(const char *name)
+{
+    return find(name, ANYWHERE, ELF_DATA);
+}
+
 void *libc_find_data(const char *name)
 {
     return find(name, IN_LIBC, ELF_DATA);

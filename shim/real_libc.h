@@ -31,6 +31,9 @@ void *libc_find_behind_us(const char *name);
 /* Does any object define `name`, in front of us or behind? The first one's. */
 void *libc_find_anywhere(const char *name);
 
+/* The same of a variable: the one that everybody uses. */
+void *libc_find_data_anywhere(const char *name);
+
 /* A variable of libc, private ones (GLIBC_PRIVATE) too. NULL: none. */
 void *libc_find_data(const char *name);
 

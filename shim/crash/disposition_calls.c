@@ -368,20 +368,17 @@ EXPORTED int sigvec(int number, const struct sigvec *vector, struct sigvec *old)
 }
 
 /* ---- the constructor's part ---- */
-/* One system call where the action is SIG_DFL, as nearly always. */
+/* SIG_IGN stays untouched: it would be ignored all through exec. A handler is one of a constructor before ours. */
 static void take(int number)
 {
     struct disposition_view view = {.restorer = 0};
-    struct sigaction old;
-    if (set_kernel(number, &view, &old) != 0)
+    struct sigaction now;
+    if (REAL(sigaction)(number, NULL, &now) != 0)
         return;
-    view_of(&old, &view);
-    if (view.program.handler == (uint64_t)(uintptr_t)SIG_IGN)
-        (void)REAL(sigaction)(number, &old, NULL);
-    else if (view.program.handler != (uint64_t)(uintptr_t)SIG_DFL)
-        (void)set_kernel(number, &view, NULL);
+    view_of(&now, &view);
     disposition_publish(number, &view);
-    disposition_take(number);
+    if (now.sa_handler == SIG_IGN || set_kernel(number, &view, NULL) == 0)
+        disposition_take(number);
 }
 
 /* Who has handlers of his own for these signals under all others: sanitizers, libjsig of the JVM, Android's libsigchain. Or is
@@ -418,5 +415,7 @@ void disposition_start(void)
     sharing_start();
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         take(numbers[i]);
+    if (settings_get()->crash_quit)
+        take(SIGQUIT);
     note_restorer();
 }

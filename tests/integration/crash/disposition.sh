@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Dispositions, handlers, alternate stacks of a program without and with the library: the output must be the same to the letter.
+# disposition.sh [matrix|flags|names|lives…]
+set -u
+here=$(dirname "$(readlink -f "$0")")
+BUILD=$(readlink -f "${BUILD:-$here/../../../build}")
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+passed=0 failed=0
+
+run() { # NAME COMMAND…: twice
+    local name=$1
+    shift
+    (cd "$out" && exec "$@") >"$out/without" 2>&1 </dev/null
+    echo "exit $?" >>"$out/without"
+    (cd "$out" && exec env OTELSHIM_DIR="$out" OTELSHIM_EXPORTER=none LD_PRELOAD="$BUILD/libotelshim.so" "$@") >"$out/with" 2>&1 </dev/null
+    echo "exit $?" >>"$out/with"
+    if diff -u "$out/without" "$out/with" >"$out/diff" && [ "$(wc -l <"$out/with")" -ge 3 ]; then
+        echo "ok crash/$name ($(wc -l <"$out/with") lines)"
+        passed=$((passed + 1))
+    else
+        echo "not ok crash/$name"
+        head -n 40 "$out/diff" | sed 's/^/    /'
+        failed=$((failed + 1))
+    fi
+}
+
+[ $# -gt 0 ] || set -- matrix flags names lives
+for what in "$@"; do
+    run "disposition_$what" "$BUILD/tests/integration/crash/disposition" "$what"
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
