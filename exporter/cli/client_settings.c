@@ -46,7 +46,8 @@ static const char *look_up(void *context, const char *name)
 static bool is_like_own(const struct process *process)
 {
     static const char *const names[] = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-                                        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"};
+                                        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+                                        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"};
     if (process->uid != geteuid())
         return false;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -65,9 +66,9 @@ struct settings *client_settings_create(const struct process *process)
 
 const char *client_settings_missing(const struct settings *settings)
 {
-    static const enum setting needed[] = {SETTING_OTEL_EXPORTER_OTLP_HEADERS,
-                                          SETTING_OTEL_EXPORTER_OTLP_TRACES_HEADERS,
-                                          SETTING_OTEL_EXPORTER_OTLP_METRICS_HEADERS};
+    static const enum setting needed[] = {
+        SETTING_OTEL_EXPORTER_OTLP_HEADERS, SETTING_OTEL_EXPORTER_OTLP_TRACES_HEADERS,
+        SETTING_OTEL_EXPORTER_OTLP_METRICS_HEADERS, SETTING_OTEL_EXPORTER_OTLP_LOGS_HEADERS};
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
         if (settings->is_secret_missing[needed[i]])
             return settings_name(needed[i]);

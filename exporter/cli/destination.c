@@ -116,10 +116,9 @@ struct destination *destination_find_alike(struct pipeline *pipeline, const stru
                                            const struct settings *settings, enum otlp_signal signal)
 {
     struct destination *found = pipeline->destinations;
-    bool is_metrics = signal == OTLP_METRICS;
-    const char *url = is_metrics ? settings->metrics.url : settings->traces.url;
+    const char *url = otlp_delivery(settings, signal)->url;
     for (; found; found = found->next) {
-        const struct delivery *theirs = is_metrics ? &found->settings->metrics : &found->settings->traces;
+        const struct delivery *theirs = otlp_delivery(found->settings, signal);
         if (found->signal == signal && found->uid == process->uid && theirs->n_headers > 0 &&
             strcmp(theirs->url, url) == 0)
             break;
@@ -155,6 +154,8 @@ void destination_open_own(struct pipeline *pipeline)
         collect_spools(pipeline, NULL, geteuid(), OTLP_TRACES);
     if (settings->metrics_exporters & EXPORT_OTLP)
         collect_spools(pipeline, NULL, geteuid(), OTLP_METRICS);
+    if (settings->logs_exporters & EXPORT_OTLP)
+        collect_spools(pipeline, NULL, geteuid(), OTLP_LOGS);
     settings_destroy(settings);
 }
 

@@ -79,8 +79,8 @@ struct settings {
     const char *service_name;              /* NULL: by the spec's fall-backs */
     const char *(*resource_attributes)[2]; /* key, value pairs, decoded */
     uint32_t n_resource_attributes;
-    uint32_t exporters, metrics_exporters; /* EXPORT_… bits */
-    struct delivery traces, metrics;
+    uint32_t exporters, metrics_exporters, logs_exporters; /* EXPORT_… bits */
+    struct delivery traces, metrics, logs;
     uint32_t schedule_delay_ms, max_queue, max_batch;
     uint32_t metric_interval_ms; /* from the beginning of one export to the next */
     enum temporality_preference temporality;

@@ -81,22 +81,24 @@ static void check_words(struct settings *settings, enum setting setting)
         refuse(settings, setting, setting_row(setting)->allowed);
 }
 
-/* Who wants metrics elsewhere does not want them sent: with none of our exporters named, there is none. */
-static bool refuse_later_exporters(struct settings *settings)
+/* Who wants metrics or logs elsewhere does not want them sent: with none of our exporters named, there is none. */
+static bool refuse_later_exporters(struct settings *settings, enum setting setting)
 {
-    const enum setting setting = SETTING_OTEL_METRICS_EXPORTER;
+    bool is_logs = setting == SETTING_OTEL_LOGS_EXPORTER;
+    const char *noun = is_logs ? "logs" : "metrics";
     const char *cursor = settings->values[setting], *word;
     size_t bytes;
     bool has_later = false, has_ours = false;
     while (setting_next_element(&cursor, &word, &bytes)) {
-        has_later |=
-            setting_words_equal(word, bytes, "prometheus") || setting_words_equal(word, bytes, "console");
+        has_later |= (!is_logs && setting_words_equal(word, bytes, "prometheus")) ||
+                     setting_words_equal(word, bytes, "console");
         has_ours |= setting_is_one_of(word, bytes, setting_row(setting)->allowed);
     }
     if (!has_later)
         return false;
-    settings_note(settings, "%s=\"%s\": otlp, none (prometheus and console are not there yet)%s",
-                  settings->names[setting], settings->values[setting], has_ours ? "" : "; no metrics");
+    settings_note(settings, "%s=\"%s\": otlp, none (%sconsole %s not there yet)%s%s",
+                  settings->names[setting], settings->values[setting], is_logs ? "" : "prometheus and ",
+                  is_logs ? "is" : "are", has_ours ? "" : "; no ", has_ours ? "" : noun);
     if (!has_ours)
         settings->values[setting] = "none";
     return true;
@@ -106,15 +108,16 @@ void settings_check_row(struct settings *settings, enum setting setting)
 {
     if (!settings->values[setting])
         return;
-    if (setting == SETTING_OTEL_METRICS_EXPORTER && refuse_later_exporters(settings))
+    bool is_exporter = setting == SETTING_OTEL_METRICS_EXPORTER || setting == SETTING_OTEL_LOGS_EXPORTER;
+    if (is_exporter && refuse_later_exporters(settings, setting))
         return;
-    if (setting == SETTING_OTEL_TRACES_EXPORTER || setting == SETTING_OTEL_METRICS_EXPORTER ||
-        setting == SETTING_OTEL_PROPAGATORS)
+    if (is_exporter || setting == SETTING_OTEL_TRACES_EXPORTER || setting == SETTING_OTEL_PROPAGATORS)
         check_words(settings, setting);
     else if (!is_valid(setting, settings->values[setting])) {
         bool is_protocol = setting == SETTING_OTEL_EXPORTER_OTLP_PROTOCOL ||
                            setting == SETTING_OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ||
-                           setting == SETTING_OTEL_EXPORTER_OTLP_METRICS_PROTOCOL;
+                           setting == SETTING_OTEL_EXPORTER_OTLP_METRICS_PROTOCOL ||
+                           setting == SETTING_OTEL_EXPORTER_OTLP_LOGS_PROTOCOL;
         refuse(settings, setting, is_protocol ? GRPC_LATER : setting_row(setting)->allowed);
     }
 }
@@ -163,6 +166,8 @@ static const struct signal_rows traces_rows = {"v1/traces", ROWS(SETTING_OTEL_EX
                                                SETTING_OTEL_BSP_EXPORT_TIMEOUT};
 static const struct signal_rows metrics_rows = {"v1/metrics", ROWS(SETTING_OTEL_EXPORTER_OTLP_METRICS_),
                                                 SETTING_OTEL_METRIC_EXPORT_TIMEOUT};
+static const struct signal_rows logs_rows = {"v1/logs", ROWS(SETTING_OTEL_EXPORTER_OTLP_LOGS_),
+                                             SETTING_OTEL_BLRP_EXPORT_TIMEOUT};
 
 static void understand_endpoint(struct settings *settings, const struct signal_rows *signal,
                                 const char *scheme, struct delivery *delivery)
@@ -236,11 +241,12 @@ static void understand_exporters(struct settings *settings)
     settings->exporters = exporters_in(chosen(settings, ONLY(OTEL_TRACES_EXPORTER)));
     settings->metrics_exporters =
         exporters_in(chosen(settings, ONLY(OTEL_METRICS_EXPORTER))) & ~EXPORT_CONSOLE;
+    settings->logs_exporters = exporters_in(chosen(settings, ONLY(OTEL_LOGS_EXPORTER))) & ~EXPORT_CONSOLE;
     bool is_disabled = false;
     if (settings->values[SETTING_OTEL_SDK_DISABLED])
         setting_parse_bool(settings->values[SETTING_OTEL_SDK_DISABLED], &is_disabled);
     if (is_disabled)
-        settings->exporters = settings->metrics_exporters = 0;
+        settings->exporters = settings->metrics_exporters = settings->logs_exporters = 0;
 }
 
 static bool is_word(const struct settings *settings, enum setting setting, const char *word)
@@ -297,6 +303,7 @@ void settings_understand(struct settings *settings, const char *insecure_scheme)
 {
     understand_delivery(settings, &traces_rows, insecure_scheme, &settings->traces);
     understand_delivery(settings, &metrics_rows, insecure_scheme, &settings->metrics);
+    understand_delivery(settings, &logs_rows, insecure_scheme, &settings->logs);
     understand_exporters(settings);
     understand_metrics(settings);
     understand_batches(settings);

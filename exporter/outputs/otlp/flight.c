@@ -275,18 +275,18 @@ static void try_later(struct otlp *otlp, const char *why, int64_t retry_after_ms
 }
 
 /*
- * A backend for traces alone answers 404 to every export of metrics: said once, then only counted, until something is
+ * A backend for traces alone answers 404 to every export of metrics and logs: said once, then only counted, until something is
  * taken.
  */
 static void note_refusal(struct otlp *otlp, uint32_t n_items, const char *why)
 {
-    if (otlp->signal == OTLP_METRICS && otlp->is_refused) {
+    if (otlp->said_once && otlp->is_refused) {
         otlp_remember_error(otlp, why);
         return;
     }
     otlp->is_refused = true;
     otlp_note(otlp, FACT_REFUSED, "%u %s dropped: %s%s", n_items, otlp->noun, why,
-              otlp->signal == OTLP_METRICS ? " (OTEL_METRICS_EXPORTER=none asks for none; said once)" : "");
+              otlp->said_once ? otlp->said_once : "");
 }
 
 static void on_answer(void *context, const struct http_result *result)

@@ -1,6 +1,7 @@
 /* otlp: see otlp.h; the drawing is in otlp_priv.h. */
 #include "outputs/otlp/otlp_priv.h"
 
+#include "outputs/otlp/encode_logs.h"
 #include "outputs/otlp/encode_metrics.h"
 
 #include <stdarg.h>
@@ -10,6 +11,14 @@
 #include <time.h>
 
 #define NOTE_EVERY_MS 10000u
+
+static const struct signal_words {
+    const char *name, *noun, *said_once;
+} words[] = {
+    [OTLP_TRACES] = {"traces", "spans", NULL},
+    [OTLP_METRICS] = {"metrics", "points", " (OTEL_METRICS_EXPORTER=none asks for none; said once)"},
+    [OTLP_LOGS] = {"logs", "records", " (OTEL_LOGS_EXPORTER=none asks for none; said once)"},
+};
 
 void otlp_remember_error(struct otlp *otlp, const char *text)
 {
@@ -23,8 +32,7 @@ void otlp_note(struct otlp *otlp, enum fact fact, const char *format, ...)
 {
     char line[700];
     uint64_t now_mono_ms = loop_now_ms(otlp->loop);
-    int n = snprintf(line, sizeof(line), "%s to %s: ", otlp->signal == OTLP_METRICS ? "metrics" : "traces",
-                     otlp->url);
+    int n = snprintf(line, sizeof(line), "%s to %s: ", words[otlp->signal].name, otlp->url);
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line + n, sizeof(line) - (size_t)n, format, arguments);
@@ -70,9 +78,11 @@ static void on_retry(void *context)
     flight_retry(context);
 }
 
-static const struct delivery *delivery_of(const struct settings *settings, enum otlp_signal signal)
+const struct delivery *otlp_delivery(const struct settings *settings, enum otlp_signal signal)
 {
-    return signal == OTLP_METRICS ? &settings->metrics : &settings->traces;
+    return signal == OTLP_METRICS ? &settings->metrics
+           : signal == OTLP_LOGS  ? &settings->logs
+                                  : &settings->traces;
 }
 
 struct otlp *otlp_create(struct loop *loop, const struct settings *settings, enum otlp_signal signal,
@@ -87,8 +97,9 @@ struct otlp *otlp_create(struct loop *loop, const struct settings *settings, enu
     otlp->loop = loop;
     otlp->settings = settings;
     otlp->signal = signal;
-    otlp->delivery = delivery_of(settings, signal);
-    otlp->noun = signal == OTLP_METRICS ? "points" : "spans";
+    otlp->delivery = otlp_delivery(settings, signal);
+    otlp->noun = words[signal].noun;
+    otlp->said_once = words[signal].said_once;
     otlp->events = *events;
     if (http_print_url(otlp->delivery->url, otlp->url, sizeof(otlp->url)) != 0)
         snprintf(otlp->url, sizeof(otlp->url), "(not a URL)");
@@ -152,8 +163,10 @@ bool otlp_serves(const struct otlp *otlp, const struct settings *settings)
 {
     const struct settings *ours = otlp->settings;
     if (ours->spool_bytes != settings->spool_bytes ||
-        !is_same_delivery(otlp->delivery, delivery_of(settings, otlp->signal)))
+        !is_same_delivery(otlp->delivery, otlp_delivery(settings, otlp->signal)))
         return false;
+    if (otlp->signal == OTLP_LOGS)
+        return true;
     return otlp->signal == OTLP_METRICS
                ? ours->metric_interval_ms == settings->metric_interval_ms
                : ours->schedule_delay_ms == settings->schedule_delay_ms &&
@@ -206,6 +219,17 @@ void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collect
     }
     if (otlp->spool)
         spool_set_checkpoint(otlp->spool, NULL, 0);
+    pump_soon(otlp);
+}
+
+void otlp_add_log(struct otlp *otlp, const struct log_record *record)
+{
+    if (encode_log(record, REQUEST_MAX_BYTES, &otlp->plain) != 0) {
+        otlp->counts.rejected++;
+        otlp_note(otlp, FACT_REFUSED, "a record is larger than a request may be (64 MiB): dropped");
+    } else if (!flight_spool_encoded(otlp, &otlp->plain, 1)) {
+        queue_encoded(otlp, &otlp->plain, 1);
+    }
     pump_soon(otlp);
 }
 

@@ -10,14 +10,15 @@
 #include "base/loop.h"
 #include "settings/settings.h"
 #include "telemetry/batch.h"
+#include "telemetry/log_record.h"
 #include "telemetry/metric.h"
 
 struct otlp;
 
-enum otlp_signal { OTLP_TRACES, OTLP_METRICS };
+enum otlp_signal { OTLP_TRACES, OTLP_METRICS, OTLP_LOGS };
 
 struct otlp_counts {
-    uint64_t exported;        /* spans or data points the destination took */
+    uint64_t exported;        /* spans, data points or records the destination took */
     uint64_t rejected;        /* by partial success or a non-retryable answer */
     uint64_t dropped_spool;   /* oldest batches removed because the spool was full */
     uint64_t repeated;        /* batches sent again */
@@ -43,6 +44,9 @@ struct otlp *otlp_create(struct loop *loop, const struct settings *settings, enu
                          const char *spool_dir, const struct otlp_events *events);
 void otlp_destroy(struct otlp *otlp);
 
+/* What the settings say of this signal's way. */
+const struct delivery *otlp_delivery(const struct settings *settings, enum otlp_signal signal);
+
 /* Two processes whose settings are equal in everything that concerns delivery share a destination. */
 bool otlp_serves(const struct otlp *otlp, const struct settings *settings);
 
@@ -61,6 +65,8 @@ void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receip
 void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collection);
 /* What is not exported yet, for whoever finds it should this exporter be killed. Empty: nothing. False: no spool. */
 bool otlp_checkpoint_metrics(struct otlp *otlp, const struct metric_collection *collection);
+/* A request with this record, sent at once, by way of the spool like metrics. The record stays the caller's. */
+void otlp_add_log(struct otlp *otlp, const struct log_record *record);
 /* Something is on its way or waits to be: exports of metrics never run at the same time. */
 bool otlp_is_busy(const struct otlp *otlp);
 

@@ -43,7 +43,8 @@ struct otlp {
     const struct settings *settings;
     const struct delivery *delivery; /* of the settings: the signal's */
     enum otlp_signal signal;
-    const char *noun; /* "spans", "points" */
+    const char *noun;      /* "spans", "points", "records" */
+    const char *said_once; /* of a refusal: how to ask for none; NULL: every refusal is said */
     struct otlp_events events;
     char url[300]; /* as it may be shown */
     struct sender *sender;
