@@ -1,13 +1,14 @@
 /* command: see command.h. */
 #include "cli/command.h"
 #include "cli/self.h"
+#include "cli/test_crash.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 const struct command commands[] = {
-#define COMMAND(name, summary) {#name, command_##name, summary, command_##name##_help},
+#define COMMAND(name, typed, summary) {typed, command_##name, summary, command_##name##_help},
 #include "cli/commands.h"
 #undef COMMAND
 };
@@ -37,7 +38,8 @@ void command_suggest(const char *name, char *ret_text, size_t max_bytes)
 
 int command_main(int argc, char **argv)
 {
-    self_leave_preload(argv);
+    if (!test_crash_is_child(argc, argv))
+        self_leave_preload(argv);
     if (argc < 2) {
         fputs("otelshim: no command given: `otelshim help` lists them\n", stderr);
         return STATUS_USAGE;

@@ -22,7 +22,7 @@ struct command {
     const char *help; /* of `otelshim help NAME` */
 };
 
-#define COMMAND(name, summary)                 \
+#define COMMAND(name, typed, summary)          \
     int command_##name(int argc, char **argv); \
     extern const char command_##name##_help[];
 #include "cli/commands.h"
