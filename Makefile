@@ -87,6 +87,8 @@ $(BUILD)/examples/trader: $(wildcard examples/trader/*.c examples/trader/*.h)
 $(BUILD)/tests/integration/%: tests/integration/%.c
 	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $< $(CLIENT_LIBS)
 $(BUILD)/tests/integration/hiredis/async_libevent: CLIENT_LIBS += -levent
+$(BUILD)/tests/integration/crash/slot: CLIENT_FLAGS += -Ishim/wire
+$(BUILD)/tests/integration/crash/deeds: CLIENT_FLAGS += -O0
 traced: $(TRACED) $(BUILD)/examples/trader
 
 # ---- clang-tidy: a stamp per source, made again when its object was (which knows the headers) ------------

@@ -184,6 +184,15 @@ const struct dropbox *dropbox_open_for_crash(void)
     return dropbox_open();
 }
 
+void dropbox_leave(const struct dropbox *box)
+{
+    struct dropbox_image *image = dropbox_image(box);
+    __atomic_store_n(&dropbox_process.words->box, NULL, __ATOMIC_RELEASE);
+    sys_munmap(image->box.base, image->box.bytes);
+    image->box.base = NULL;
+    image->box.generation = 0;
+}
+
 const struct dropbox *dropbox_reopen_if_moved(void)
 {
     const struct dropbox *box = dropbox_file();

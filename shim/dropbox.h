@@ -104,6 +104,8 @@ static inline void dropbox_ring(const struct dropbox *box, bool urgent, uint64_t
  * The bell is rung whatever `asleep` says and whenever it was rung last; `is_quiet`: by no other system call than the wake.
  */
 const struct dropbox *dropbox_open_for_crash(void);
+/* A child of vfork() has made this file on its parent's memory: the parent shall have one of its own. The file stays. */
+void dropbox_leave(const struct dropbox *box);
 void dropbox_ring_for_crash(const struct dropbox *box, uint64_t now_mono_ns, bool is_quiet);
 /* Does one serve this box? Also where its lock cannot be opened (chroot, no descriptors): then by its pid. */
 bool dropbox_has_exporter(const struct dropbox *box);

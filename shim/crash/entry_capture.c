@@ -5,6 +5,7 @@
  * of that one, or a fault in here would be laid over the frame that we return through. Such a fault is undone: its context goes on
  * behind crash_run() (facts "crash" 5: redis/memtier_benchmark lost a report, and the program its status, to a second fault).
  */
+#include "crash/sharing.h"
 #include "entry_priv.h"
 #include "start.h"
 
@@ -228,24 +229,30 @@ static void announce(const struct dropbox *box, uint32_t sequence, bool is_quiet
 }
 
 /* ---- on the own stack ---- */
-static void capture(void)
+static void use(const struct dropbox *box, bool is_quiet)
 {
-    static const stack_t none = {.ss_flags = SS_DISABLE};
-    bool is_quiet = crash_sandbox() != crash_setup.sandbox, must_wait = claim.kind != WIRE_FAULT_HANDLED;
-    (void)sys_call3(__NR_sigaltstack, (long)&none, (long)&claim.alternate, 0);
-    if (is_quiet)
-        crash_setup.is_quiet = crash_setup.is_filtered = true;
-    const struct dropbox *box = dropbox_file();
-    if (!box && !is_quiet)
-        box = must_wait ? dropbox_open_for_crash() : dropbox_open();
-    if (!box)
-        return;
     struct wire_crash *crash = (struct wire_crash *)(void *)box->crash_slot;
     if (!may_write(crash, box))
         return;
     write_slot(crash, box->crash_slot, claim.signal);
-    if (must_wait)
+    if (claim.kind != WIRE_FAULT_HANDLED)
         announce(box, crash->sequence, is_quiet);
+}
+
+static void capture(void)
+{
+    static const stack_t none = {.ss_flags = SS_DISABLE};
+    bool is_quiet = crash_sandbox() != crash_setup.sandbox;
+    (void)sys_call3(__NR_sigaltstack, (long)&none, (long)&claim.alternate, 0);
+    if (is_quiet)
+        crash_setup.is_quiet = crash_setup.is_filtered = true;
+    const struct dropbox *box = dropbox_file(), *made = NULL;
+    if (!box && !is_quiet)
+        box = made = claim.kind == WIRE_FAULT_HANDLED ? dropbox_open() : dropbox_open_for_crash();
+    if (box)
+        use(box, is_quiet);
+    if (made && !sharing_is_own())
+        dropbox_leave(made);
 }
 
 void capture_run(const struct crash_signal *signal)
