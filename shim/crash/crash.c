@@ -23,6 +23,7 @@ void crash_start(void)
     crash_setup.program_headers = getauxval(AT_PHDR);
     crash_setup.n_program_headers = getauxval(AT_PHNUM);
     crash_setup.vdso = getauxval(AT_SYSINFO_EHDR);
+    crash_setup.clock = &clock_gettime;
     crash_setup.abort_message = libc_find_data("__abort_msg");
     crash_setup.is_on = true;
     modules_start();

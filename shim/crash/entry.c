@@ -99,13 +99,16 @@ static uint32_t make_room(const struct crash_signal *signal)
     return WIRE_FAULT_BLOCKED_ABORT;
 }
 
-static void note_handled(const struct crash_signal *signal)
+static void note_handled(struct crash_signal *signal)
 {
     uint32_t flags = make_room(signal);
     const struct dropbox *box = dropbox_file();
     if (!box && !is_fault(signal) && signal->number != SIGABRT) /* it was only sent */
         return;
-    if (is_time_to_capture(signal) && capture_claim(signal, WIRE_FAULT_HANDLED, 0)) {
+    bool is_time = is_time_to_capture(signal);
+    if (is_time)
+        signal->pid = sys_getpid();
+    if (is_time && capture_claim(signal, WIRE_FAULT_HANDLED, 0)) {
         capture_run(signal);
         capture_release(signal);
         box = dropbox_file();
@@ -124,12 +127,13 @@ uint64_t crash_decide(int number, siginfo_t *info, void *context)
     disposition_get(number, &view);
     if (view.handler == 1 /* SIG_IGN */)
         return 0;
-    const struct crash_signal signal = {number, sys_getpid(), sys_gettid(), info, context, crash_now_ns()};
+    struct crash_signal signal = {number, 0, sys_gettid(), info, context, crash_now_ns()};
     if (view.handler) {
         note_handled(&signal);
         if (disposition_note_call(number, &view))
             return view.handler;
     }
+    signal.pid = sys_getpid();
     if (number == SIGQUIT)
         show_stacks(&signal);
     else

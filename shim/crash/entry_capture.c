@@ -172,6 +172,7 @@ static void write_slot(struct wire_crash *crash, uint8_t *slot, const struct cra
     crash->sequence++;
     crash_zero(&crash->flags, sizeof *crash - offsetof(struct wire_crash, flags));
     fault_fill(&crash->fault, signal, (enum wire_fault_kind)claim.kind);
+    crash->fault.pid = signal->pid;
     crash->fault.tid = signal->tid;
     crash->fault.sequence = 2;
     (void)sys_prctl(16 /* PR_GET_NAME */, crash->fault.thread_name);

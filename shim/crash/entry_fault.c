@@ -116,7 +116,6 @@ static bool is_repeated(const struct wire_fault *fault, const struct crash_signa
 
 void fault_fill(struct wire_fault *fault, const struct crash_signal *signal, enum wire_fault_kind kind)
 {
-    fault->pid = signal->pid;
     fault->machine = MACHINE;
     fault->kind = (uint8_t)kind;
     fault->flags = 0;
@@ -170,6 +169,7 @@ static struct wire_fault *claim(uint8_t *slot, const struct crash_signal *signal
         if (!__atomic_compare_exchange_n(&fault->tid, &owner, signal->tid, false, __ATOMIC_ACQUIRE,
                                          __ATOMIC_RELAXED))
             continue;
+        fault->pid = sys_getpid();
         fault->repeats = 0;
         crash_zero(fault->thread_name, sizeof fault->thread_name);
         crash_zero(fault->registers, sizeof fault->registers);
