@@ -5,7 +5,7 @@
  *                 environment; otherwise the environment passes exactly as the program gave it
  *   fork          takes the context of the open span along: the child has no file of its own yet, and the parent's
  *                 slot, which it still sees, goes on without it
- *   _exit         marks a clean exit and waits for delivery where that is asked for
+ *   _exit         marks a clean exit and waits for delivery where that is asked for; quick_exit as well
  *   traps         a vfork child runs on its parent's memory: it must not mark the parent's file; the call must stay
  *                 async-signal-safe (children of fork call exec): no malloc, everything on the stack
  *   not here      that there is another process: the MADV_WIPEONFORK word tells. vfork cannot be wrapped in C, and
@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENTRY_POINTS(X) X(execve) X(execvpe) X(fexecve) X(posix_spawn) X(posix_spawnp) X(fork)
+#define ENTRY_POINTS(X) X(execve) X(execvpe) X(fexecve) X(posix_spawn) X(posix_spawnp) X(fork) X(daemon)
 #define MAX_ENVIRONMENT 4096u /* entries; a larger environment is handed on as it is */
 
 extern char **environ;
@@ -47,8 +47,24 @@ static void *find_real(unsigned entry, const char *name)
 }
 #define REAL_LIBC(name) ((__typeof__(&name))find_real(ENTRY_##name, #name))
 
+/* quick_exit() reaches its end inside libc. What is registered first runs last. */
+static void end_quickly(void *unused)
+{
+    (void)unused;
+    lifecycle_before_exit();
+}
+
+static void note_quick_exit(void)
+{
+    typedef int register_fn(void (*function)(void *), void *argument, void *object);
+    register_fn *add = (register_fn *)real_libc("__cxa_at_quick_exit", NULL); /* glibc 2.10; not in musl */
+    if (add)
+        (void)add(end_quickly, NULL, NULL);
+}
+
 void process_start(void)
 {
+    note_quick_exit();
 #define FIND(name) (void)find_real(ENTRY_##name, #name);
     ENTRY_POINTS(FIND)
 #undef FIND
@@ -125,6 +141,22 @@ EXPORTED pid_t fork(void)
     return pid;
 }
 
+/* libc's own forks, and ends the parent, inside libc. To the parent's file that is what exec is. */
+EXPORTED int daemon(int keep_directory, int keep_files)
+{
+    bool is_own = is_own_process();
+    keep_stack_top();
+    if (is_own)
+        lifecycle_before_exec();
+    int result = REAL_LIBC(daemon)(keep_directory, keep_files);
+    if (is_own && result != 0) {
+        int error = errno;
+        lifecycle_exec_failed();
+        errno = error;
+    }
+    return result;
+}
+
 static size_t count_entries(char *const environment[])
 {
     size_t n = 0;
@@ -185,6 +217,7 @@ struct exec_call {
     const char *path;
     char *const *arguments;
     int fd;
+    int flags;
 };
 
 static int real_execve(void *arguments, char *const environment[])
@@ -203,6 +236,22 @@ static int real_fexecve(void *arguments, char *const environment[])
 {
     const struct exec_call *exec = arguments;
     return REAL_LIBC(fexecve)(exec->fd, exec->arguments, environment);
+}
+
+/* glibc has it since 2.34, as this system call. */
+static int real_execveat(void *arguments, char *const environment[])
+{
+    const struct exec_call *exec = arguments;
+    long result = sys_call6(__NR_execveat, exec->fd, (long)exec->path, (long)exec->arguments,
+                            (long)environment, exec->flags, 0);
+    errno = (int)-result;
+    return -1;
+}
+
+EXPORTED int execveat(int directory, const char *path, char *const argv[], char *const envp[], int flags)
+{
+    struct exec_call exec = {.path = path, .arguments = argv, .fd = directory, .flags = flags};
+    return call_exec(real_execveat, &exec, envp);
 }
 
 EXPORTED int execve(const char *path, char *const argv[], char *const envp[])

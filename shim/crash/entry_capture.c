@@ -238,6 +238,8 @@ static void use(const struct dropbox *box, bool is_quiet)
     write_slot(crash, box->crash_slot, claim.signal);
     if (claim.kind != WIRE_FAULT_HANDLED)
         announce(box, crash->sequence, is_quiet);
+    if (claim.kind == WIRE_FAULT_ASKED && box->exporter->captured != crash->sequence)
+        dropbox_keep(box); /* for an exporter that comes later */
 }
 
 static void capture(void)

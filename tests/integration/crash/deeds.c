@@ -130,6 +130,17 @@ static void given_up(void)
     *nowhere = 1;
 }
 
+/* As Rust does it: the handler has a small stack to itself, and aborts there. */
+static void alternate(void)
+{
+    static _Alignas(16) char stack[16384];
+    stack_t on = {.ss_sp = stack, .ss_size = sizeof(stack)};
+    struct sigaction action = {.sa_handler = give_up, .sa_flags = SA_ONSTACK};
+    sigaltstack(&on, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    *nowhere = 1;
+}
+
 /* The child dies on its parent's memory. */
 static void vforked(void)
 {
@@ -172,6 +183,20 @@ static void quit(void)
 static void quick(void)
 {
     quick_exit(0);
+}
+
+/* The parent ends inside libc. */
+static void become_daemon(void)
+{
+    if (daemon(1, 1))
+        _exit(1);
+    puts("daemon");
+}
+
+static void exec_at(void)
+{
+    char *argv[] = {(char[]){"echo"}, (char[]){"executed"}, NULL};
+    execveat(-100, "/bin/echo", argv, environ, 0);
 }
 
 /* Everything that the capture would like to do kills, or is answered with a trap that nobody handles. */
@@ -222,10 +247,13 @@ static const struct deed {
     {"recovered", recovered},
     {"left", left},
     {"given_up", given_up},
+    {"alternate", alternate},
     {"vfork", vforked},
     {"destructor", in_destructor},
     {"quit", quit},
     {"quick_exit", quick},
+    {"daemon", become_daemon},
+    {"execveat", exec_at},
     {"killing_filter", killing_filter},
     {"trapping_filter", trapping_filter},
     {"nothing", nothing},
