@@ -1,0 +1,82 @@
+/* recent: see recent.h. */
+#include "signals/spans/recent.h"
+
+#include <string.h>
+
+void recent_add(struct recent *recent, const struct span *span, uint32_t tid)
+{
+    struct recent_span *item = &recent->items[recent->next];
+    recent->next = recent->next + 1 < RECENT_SPANS ? recent->next + 1 : 0;
+    recent->n++;
+    memcpy(item->trace_id, span->trace_id, sizeof(item->trace_id));
+    memcpy(item->span_id, span->span_id, sizeof(item->span_id));
+    item->start_unix_ns = span->start_unix_ns;
+    item->end_unix_ns = span->end_unix_ns;
+    item->tid = tid;
+    item->kind = (uint8_t)span->kind;
+    item->status = (uint8_t)span->status;
+    item->name_bytes = (uint8_t)strnlen(span->name, RECENT_NAME_BYTES);
+    memcpy(item->name, span->name, item->name_bytes);
+}
+
+static const char *print_id(struct arena *arena, const uint8_t *id, uint32_t n_bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = arena_alloc(arena, 2 * (size_t)n_bytes + 1);
+    for (uint32_t i = 0; i < n_bytes; i++) {
+        text[2 * i] = digits[id[i] >> 4];
+        text[2 * i + 1] = digits[id[i] & 15];
+    }
+    text[2 * n_bytes] = 0;
+    return text;
+}
+
+static const char *name_kind(uint32_t kind)
+{
+    static const char *const names[] = {"unspecified", "internal", "server", "client", "producer", "consumer"};
+    return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : names[0];
+}
+
+static const char *name_status(uint32_t status)
+{
+    return status == SPAN_ERROR ? "error" : status == SPAN_OK ? "ok" : "unset";
+}
+
+struct crash_span *recent_list(const struct recent *recent, struct arena *arena, uint32_t *ret_n)
+{
+    uint32_t n = recent && recent->n < RECENT_SPANS ? recent->n : RECENT_SPANS;
+    *ret_n = recent ? n : 0;
+    if (!*ret_n)
+        return NULL;
+    struct crash_span *spans = arena_alloc(arena, n * sizeof(*spans));
+    for (uint32_t i = 0; i < n; i++) {
+        const struct recent_span *item = &recent->items[recent->n < RECENT_SPANS ? i : (recent->next + i) % RECENT_SPANS];
+        spans[i] = (struct crash_span){
+            /* a cut name may end in half a character: the text is repaired */
+            .name = text_repaired(arena, item->name, item->name_bytes).bytes,
+            .kind = name_kind(item->kind),
+            .trace_id = print_id(arena, item->trace_id, sizeof(item->trace_id)),
+            .span_id = print_id(arena, item->span_id, sizeof(item->span_id)),
+            .tid = item->tid,
+            .start_unix_ns = item->start_unix_ns,
+            .end_unix_ns = item->end_unix_ns,
+            .status = name_status(item->status),
+        };
+    }
+    return spans;
+}
+
+void recent_describe(struct crash_span *to, struct arena *arena, const struct span *span, uint32_t tid,
+                     bool is_open)
+{
+    *to = (struct crash_span){
+        .name = text_repaired(arena, span->name, strlen(span->name)).bytes,
+        .kind = name_kind(span->kind),
+        .trace_id = print_id(arena, span->trace_id, sizeof(span->trace_id)),
+        .span_id = print_id(arena, span->span_id, sizeof(span->span_id)),
+        .tid = tid,
+        .start_unix_ns = span->start_unix_ns,
+        .end_unix_ns = is_open ? 0 : span->end_unix_ns,
+        .status = is_open ? name_status(SPAN_UNSET) : name_status(span->status),
+    };
+}
