@@ -192,7 +192,7 @@ int store_write_case(const struct store *store, const struct crash_case *crash, 
 void store_remove_case(const struct store *store, const char *stem)
 {
     char name[STORE_STEM_BYTES + 8];
-    static const char *const suffixes[] = {"case", "last"};
+    static const char *const suffixes[] = {"case", "again"};
     for (size_t i = 0; store->directory >= 0 && i < 2; i++) {
         print_name(name, stem, suffixes[i]);
         unlinkat(store->directory, name, 0);
@@ -206,43 +206,40 @@ static bool is_older(const struct store *store, const char *name, uint32_t min_a
            time(NULL) - status.st_mtime >= (time_t)min_age_s;
 }
 
-/* 0: *ret_lock is of STEM.last now. */
-static int adopt(const struct store *store, const char *name, const char *stem, int *ret_lock)
+/* False: it was tried again already. */
+static bool mark_as_tried(const struct store *store, const char *stem)
 {
-    char last[STORE_STEM_BYTES + 8];
-    int lock = lock_file(store, name);
-    if (lock < 0)
-        return lock;
-    print_name(last, stem, "last");
-    if (renameat(store->directory, name, store->directory, last) != 0) {
-        close(lock);
-        return -errno;
-    }
-    *ret_lock = lock;
-    return 0;
+    char name[STORE_STEM_BYTES + 8];
+    print_name(name, stem, "again");
+    int fd = openat(store->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
-bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[STORE_STEM_BYTES],
-                 int *ret_lock, void (*on_hopeless)(void *context, const char *stem), void *context)
+bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[STORE_STEM_BYTES], int *ret_lock,
+                 void (*on_hopeless)(void *context, const char *stem), void *context)
 {
     struct listing listing = list(store);
     bool is_found = false;
     for (uint32_t i = 0; i < listing.n && !is_found; i++) {
         char stem[STORE_STEM_BYTES];
         const char *suffix;
-        if (!parse_name(listing.names[i], stem, &suffix) || !is_older(store, listing.names[i], min_age_s))
+        if (!parse_name(listing.names[i], stem, &suffix) || !is_suffix(suffix, "case") ||
+            !is_older(store, listing.names[i], min_age_s))
             continue;
-        if (is_suffix(suffix, "case") && adopt(store, listing.names[i], stem, ret_lock) == 0) {
+        int lock = lock_file(store, listing.names[i]);
+        if (lock < 0)
+            continue;
+        is_found = mark_as_tried(store, stem);
+        if (is_found) {
             memcpy(ret_stem, stem, sizeof(stem));
-            is_found = true;
-        } else if (is_suffix(suffix, "last")) {
-            int lock = lock_file(store, listing.names[i]);
-            if (lock < 0)
-                continue;
-            unlinkat(store->directory, listing.names[i], 0);
-            close(lock);
-            on_hopeless(context, stem);
+            *ret_lock = lock;
+            continue;
         }
+        store_remove_case(store, stem);
+        close(lock);
+        on_hopeless(context, stem);
     }
     free(listing.names);
     return is_found;

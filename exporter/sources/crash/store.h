@@ -2,7 +2,7 @@
  * store: the directory of crash reports: names, what is in it, and how much of it is kept.
  *
  *   <time>-<comm>-<pid>-<id8>.case   raw, and unfinished: its exporter holds a lock (flock) on it; gone once the report is sent
- *                            .last   the same, found without an owner and tried once more: not a third time
+ *                            .again  its first exporter died of or with it; it is tried once more, not a third time
  *                            .json .txt   the report
  *
  * Context: loop. Errors: 0 or a negative errno.
@@ -42,11 +42,11 @@ int store_write_case(const struct store *store, const struct crash_case *crash, 
 void store_remove_case(const struct store *store, const char *stem);
 
 /*
- * A case without an owner: renamed to .last, locked, opened. False: there is none (left). `min_age_s`: younger ones are being
- * made. What was .last already is removed, and `on_hopeless` called with its stem.
+ * A case without an owner: locked, open, and marked as tried again. False: there is none (left). `min_age_s`: younger ones are
+ * being made. What was tried again already is removed, and `on_hopeless` called with its stem.
  */
-bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[STORE_STEM_BYTES],
-                 int *ret_lock, void (*on_hopeless)(void *context, const char *stem), void *context);
+bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[STORE_STEM_BYTES], int *ret_lock,
+                 void (*on_hopeless)(void *context, const char *stem), void *context);
 
 /* The oldest go until at most so much is left; never what somebody holds a lock on. Returns how many reports went. */
 uint32_t store_prune(const struct store *store, uint32_t max_count, uint64_t max_bytes);
