@@ -80,37 +80,47 @@ static void collect(struct incident *incident, const struct process *process, co
     static_assert(DISPOSABLE_ROOT_FD == 3, "the path above");
 }
 
-static void let_die(struct pipeline *pipeline, const struct process *process, const struct slot *slot)
+static void tell_captured(const struct traced *traced, const struct incident *incident, const char *how)
 {
-    dropbox_set_captured(pipeline->dropbox, process, slot->sequence);
+    const struct crash_case *crash = &incident->crash;
+    const char *name = crash->signal > 0 ? sigabbrev_np(crash->signal) : NULL;
+    log_write(LOG_LEVEL_INFO, "%s (pid %u): SIG%s, captured%s", traced->name, crash->pid, name ? name : "?",
+              how);
 }
 
+/* The process waits, or is dead. */
 static void capture(struct pipeline *pipeline, struct traced *traced, struct incident *incident,
                     const struct slot *slot, bool is_alive)
 {
     char serial[40];
-    bool is_reported;
+    bool is_reported = false;
     snprintf(serial, sizeof(serial), "slot %u", slot->sequence);
     collect_process(&incident->crash, traced->process, serial);
-    bool is_ours = is_alive || !incident_take_over(pipeline, incident, &is_reported);
-    if (is_ours) {
-        if (!is_alive && is_reported) {
-            incident->step = INCIDENT_REPORTED;
-            return;
-        }
-        collect(incident, traced->process, slot, is_alive);
-    }
-    incident->is_living = incident->crash.kind == CRASH_STACKS || slot->fault.pid != traced->process->pid;
-    incident->sequence = slot->sequence;
+    bool is_taken_over = !is_alive && incident_take_over(pipeline, incident, &is_reported);
+    incident->is_living = slot->fault.kind == SLOT_ASKED || slot->fault.pid != traced->process->pid;
     if (!incident->is_living)
         traced->mortality->incident = incident;
+    if (is_reported) { /* by an exporter that died behind it */
+        incident->step = INCIDENT_REPORTED;
+        return;
+    }
+    if (!is_taken_over)
+        collect(incident, traced->process, slot, is_alive);
     incident_store(pipeline, incident, false);
-    let_die(pipeline, traced->process, slot);
-    uint64_t held_ns = crashing_now_ns() - slot->fault.mono_ns;
-    log_write(LOG_LEVEL_INFO, "%s (pid %u) crashed: SIG%s, captured%s%s", traced->name, slot->fault.pid,
-              sigabbrev_np(incident->crash.signal) ? sigabbrev_np(incident->crash.signal) : "?",
-              is_alive ? "" : " after its death", is_ours ? "" : " by an earlier exporter");
-    log_write(LOG_LEVEL_DEBUG, "%s: %" PRIu64 " us from the fault to captured", incident->stem, held_ns / 1000);
+    dropbox_set_captured(pipeline->dropbox, traced->process, slot->sequence);
+    uint64_t held_us = (crashing_now_ns() - slot->fault.mono_ns) / 1000;
+    tell_captured(traced, incident,
+                  is_alive        ? ""
+                  : is_taken_over ? " by an earlier exporter"
+                                  : " after its death");
+    if (is_alive)
+        log_write(LOG_LEVEL_DEBUG, "%s: captured %" PRIu64 " us after the fault", incident->stem, held_us);
+}
+
+static bool is_off(const struct traced *traced)
+{
+    const char *value = traced->process->settings->values[SETTING_OTELSHIM_CRASH];
+    return value && strcmp(value, "0") == 0;
 }
 
 void crashing_on_crash(struct pipeline *pipeline, struct process *process)
@@ -119,7 +129,7 @@ void crashing_on_crash(struct pipeline *pipeline, struct process *process)
     struct arena arena = {0};
     struct slot slot;
     const uint8_t *bytes;
-    if (!traced || !pipeline->crashing)
+    if (!traced || !pipeline->crashing || is_off(traced))
         return;
     struct mortality *mortality = traced->mortality;
     bool is_known = !read_slot(pipeline, process, &arena, &slot, &bytes) ||
@@ -135,7 +145,7 @@ void crashing_on_crash(struct pipeline *pipeline, struct process *process)
     }
     if (!is_known) {
         count_lost(pipeline->crashing);
-        let_die(pipeline, process, &slot);
+        dropbox_set_captured(pipeline->dropbox, process, slot.sequence);
     }
     arena_fini(&arena);
 }
@@ -183,7 +193,7 @@ static bool find_status(struct pipeline *pipeline, struct traced *traced)
 void crashing_on_death(struct pipeline *pipeline, struct process *process, const char *death, int pidfd)
 {
     struct traced *traced = traced_find(pipeline, process);
-    if (!traced || !pipeline->crashing)
+    if (!traced || !pipeline->crashing || is_off(traced))
         return;
     struct mortality *mortality = traced->mortality;
     mortality->has_died = true;
@@ -201,17 +211,18 @@ static void describe_end(struct crash_case *crash, const struct death *death)
     crash->ended_status = death->how == DEATH_UNKNOWN ? -1 : death->status;
     crash->dumped_core = death->dumped_core;
     bool is_killed = death->how == DEATH_SIGNALED && death->status == SIGKILL;
-    crash->ended_by = crash->kind == CRASH_OOM                ? "oom"
-                      : crash->kind == CRASH_VANISHED         ? "vanished"
-                      : is_killed                             ? "killed"
-                      : death->how == DEATH_SIGNALED          ? "signal"
-                      : death->how == DEATH_EXITED            ? "exit"
-                                                              : "unknown";
+    crash->ended_by = crash->kind == CRASH_OOM        ? "oom"
+                      : crash->kind == CRASH_VANISHED ? "vanished"
+                      : is_killed                     ? "killed"
+                      : death->how == DEATH_SIGNALED  ? "signal"
+                      : death->how == DEATH_EXITED    ? "exit"
+                                                      : "unknown";
 }
 
 static bool is_crash_signal(int number)
 {
-    static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU, SIGXFSZ};
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL,  SIGFPE, SIGABRT,
+                                  SIGTRAP, SIGSYS, SIGXCPU, SIGXFSZ};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         if (numbers[i] == number)
             return true;
@@ -283,13 +294,16 @@ static bool decide_handled(struct pipeline *pipeline, struct traced *traced)
     struct incident *incident = NULL;
     if (is_found && is_of_handled(mortality, &fault))
         incident = begin_end(pipeline, traced, CRASH_HANDLED);
-    if (incident && has_slot)
-        collect_slot(&incident->crash, &slot); /* points into the copy: */
-    else if (incident)
+    if (incident && has_slot) {
+        bytes = (const uint8_t *)arena_copy(&incident->crash.arena, bytes, WIRE_CRASH_SLOT_BYTES);
+        (void)slot_decode(bytes, &slot);
+        collect_slot(&incident->crash, &slot);
+    } else if (incident) {
         collect_fault(&incident->crash, &fault);
+    }
     if (incident) {
         describe_end(&incident->crash, &mortality->death);
-        incident_complete(pipeline, incident); /* … which is on disk by now */
+        incident_complete(pipeline, incident);
     }
     arena_fini(&arena);
     return incident != NULL;
@@ -317,9 +331,9 @@ static void decide_without_fault(struct pipeline *pipeline, struct traced *trace
                                                       : CRASH_VANISHED);
     if (!incident)
         return;
-    incident->crash.registers_missing =
-        is_signal ? "no handler ran: the signal was blocked or ignored, its action not ours, or there was no stack left"
-                  : "nobody can capture anything there";
+    incident->crash.registers_missing = is_signal ? "no handler ran: the signal was blocked or ignored, its "
+                                                    "action not ours, or there was no stack left"
+                                                  : "nobody can capture anything there";
     incident->crash.signal = death->how == DEATH_SIGNALED ? death->status : 0;
     describe_end(&incident->crash, death);
     incident_complete(pipeline, incident);
@@ -381,7 +395,8 @@ void crashing_mark(struct traced *traced, struct span *span, struct arena *arena
 static void give_up_waiting(struct pipeline *pipeline, uint64_t now_ns)
 {
     for (struct incident *each = pipeline->crashing->incidents; each; each = each->next) {
-        if (each->step != INCIDENT_CAPTURED || (!each->is_living && now_ns - each->began_mono_ns < DEATH_WAIT_NS))
+        if (each->step != INCIDENT_CAPTURED ||
+            (!each->is_living && now_ns - each->began_mono_ns < DEATH_WAIT_NS))
             continue;
         if (each->traced && each->traced->mortality->has_died && !each->traced->mortality->is_decided &&
             now_ns - each->began_mono_ns < SPANS_WAIT_NS)
@@ -392,11 +407,30 @@ static void give_up_waiting(struct pipeline *pipeline, uint64_t now_ns)
     }
 }
 
+/* The last that is known, for whoever is killed for want of it. */
+static void sample_memory(struct traced *traced)
+{
+    char text[128], *end;
+    const struct process *process = traced->process;
+    int proc = process->is_watched && !process->is_foreign && !traced->mortality->has_died
+                   ? proc_open(process->pid)
+                   : -1;
+    if (proc < 0)
+        return;
+    if (proc_read(proc, "statm", text, sizeof(text)) > 0) {
+        (void)strtoull(text, &end, 10);
+        traced->mortality->rss_bytes = strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    }
+    close(proc);
+}
+
 static void once_a_second(struct pipeline *pipeline, uint64_t now_ns)
 {
     struct crashing *crashing = pipeline->crashing;
     crashing->next_second_ns = now_ns + SECOND_NS;
     death_groups_refresh();
+    for (struct traced *each = pipeline->traced; each; each = each->hh.next)
+        sample_memory(each);
     if (crashing->adopt_ns && now_ns >= crashing->adopt_ns) {
         crashing->adopt_ns = 0;
         incidents_adopt(pipeline);
@@ -411,7 +445,8 @@ void crashing_look(struct pipeline *pipeline)
     uint64_t now_ns = crashing_now_ns();
     if (now_ns >= crashing->next_second_ns)
         once_a_second(pipeline, now_ns);
-    watchdogs_look(pipeline, now_ns);
+    for (struct traced *each = pipeline->traced; each; each = each->hh.next)
+        watchdog_look(pipeline, each, now_ns);
 }
 
 static bool has_undecided(const struct pipeline *pipeline)
@@ -513,11 +548,8 @@ void crashing_start(struct pipeline *pipeline)
     crashing->timer = loop_timer_create(pipeline->loop, tick, pipeline);
     crashing->adopt_ns = crashing_now_ns() + ADOPT_AFTER_NS;
     pipeline->crashing = crashing;
-    int error = crash_store_path(path);
-    if (!error)
-        error = store_open(&crashing->store, path);
-    if (error)
-        log_write(LOG_LEVEL_WARN, "crash reports have no directory yet: %s", strerrordesc_np(-error));
+    if (crash_store_path(path) == 0)
+        (void)store_open(&crashing->store, path, false); /* made by the first crash */
 }
 
 void crashing_leave(struct pipeline *pipeline)

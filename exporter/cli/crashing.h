@@ -17,6 +17,9 @@ void crashing_start(struct pipeline *pipeline);
 /* What is not finished is the next exporter's. */
 void crashing_stop(struct pipeline *pipeline);
 
+/* Leaving: nothing is waited for any more. */
+void crashing_leave(struct pipeline *pipeline);
+
 /* A process is there; is gone. */
 void crashing_begin(struct pipeline *pipeline, struct traced *traced);
 void crashing_end(struct pipeline *pipeline, struct traced *traced);
@@ -28,6 +31,8 @@ bool crashing_may_bury(struct pipeline *pipeline, struct process *process);
 /* At least once a second. */
 void crashing_look(struct pipeline *pipeline);
 
+/* A finished call: one of the last twenty. */
+void crashing_note_span(struct traced *traced, const struct span *span, uint32_t tid);
 /* A span that its process left open: the exception event, where it died of one. */
 void crashing_mark(struct traced *traced, struct span *span, struct arena *arena);
 

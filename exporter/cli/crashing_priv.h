@@ -32,7 +32,6 @@ struct incident {
     struct crash_report report;
     char stem[STORE_STEM_BYTES];
     enum incident_step step;
-    uint32_t sequence; /* of the crash slot; 0 none */
     int lock, root_fd;
     uint64_t began_mono_ns; /* when it came to be */
     bool is_living, is_stored;

@@ -87,6 +87,16 @@ static bool is_delivered(struct exporter *exporter)
     return pipeline_has_no_remains(exporter->pipeline) && pipeline_is_delivered(exporter->pipeline);
 }
 
+/* "PID STATUS", from `otelshim run`, who waited for it. */
+static void note_end(struct exporter *exporter, const char *text)
+{
+    char *end;
+    unsigned long pid = strtoul(text, &end, 10);
+    long status = strtol(end, &end, 10);
+    if (pid && pid <= UINT32_MAX && !*end && status >= 0 && status <= 0xffff)
+        pipeline_note_end(exporter->pipeline, (uint32_t)pid, (int)status);
+}
+
 static bool answer(void *context, const char *request, FILE *out)
 {
     struct exporter *exporter = context;
@@ -94,6 +104,9 @@ static bool answer(void *context, const char *request, FILE *out)
         fprintf(out, "%d\n", (int)getpid());
     } else if (strncmp(request, "status", 6) == 0 && (request[6] == 0 || request[6] == ' ')) {
         print_report(exporter, out, request[6] ? request + 7 : "");
+    } else if (strncmp(request, "ended ", 6) == 0) {
+        note_end(exporter, request + 6);
+        fputs("thanks\n", out);
     } else if (strcmp(request, "flush") == 0) {
         if (!is_delivered(exporter)) {
             exporter->is_flushing = true;

@@ -17,8 +17,7 @@
 struct incident *incident_create(struct pipeline *pipeline, struct traced *traced)
 {
     struct crashing *crashing = pipeline->crashing;
-    struct incident *incident =
-        crashing->n_incidents < MAX_INCIDENTS ? calloc(1, sizeof(*incident)) : NULL;
+    struct incident *incident = crashing->n_incidents < MAX_INCIDENTS ? calloc(1, sizeof(*incident)) : NULL;
     if (!incident)
         return NULL;
     incident->lock = incident->root_fd = -1;
@@ -52,8 +51,8 @@ void incident_destroy(struct pipeline *pipeline, struct incident *incident)
         close(incident->lock);
     if (incident->root_fd >= 0)
         close(incident->root_fd);
-    if (incident->traced && incident->traced->mortality.incident == incident)
-        incident->traced->mortality.incident = NULL;
+    if (incident->traced && incident->traced->mortality->incident == incident)
+        incident->traced->mortality->incident = NULL;
     destination_release(pipeline, incident->logs);
     resource_release(incident->resource);
     crash_report_fini(&incident->report);
@@ -70,7 +69,7 @@ static void move_store(struct pipeline *pipeline)
     char path[PATH_MAX];
     struct store other;
     snprintf(path, sizeof(path), "%s/crashes", dropbox_directory(pipeline->dropbox));
-    if (strcmp(path, crashing->store.path) == 0 || store_open(&other, path) != 0)
+    if (strcmp(path, crashing->store.path) == 0 || store_open(&other, path, true) != 0)
         return;
     log_write(LOG_LEVEL_WARN, "crash reports go to %s: %s cannot be written", path, crashing->store.path);
     store_close(&crashing->store);
@@ -80,16 +79,21 @@ static void move_store(struct pipeline *pipeline)
 void incident_store(struct pipeline *pipeline, struct incident *incident, bool is_last)
 {
     struct crashing *crashing = pipeline->crashing;
+    char path[PATH_MAX];
+    if (crashing->store.directory < 0 && crash_store_path(path) == 0)
+        (void)store_open(&crashing->store, path, true);
     if (!incident->stem[0]) {
         const char *slash = incident->crash.exe ? strrchr(incident->crash.exe, '/') : NULL;
         store_print_stem(&incident->crash, slash ? slash + 1 : "", incident->stem);
     }
-    int error = store_write_case(&crashing->store, &incident->crash, incident->stem, is_last, &incident->lock);
+    int error =
+        store_write_case(&crashing->store, &incident->crash, incident->stem, is_last, &incident->lock);
     if (error) {
         move_store(pipeline);
-        error = store_write_case(&crashing->store, &incident->crash, incident->stem, is_last, &incident->lock);
+        error =
+            store_write_case(&crashing->store, &incident->crash, incident->stem, is_last, &incident->lock);
     }
-    incident->is_stored = error == 0;
+    incident->is_stored = error == 0; /* unlocked, at worst: then a second exporter may finish it too */
     if (error)
         log_write(LOG_LEVEL_ERROR, "%s/%s.case cannot be written: %s", crashing->store.path, incident->stem,
                   strerrordesc_np(-error));
@@ -164,7 +168,7 @@ void incident_add_spans(struct pipeline *pipeline, struct incident *incident)
     crash->open_spans = list.items;
     crash->n_open_spans = list.n;
     struct crash_span *recent =
-        recent_list(incident->traced->mortality.recent, &crash->arena, &crash->n_recent_spans);
+        recent_list(incident->traced->mortality->recent, &crash->arena, &crash->n_recent_spans);
     crash->recent_spans = recent;
     /* nobody crashed: what it was doing is clear where only one thread did something */
     bool is_clear = list.n > 0 && !crash->trace_id && crash->kind != CRASH_STACKS;
@@ -197,7 +201,8 @@ void incident_complete(struct pipeline *pipeline, struct incident *incident)
 static void start_child(struct pipeline *pipeline, struct incident *incident)
 {
     struct crashing *crashing = pipeline->crashing;
-    static char name[] = "otelshim", command[] = "symbolize", case_option[] = "--case", into_option[] = "--into";
+    static char name[] = "otelshim", command[] = "symbolize", case_option[] = "--case",
+                into_option[] = "--into";
     char file[PATH_MAX + STORE_STEM_BYTES + 8], into[PATH_MAX];
     snprintf(file, sizeof(file), "%s/%s.case", crashing->store.path, incident->stem);
     snprintf(into, sizeof(into), "%s", crashing->store.path);
@@ -245,8 +250,8 @@ static void finish(struct pipeline *pipeline, struct incident *incident, bool is
 
 static bool is_over(const struct incident *incident)
 {
-    return incident->step == INCIDENT_REPORTED && (!incident->traced || incident->is_living ||
-                                                   incident->traced->mortality.incident != incident);
+    return incident->step == INCIDENT_REPORTED &&
+           (!incident->traced || incident->is_living || incident->traced->mortality->incident != incident);
 }
 
 void incidents_look(struct pipeline *pipeline)
@@ -291,8 +296,9 @@ static struct resource *make_resource(const struct crash_case *crash)
         if (pairs[i][1])
             attribute_set_string(&resource->attributes, &resource->arena, pairs[i][0], pairs[i][1]);
     attribute_set_int(&resource->attributes, &resource->arena, "process.pid", crash->pid);
-    resource->service_name =
-        crash->service ? arena_copy(&resource->arena, crash->service, strlen(crash->service)) : "unknown_service";
+    resource->service_name = crash->service
+                                 ? arena_copy(&resource->arena, crash->service, strlen(crash->service))
+                                 : "unknown_service";
     resource->n_references = 1;
     return resource;
 }

@@ -1,5 +1,6 @@
 /* pipeline: see pipeline.h. Built and torn down in the one visible order of pipeline_create() and pipeline_destroy(). */
 #include "base/log.h"
+#include "cli/crashing.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "cli/spool_size.h"
@@ -24,6 +25,21 @@ static void on_process(void *context, struct process *process)
 static void on_process_gone(void *context, struct process *process)
 {
     traced_end(context, process);
+}
+
+static void on_crash(void *context, struct process *process)
+{
+    crashing_on_crash(context, process);
+}
+
+static void on_death(void *context, struct process *process, const char *death, int pidfd)
+{
+    crashing_on_death(context, process, death, pidfd);
+}
+
+static bool may_bury(void *context, struct process *process)
+{
+    return crashing_may_bury(context, process);
 }
 
 static void on_note(void *context, const char *line)
@@ -107,6 +123,10 @@ void pipeline_deliver(struct pipeline *pipeline, struct traced *traced, const st
         span = assemble_call(arena, raw, settings);
         counted.n_measured = metering_span(traced, raw, span);
     }
+    if (span && raw->kind == RAW_SPAN)
+        crashing_note_span(traced, span, raw->span.tid);
+    else if (span && raw->kind == RAW_IN_FLIGHT && is_exported)
+        crashing_mark(traced, span, arena);
     if (!is_exported)
         span = NULL;
     if (span && !rules_admit(&traced->excluded, settings, raw, span)) {
@@ -181,6 +201,7 @@ static uint32_t look(void *context)
 {
     struct pipeline *pipeline = context;
     uint32_t n = dropbox_poll(pipeline->dropbox, LOOK_MAX_SPANS);
+    crashing_look(pipeline);
     bool is_short = dropbox_pool_pct(pipeline->dropbox) > 50;
     kept_look(pipeline, is_short);
     acknowledge_soon(pipeline);
@@ -197,6 +218,7 @@ static void rung(void *context)
 {
     struct pipeline *pipeline = context;
     dropbox_look_at_crashes(pipeline->dropbox);
+    crashing_look(pipeline);
 }
 
 /* A process ended, or a file appeared: the loop is told without waiting for the doorbell. */
@@ -233,6 +255,9 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
                                     .on_span = on_span,
                                     .on_count = on_count,
                                     .on_note = on_note,
+                                    .on_crash = on_crash,
+                                    .on_death = on_death,
+                                    .may_bury = may_bury,
                                     .context = pipeline};
     int error = dropbox_create(&pipeline->dropbox, options->directory, options->all_users,
                                options->only_directory, &events, problem);
@@ -243,6 +268,7 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
     }
     dropbox_set_gate(pipeline->dropbox, may_take);
     find_spool(pipeline);
+    crashing_start(pipeline);
     pipeline->acknowledge_timer = loop_timer_create(loop, acknowledge_due, pipeline);
     if (options->console) {
         struct console_style style = console_style_of(options->console);
@@ -268,6 +294,7 @@ void pipeline_destroy(struct pipeline *pipeline)
     pacer_destroy(pipeline->pacer);
     loop_timer_destroy(pipeline->acknowledge_timer);
     loop_watch_destroy(pipeline->dropbox_watch);
+    crashing_stop(pipeline);
     traced_fini(pipeline);
     destinations_fini(pipeline);
     dropbox_destroy(pipeline->dropbox);
@@ -311,6 +338,7 @@ static void spool_all(struct pipeline *pipeline)
 /* The looks in between see that dead programs have nothing left: their files go, and the next exporter repeats nothing. */
 void pipeline_spool(struct pipeline *pipeline)
 {
+    crashing_leave(pipeline);
     loop_timer_destroy(pipeline->acknowledge_timer); /* at once, from now on */
     pipeline->acknowledge_timer = NULL;
     acknowledge_now(pipeline);
@@ -349,7 +377,7 @@ bool pipeline_is_delivered(const struct pipeline *pipeline)
     for (const struct destination *each = pipeline->destinations; each; each = each->next)
         if (!otlp_is_idle(each->otlp))
             return false;
-    return metering_is_handed_over(pipeline);
+    return metering_is_handed_over(pipeline) && crashing_is_idle(pipeline);
 }
 
 bool pipeline_is_stuck(const struct pipeline *pipeline)
@@ -371,4 +399,9 @@ bool pipeline_leave(struct pipeline *pipeline)
 const char *pipeline_directory(const struct pipeline *pipeline)
 {
     return dropbox_directory(pipeline->dropbox);
+}
+
+void pipeline_note_end(struct pipeline *pipeline, uint32_t pid, int wait_status)
+{
+    crashing_note_end(pipeline, pid, wait_status);
 }

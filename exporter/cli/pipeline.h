@@ -39,6 +39,9 @@ void pipeline_print(struct pipeline *pipeline);
 /* Everything in memory goes to the spool, at once. */
 void pipeline_spool(struct pipeline *pipeline);
 
+/* The parent of a traced process waited for it: this is how it ended. */
+void pipeline_note_end(struct pipeline *pipeline, uint32_t pid, int wait_status);
+
 /* No program is served. */
 bool pipeline_has_no_clients(const struct pipeline *pipeline);
 /* Nothing waits in the file of a program that has ended. */

@@ -18,6 +18,9 @@
 #define MAX_PROBLEMS 64u          /* remembered, so that each is said once */
 
 struct metric_set;
+struct crashing;
+struct mortality;
+struct crash_report;
 
 /* One OTLP destination of one signal: several processes may share it. */
 struct destination {
@@ -49,6 +52,7 @@ struct traced {
     const char *missing;        /* secret without which nothing is sent; NULL: none */
     struct keep *keep;          /* NULL: OTELSHIM_KEEP was never asked for */
     struct lanes *lanes;        /* with it */
+    struct mortality *mortality; /* crashing.c */
     struct rules_memory excluded;
     uint64_t n_excluded; /* spans that rules kept from being exported */
     uint64_t exported;
@@ -79,6 +83,7 @@ struct pipeline {
     size_t held_bytes;  /* by all keeps */
     uint32_t n_keepers; /* processes with one */
     struct live *live;
+    struct crashing *crashing;
     struct arena scratch;             /* spans that no destination takes */
     struct receipt *acknowledgements; /* of spans that nobody waits for, until the look is over */
     uint32_t n_acknowledgements, max_acknowledgements;
@@ -139,6 +144,12 @@ struct destination *destination_get(struct pipeline *pipeline, const struct proc
 /* Of the same user with the same URL, whose headers are known; NULL: none. */
 struct destination *destination_find_alike(struct pipeline *pipeline, const struct process *process,
                                            const struct settings *settings, enum otlp_signal signal);
+/* Where crash reports of `process` go as log records; NULL: nowhere. The second: of this exporter's own settings. */
+struct destination *destination_for_logs(struct pipeline *pipeline, const struct process *process);
+struct destination *destination_own_logs(struct pipeline *pipeline);
+/* Sends it; `destination` may be NULL. */
+void destination_add_crash(struct destination *destination, const struct crash_report *report,
+                           const struct resource *resource);
 /* One user less. */
 void destination_release(struct pipeline *pipeline, struct destination *destination);
 /* For what earlier exporters left in the spool: the destinations of this exporter's own settings. */

@@ -77,6 +77,7 @@ static void on_signals(void *context, int events)
     child_read_signals(&attended->child);
     if (attended->child.has_ended && attended->ended_ms == 0) {
         attended->ended_ms = loop_now_ms(attended->loop);
+        pipeline_note_end(attended->pipeline, (uint32_t)attended->child.pid, attended->child.wait_status);
         loop_timer_start(attended->drain, 0);
     }
 }

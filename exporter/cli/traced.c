@@ -1,6 +1,7 @@
 /* traced: the processes an exporter serves: their settings, where their spans go, and what is told of them. */
 #include "base/log.h"
 #include "cli/client_settings.h"
+#include "cli/crashing.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "signals/metrics/aggregate.h"
@@ -94,6 +95,7 @@ void traced_begin(struct pipeline *pipeline, struct process *process)
         traced_tell(pipeline, traced, CONSOLE_NEEDS);
     if (settings->exporters & EXPORT_OTLP)
         choose_destination(pipeline, traced, process);
+    crashing_begin(pipeline, traced);
     metering_begin(pipeline, traced);
     live_apply(pipeline, traced);
     log_write(LOG_LEVEL_INFO, "%s (pid %u) as %s, traces to %s", traced->name, traced->pid, traced->service,
@@ -154,6 +156,7 @@ void traced_end(struct pipeline *pipeline, struct process *process)
         dropbox_each(pipeline->dropbox, copy_counts, pipeline);
     log_write(LOG_LEVEL_INFO, "%s (pid %u) is gone: %llu spans recorded, %llu exported", traced->name,
               traced->pid, (unsigned long long)traced->recorded, (unsigned long long)traced->exported);
+    crashing_end(pipeline, traced);
     forget(pipeline, traced);
     metering_end(pipeline, traced);
     release(traced);
@@ -198,6 +201,7 @@ void traced_fini(struct pipeline *pipeline)
     struct traced *traced, *next;
     HASH_ITER(hh, pipeline->traced, traced, next)
     {
+        crashing_end(pipeline, traced);
         forget(pipeline, traced);
         metric_set_destroy(traced->metrics);
         release(traced);

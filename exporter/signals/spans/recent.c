@@ -33,7 +33,8 @@ static const char *print_id(struct arena *arena, const uint8_t *id, uint32_t n_b
 
 static const char *name_kind(uint32_t kind)
 {
-    static const char *const names[] = {"unspecified", "internal", "server", "client", "producer", "consumer"};
+    static const char *const names[] = {"unspecified", "internal", "server",
+                                        "client",      "producer", "consumer"};
     return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : names[0];
 }
 
@@ -50,7 +51,8 @@ struct crash_span *recent_list(const struct recent *recent, struct arena *arena,
         return NULL;
     struct crash_span *spans = arena_alloc(arena, n * sizeof(*spans));
     for (uint32_t i = 0; i < n; i++) {
-        const struct recent_span *item = &recent->items[recent->n < RECENT_SPANS ? i : (recent->next + i) % RECENT_SPANS];
+        const struct recent_span *item =
+            &recent->items[recent->n < RECENT_SPANS ? i : (recent->next + i) % RECENT_SPANS];
         spans[i] = (struct crash_span){
             /* a cut name may end in half a character: the text is repaired */
             .name = text_repaired(arena, item->name, item->name_bytes).bytes,

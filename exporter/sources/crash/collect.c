@@ -203,6 +203,8 @@ static void read_rss(struct crash_case *crash, int proc)
 /* What lies above the 64 KiB of the slot, up to where the stack's mapping ends. */
 static void read_deep_stack(struct crash_case *crash, uint32_t pid)
 {
+    if (!crash->n_threads) /* nobody crashed */
+        return;
     const struct crash_thread *thread = first_thread(crash);
     for (uint32_t i = 0, n = thread->n_memory; i < n; i++) {
         uint64_t from = thread->memory[i].address + thread->memory[i].n_bytes;

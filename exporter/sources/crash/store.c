@@ -33,10 +33,10 @@ int crash_store_path(char ret_path[PATH_MAX])
     return 0;
 }
 
-int store_open(struct store *ret_store, const char *path)
+int store_open(struct store *ret_store, const char *path, bool may_make)
 {
     struct store store = {.directory = -1};
-    int error = file_make_directories(path);
+    int error = may_make ? file_make_directories(path) : 0;
     if (!error)
         store.directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (!error && store.directory < 0)
@@ -217,8 +217,8 @@ static bool mark_as_tried(const struct store *store, const char *stem)
     return fd >= 0;
 }
 
-bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[STORE_STEM_BYTES], int *ret_lock,
-                 void (*on_hopeless)(void *context, const char *stem), void *context)
+bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[STORE_STEM_BYTES],
+                 int *ret_lock, void (*on_hopeless)(void *context, const char *stem), void *context)
 {
     struct listing listing = list(store);
     bool is_found = false;

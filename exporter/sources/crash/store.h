@@ -25,8 +25,8 @@ struct store {
     char path[PATH_MAX];
 };
 
-/* Makes it, 0700. */
-int store_open(struct store *ret_store, const char *path);
+/* `may_make`: makes it, 0700. The path is remembered in any case. */
+int store_open(struct store *ret_store, const char *path, bool may_make);
 void store_close(struct store *store);
 
 /* The name of a case, without its suffix. */
@@ -45,8 +45,8 @@ void store_remove_case(const struct store *store, const char *stem);
  * A case without an owner: locked, open, and marked as tried again. False: there is none (left). `min_age_s`: younger ones are
  * being made. What was tried again already is removed, and `on_hopeless` called with its stem.
  */
-bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[STORE_STEM_BYTES], int *ret_lock,
-                 void (*on_hopeless)(void *context, const char *stem), void *context);
+bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[STORE_STEM_BYTES],
+                 int *ret_lock, void (*on_hopeless)(void *context, const char *stem), void *context);
 
 /* The oldest go until at most so much is left; never what somebody holds a lock on. Returns how many reports went. */
 uint32_t store_prune(const struct store *store, uint32_t max_count, uint64_t max_bytes);
