@@ -19,7 +19,8 @@ typedef bool probe_fn(uint64_t address);
 
 static bool probe_by_mask(uint64_t address)
 {
-    return sys_call6(__NR_rt_sigprocmask, NO_HOW, (long)(address & ~7ull), 0, 8, 0, 0) != -EFAULT;
+    uint64_t set = address < 8 ? 8 : address & ~7ull; /* no set at all is not an error */
+    return sys_call6(__NR_rt_sigprocmask, NO_HOW, (long)set, 0, 8, 0, 0) != -EFAULT;
 }
 
 static bool probe_by_futex(uint64_t address)
@@ -60,17 +61,15 @@ static size_t copy_by_pages(uint8_t *to, uint64_t from, size_t bytes)
 
 size_t memory_copy(void *to, uint64_t from, size_t bytes)
 {
-    size_t at = 0;
     if (from + bytes < from)
         return 0;
     if (!crash_setup.is_filtered) {
         struct iovec here = {to, bytes}, there = {(void *)(uintptr_t)from, bytes}; /* NOLINT: as above */
         long n = sys_call6(__NR_process_vm_readv, (long)sys_getpid(), (long)&here, 1, (long)&there, 1, 0);
-        if (n == -EFAULT)
-            return 0;
-        at = n > 0 ? (size_t)n : 0;
+        if (n >= 0 || n == -EFAULT)
+            return n > 0 ? (size_t)n : 0;
     }
-    return at == bytes ? at : at + copy_by_pages((uint8_t *)to + at, from + at, bytes - at);
+    return copy_by_pages(to, from, bytes);
 }
 
 bool memory_is_readable(uint64_t address)

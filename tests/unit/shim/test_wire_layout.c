@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <crash_slot.h>
 #include <wire.h>
 
 struct place {
@@ -91,6 +92,32 @@ static void test_slots_do_not_move(void **state)
                  PLACE(wire_operation_slot, span, 16), PLACE(wire_operation_slot, staged, 160));
 }
 
+static void test_crash_slot_does_not_move(void **state)
+{
+    (void)state;
+    CHECK_PLACES(PLACE(wire_crash, state, 0), PLACE(wire_crash, sequence, 4), PLACE(wire_crash, flags, 8),
+                 PLACE(wire_crash, n_modules, 12), PLACE(wire_crash, fault, 16),
+                 PLACE(wire_crash, stack_from, 624), PLACE(wire_crash, outer_from, 632),
+                 PLACE(wire_crash, stack_bytes, 640), PLACE(wire_crash, outer_bytes, 644),
+                 PLACE(wire_crash, modules_bytes, 648), PLACE(wire_crash, message_bytes, 652),
+                 PLACE(wire_crash, message, 656), PLACE(wire_crash, thrown_bytes, 1680),
+                 PLACE(wire_crash, n_thrown_frames, 1684), PLACE(wire_crash, thrown_type, 1688),
+                 PLACE(wire_crash, thrown_what, 1944), PLACE(wire_crash, thrown_frames, 2200));
+    CHECK_PLACES(PLACE(wire_fault, sequence, 0), PLACE(wire_fault, tid, 4), PLACE(wire_fault, pid, 8),
+                 PLACE(wire_fault, machine, 12), PLACE(wire_fault, kind, 14), PLACE(wire_fault, flags, 15),
+                 PLACE(wire_fault, mono_ns, 16), PLACE(wire_fault, repeats, 24),
+                 PLACE(wire_fault, thread_name, 32), PLACE(wire_fault, siginfo, 48),
+                 PLACE(wire_fault, registers, 176), PLACE(wire_fault, stack_low, 496),
+                 PLACE(wire_fault, stack_high, 504), PLACE(wire_fault, context, 512));
+    CHECK_PLACES(PLACE(wire_module, bytes, 0), PLACE(wire_module, path_bytes, 4),
+                 PLACE(wire_module, build_id_bytes, 6), PLACE(wire_module, bias, 8),
+                 PLACE(wire_module, low, 16), PLACE(wire_module, high, 24), PLACE(wire_module, build_id, 32));
+    assert_int_equal(WIRE_CRASH_STACK_OFFSET, 8192);
+    assert_int_equal(WIRE_CRASH_OUTER_OFFSET, 73728);
+    assert_int_equal(WIRE_CRASH_MODULES_OFFSET, 90112);
+    assert_int_equal(WIRE_CRASH_FAULTS_OFFSET, 106496);
+}
+
 /* Bits of H and E: another meaning needs a bit in features_incompatible. */
 static void test_chunk_word_bits(void **state)
 {
@@ -119,6 +146,12 @@ static void test_numbers_are_frozen(void **state)
     assert_int_equal(WIRE_DATABASE, 2);
     assert_int_equal(WIRE_MESSAGING, 3);
     assert_int_equal(WIRE_INTERNAL, 4);
+    assert_int_equal(WIRE_FAULT_FATAL, 1);
+    assert_int_equal(WIRE_FAULT_HANDLED, 2);
+    assert_int_equal(WIRE_FAULT_OTHER, 3);
+    assert_int_equal(WIRE_FAULT_ASKED, 4);
+    assert_int_equal(WIRE_CRASH_REGISTERS, 2);
+    assert_int_equal(WIRE_CRASH_WHOLE, 4);
     assert_int_equal(WIRE_STRING, 1);
     assert_int_equal(WIRE_INT, 2);
     assert_int_equal(WIRE_DOUBLE, 3);
@@ -135,9 +168,9 @@ static void test_numbers_are_frozen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_header_does_not_move), cmocka_unit_test(test_records_do_not_move),
-        cmocka_unit_test(test_slots_do_not_move),    cmocka_unit_test(test_chunk_word_bits),
-        cmocka_unit_test(test_numbers_are_frozen),
+        cmocka_unit_test(test_header_does_not_move),     cmocka_unit_test(test_records_do_not_move),
+        cmocka_unit_test(test_slots_do_not_move),        cmocka_unit_test(test_chunk_word_bits),
+        cmocka_unit_test(test_crash_slot_does_not_move), cmocka_unit_test(test_numbers_are_frozen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
