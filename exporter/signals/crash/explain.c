@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
+#define SIGN_FRAMES 24u   /* from the abort to what led to it */
 #define BTYPE_MASK 0xc00u /* PSTATE: an indirect branch came from where none may land */
 
 static void explain_arithmetic(const struct explain_input *input, struct explanation *explanation)
@@ -188,26 +189,36 @@ static const struct sign {
 static const struct sign *find_sign(const struct crash_stack *stack)
 {
     for (size_t s = 0; s < sizeof(signs) / sizeof(signs[0]); s++)
-        for (uint32_t i = 0; i < stack->n_frames && i < 24; i++) {
+        for (uint32_t i = 0; i < stack->n_frames && i < SIGN_FRAMES; i++) {
             const char *name = stack->frames[i].function;
-            if (name && strncmp(name, signs[s].beginning, strlen(signs[s].beginning)) == 0)
+            if (name && !stack->frames[i].is_approximate &&
+                strncmp(name, signs[s].beginning, strlen(signs[s].beginning)) == 0)
                 return &signs[s];
         }
     return NULL;
 }
 
+/* The search for a handler met a function that may not throw: then it is the personality routine that terminates. */
+static bool left_noexcept(const struct crash_stack *stack)
+{
+    for (uint32_t i = 0; i < stack->n_frames && i < SIGN_FRAMES; i++) {
+        const char *name = stack->frames[i].function;
+        if (name && !stack->frames[i].is_approximate &&
+            (strcmp(name, "__gxx_personality_v0") == 0 || strncmp(name, "__cxa_call_terminate", 20) == 0))
+            return true;
+    }
+    return false;
+}
+
 void explain_by_frames(const struct crash_stack *stack, struct arena *arena, struct explanation *explanation)
 {
     const struct sign *sign = find_sign(stack);
-    if (!sign)
-        return;
     bool is_plain = strcmp(explanation->class, "abort") == 0 && !explanation->brief;
-    bool is_exception = strcmp(explanation->class, "exception") == 0;
-    if (is_plain) {
+    if (is_plain && sign) {
         explanation->class = sign->class;
         explanation->brief = sign->brief;
         explanation->reason = arena_printf(arena, "%s, and the program aborted", sign->brief);
-    } else if (is_exception && strcmp(sign->beginning, "__cxa_call_terminate") == 0) {
+    } else if (strcmp(explanation->class, "exception") == 0 && left_noexcept(stack)) {
         explanation->reason =
             arena_printf(arena, "%s, which left a function that may not throw (noexcept, destructor)",
                          explanation->reason);

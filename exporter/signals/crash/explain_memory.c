@@ -109,12 +109,14 @@ static const char *print_neighbour(const struct fault *fault)
 {
     const struct symbols_module *below = crash_modules_below(fault->input->modules, fault->address);
     const struct symbols_module *above = crash_modules_above(fault->input->modules, fault->address);
-    if (below && fault->address - below->high < NEAR_MAPPING)
-        return arena_printf(fault->arena, " (%" PRIu64 " bytes behind the end of %s)",
-                            fault->address - below->high, place_of(fault, below));
-    if (above && above->low - fault->address < NEAR_MAPPING)
-        return arena_printf(fault->arena, " (%" PRIu64 " bytes before the beginning of %s)",
-                            above->low - fault->address, place_of(fault, above));
+    uint64_t behind = below ? fault->address - below->high : UINT64_MAX;
+    uint64_t before = above ? above->low - fault->address : UINT64_MAX;
+    if (behind < NEAR_MAPPING && behind <= before)
+        return arena_printf(fault->arena, " (%" PRIu64 " bytes behind the end of %s)", behind,
+                            place_of(fault, below));
+    if (before < NEAR_MAPPING)
+        return arena_printf(fault->arena, " (%" PRIu64 " bytes before the beginning of %s)", before,
+                            place_of(fault, above));
     return "";
 }
 

@@ -195,18 +195,10 @@ static void add_cycle(struct gathering *gathering, const struct crash_stack *sta
         }
 }
 
-static const struct crash_stack *stack_of(const struct crash_report *report)
-{
-    static const struct crash_stack none;
-    if (report->thrown.n_frames && report->class && strcmp(report->class, "exception") == 0)
-        return &report->thrown; /* the throw is the bug; what is above it is always terminate */
-    return report->n_threads && report->threads[0].is_crashed ? &report->threads[0].stack : &none;
-}
-
 void fingerprint_make(const struct crash_report *report, const char *detail, char ret_text[65])
 {
     static struct gathering gathering;
-    const struct crash_stack *stack = stack_of(report);
+    const struct crash_stack *stack = own_stack(report);
     bool is_recursion = report->class && strcmp(report->class, "stack-overflow") == 0;
     memset(&gathering, 0, sizeof(gathering));
     add(&gathering, "otelshim crash 1");

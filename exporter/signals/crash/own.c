@@ -135,3 +135,21 @@ const struct crash_frame *own_top(const struct crash_stack *stack)
     }
     return known;
 }
+
+/* A throw that finds no handler aborts where it stands: then the crashed thread shows it, and more of it. */
+static bool shows_throw(const struct crash_stack *stack)
+{
+    for (uint32_t i = 0; i < stack->n_frames; i++)
+        if (stack->frames[i].function && strcmp(stack->frames[i].function, "__cxa_throw") == 0)
+            return true;
+    return false;
+}
+
+const struct crash_stack *own_stack(const struct crash_report *report)
+{
+    static const struct crash_stack none;
+    bool has_crashed = report->n_threads && report->threads[0].is_crashed;
+    const struct crash_stack *crashed = has_crashed ? &report->threads[0].stack : &none;
+    return report->exception_type && report->thrown.n_frames && !shows_throw(crashed) ? &report->thrown
+                                                                                      : crashed;
+}

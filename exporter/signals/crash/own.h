@@ -14,6 +14,11 @@ bool own_is(const struct crash_frame *frame);
 void own_mark(struct crash_stack *stack);
 /* The innermost own frame; else the innermost that has a name or a module; NULL: none. */
 const struct crash_frame *own_top(const struct crash_stack *stack);
+/*
+ * The stack on which the bug is looked for: of an uncaught exception the place of the throw, where the crashed thread has been unwound
+ * from there since.
+ */
+const struct crash_stack *own_stack(const struct crash_report *report);
 /* Name of a path behind its last slash. */
 const char *own_base_name(const char *path);
 

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #define RANDOM_MIN 24u
+#define WORD_MIN 6u /* lower-case letters in a row: a word of some language */
 #define HEXADECIMAL_MIN 32u
 
 /* Anywhere in the name. */
@@ -53,7 +54,7 @@ bool redact_is_header_name(const char *name, size_t bytes)
 static bool is_random(const char *word, size_t bytes)
 {
     enum { OTHER, LOWER, UPPER, DIGIT } class, last = OTHER;
-    size_t n[4] = {0}, n_changes = 0;
+    size_t n[4] = {0}, n_changes = 0, run = 0, longest = 0; /* of lower-case letters */
     bool is_hexadecimal = true;
     for (size_t i = 0; i < bytes; i++) {
         unsigned char c = (unsigned char)word[i];
@@ -61,11 +62,14 @@ static bool is_random(const char *word, size_t bytes)
         n[class]++;
         n_changes += class != last;
         last = class;
+        run = class == LOWER ? run + 1 : 0;
+        longest = run > longest ? run : longest;
         is_hexadecimal &= isxdigit(c) != 0;
     }
     if (is_hexadecimal)
         return bytes >= HEXADECIMAL_MIN && n[DIGIT] >= 4 && n[LOWER] + n[UPPER] >= 4;
-    return bytes >= RANDOM_MIN && n[LOWER] >= 3 && n[UPPER] >= 3 && n[DIGIT] >= 3 && n_changes * 2 >= bytes;
+    return bytes >= RANDOM_MIN && n[LOWER] >= 3 && n[UPPER] >= 3 && n[DIGIT] >= 3 && n_changes * 2 >= bytes &&
+           longest < WORD_MIN;
 }
 
 /* "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw" */

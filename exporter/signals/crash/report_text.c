@@ -203,15 +203,37 @@ static void print_frame(const struct printer *printer, const struct crash_frame 
     fprintf(printer->out, "%s\n", off(printer));
 }
 
+/* How many frames a number of return addresses are: inlined ones belong to the next that is none. */
+static uint32_t frames_of_calls(const struct crash_stack *stack, uint32_t from, uint32_t n_calls)
+{
+    uint32_t i = from;
+    for (; n_calls && i < stack->n_frames; i++)
+        n_calls -= !stack->frames[i].is_inlined;
+    return i - from;
+}
+
+/* A recursion is shown once; returns how many frames behind `i` are like those before. */
+static uint32_t fold_recursion(const struct printer *printer, const struct crash_stack *stack, uint32_t i)
+{
+    if (stack->recursion_times < 3 || i < stack->recursion_at)
+        return 0;
+    uint32_t once = frames_of_calls(stack, stack->recursion_at, stack->recursion_period);
+    uint64_t n_calls = (uint64_t)stack->recursion_period * (stack->recursion_times - 1);
+    if (i != stack->recursion_at + once || n_calls > stack->n_frames)
+        return 0;
+    fprintf(printer->out, "    ... the last %u call%s %u times more ...\n", stack->recursion_period,
+            stack->recursion_period == 1 ? "" : "s", stack->recursion_times - 1);
+    return frames_of_calls(stack, i, (uint32_t)n_calls);
+}
+
 static void print_stack(const struct printer *printer, const struct crash_stack *stack)
 {
     for (uint32_t i = 0; i < stack->n_frames; i++) {
         if (stack->n_left_out && i == stack->left_out_at)
             fprintf(printer->out, "    ... %u frames left out ...\n", stack->n_left_out);
-        if (stack->recursion_times > 1 && i == stack->recursion_at)
-            fprintf(printer->out, "    (the next %u calls: %u times over)\n", stack->recursion_period,
-                    stack->recursion_times);
-        print_frame(printer, &stack->frames[i]);
+        i += fold_recursion(printer, stack, i);
+        if (i < stack->n_frames)
+            print_frame(printer, &stack->frames[i]);
     }
     if (stack->end_reason) {
         fprintf(printer->out, "    %s(", on(printer, DIM));
@@ -223,7 +245,7 @@ static void print_stack(const struct printer *printer, const struct crash_stack 
 static void print_threads(const struct printer *printer)
 {
     const struct crash_report *report = printer->report;
-    if (report->thrown.n_frames && report->exception_type) {
+    if (own_stack(report) == &report->thrown) {
         fprintf(printer->out, "\n%sthrown here:%s\n", on(printer, BOLD), off(printer));
         print_stack(printer, &report->thrown);
     }
@@ -332,13 +354,11 @@ void crash_report_print(FILE *out, const struct crash_report *report, bool has_c
 /* One frame a line, as `function (file:line)`: no convention says how C's look. */
 char *crash_report_stacktrace(struct arena *arena, const struct crash_report *report)
 {
-    bool is_thrown = report->exception_type && report->thrown.n_frames;
-    const struct crash_stack *crashed = report->n_threads ? &report->threads[0].stack : NULL;
-    const struct crash_stack *stack = is_thrown ? &report->thrown : crashed;
+    const struct crash_stack *stack = own_stack(report);
     size_t used = 0, max = 4096;
     char *text = arena_alloc(arena, max);
     text[0] = 0;
-    for (uint32_t i = 0; stack && i < stack->n_frames; i++) {
+    for (uint32_t i = 0; i < stack->n_frames; i++) {
         char where[MAX_LINE];
         print_where(&stack->frames[i], where, sizeof(where));
         const char *line = arena_printf(arena, "    at %s (%s)\n", name_of(&stack->frames[i]), where);

@@ -74,24 +74,13 @@ static const char *print_program(struct arena *arena, const struct crash_report 
     return *name ? name : arena_printf(arena, "pid %u", report->pid);
 }
 
-/* The throw is where an exception's bug is. */
-static const struct crash_frame *find_place(const struct crash_report *report)
-{
-    const struct crash_frame *thrown = own_top(&report->thrown);
-    bool is_exception = report->class && strcmp(report->class, "exception") == 0;
-    if (is_exception && thrown && thrown->is_own)
-        return thrown;
-    return report->n_threads ? own_top(&report->threads[0].stack) : NULL;
-}
-
 /* Own code of a library alone says little: who called it. */
 static const char *print_caller(struct arena *arena, const struct crash_report *report,
                                 const struct crash_frame *place)
 {
-    const struct crash_stack *stack = report->n_threads ? &report->threads[0].stack : NULL;
+    const struct crash_stack *stack = own_stack(report);
     const char *program = report->exe ? own_base_name(report->exe) : "";
-    if (!stack || !place || place < stack->frames || place >= stack->frames + stack->n_frames ||
-        strcmp(own_base_name(place->module), program) == 0)
+    if (!place || strcmp(own_base_name(place->module), program) == 0)
         return "";
     for (const struct crash_frame *each = place + 1; each < stack->frames + stack->n_frames; each++)
         if (each->is_own && (each->function || each->file) &&
@@ -127,7 +116,7 @@ const char *title_make(struct arena *arena, const struct crash_report *report, c
     default:
         break;
     }
-    const struct crash_frame *frame = find_place(report);
+    const struct crash_frame *frame = report->n_threads ? own_top(own_stack(report)) : NULL;
     const char *place = title_place(arena, frame);
     return arena_printf(arena, "%s: %s%s%s%s%s%s%s%s", program, report->signal ? report->signal : "death",
                         place ? " in " : "", place ? place : "", print_caller(arena, report, frame),
