@@ -9,6 +9,7 @@ COMMAND(export, "export", "serve the traced programs: what the library starts by
 COMMAND(status, "status", "what is traced, where it goes, what went wrong")
 COMMAND(doctor, "doctor", "whether a program will be traced, and if not, why and what mends it")
 COMMAND(crashes, "crashes", "reports of programs that died: list, show, export, prune")
+COMMAND(stacks, "stacks", "the stacks of all threads of a running process")
 COMMAND(symbolize, "symbolize", "names for addresses and for the frames of a report")
 COMMAND(test_crash, "test-crash", "let a program crash, to see whether its report arrives")
 COMMAND(version, "version", "which version this is")

@@ -217,6 +217,13 @@ static void read_deep_stack(struct crash_case *crash, uint32_t pid)
     }
 }
 
+/* Nobody needs stopping where the crashed thread is alone [100 us]. */
+static bool is_alone(const struct crash_case *crash, int proc)
+{
+    struct stat task;
+    return crash->n_threads && fstatat(proc, "task", &task, 0) == 0 && task.st_nlink == 3; /* itself, ., .. */
+}
+
 /* The crashed thread, where there is one, stays the first. */
 static void add_threads(struct crash_case *crash, uint32_t pid)
 {
@@ -247,7 +254,8 @@ void collect_living(struct crash_case *crash, uint32_t pid, uint64_t start_ticks
     crash->maps = read_maps(&crash->arena, proc);
     read_rss(crash, proc);
     read_deep_stack(crash, pid);
-    add_threads(crash, pid);
+    if (!is_alone(crash, proc))
+        add_threads(crash, pid);
     close(proc);
 }
 
