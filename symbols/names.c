@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define MAX_INLINED 64
+#define MAX_SCOPES 256
+#define MAX_NAMESPACES 16
 
 /* ---- frames ---- */
 
@@ -99,21 +101,6 @@ static const char *linkage_name(Dwarf_Die *die)
     return name ? name : dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
 }
 
-/* `symbol`: of the symbol table, for the function that has code of its own. */
-static const char *die_name(struct symbols *symbols, Dwarf_Die *unit, Dwarf_Die *die, const char *symbol)
-{
-    Dwarf_Attribute attribute;
-    const char *name = linkage_name(die);
-    int language = dwarf_srclang(unit);
-    if (name || symbol)
-        return name ? name : symbol;
-    name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
-    if (!name || language < 0 || language == DW_LANG_C || language == DW_LANG_C89 ||
-        language == DW_LANG_C99 || language == DW_LANG_C11)
-        return name;
-    return qualified_name(symbols, die, name);
-}
-
 /* The mangled name of the function that an address lies in; NULL none. */
 static const char *mangled_symbol(Dwfl_Module *module, uint64_t look_up)
 {
@@ -122,6 +109,27 @@ static const char *mangled_symbol(Dwfl_Module *module, uint64_t look_up)
     const char *name = dwfl_module_addrinfo(module, look_up, &into, &symbol, NULL, NULL, NULL);
     return name && name[0] == '_' && (name[1] == 'Z' || name[1] == 'R') && into < symbol.st_size ? name
                                                                                                  : NULL;
+}
+
+static bool is_c(Dwarf_Die *unit)
+{
+    int language = dwarf_srclang(unit);
+    return language < 0 || language == DW_LANG_C || language == DW_LANG_C89 || language == DW_LANG_C99 ||
+           language == DW_LANG_C11;
+}
+
+/* `code`: an address of the function that has code of its own, which the symbol table may name; 0 for an inlined one. */
+static const char *die_name(struct symbols *symbols, Dwfl_Module *module, Dwarf_Die *unit, Dwarf_Die *die,
+                            uint64_t code)
+{
+    Dwarf_Attribute attribute;
+    const char *name = linkage_name(die);
+    if (!name && code && !is_c(unit))
+        name = mangled_symbol(module, code);
+    if (name)
+        return name;
+    name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
+    return !name || is_c(unit) ? name : qualified_name(symbols, die, name);
 }
 
 static int number_of(Dwarf_Die *die, unsigned name)
@@ -143,23 +151,68 @@ static const char *call_file(Dwarf_Die *unit, Dwarf_Die *inlined)
     return dwarf_filesrc(files, (size_t)number, NULL, NULL);
 }
 
-/* The functions around an address, as DIEs, innermost first: inlined ones, then the one that has code of its own. */
+static bool may_hold_functions(int tag)
+{
+    return tag == DW_TAG_namespace || tag == DW_TAG_class_type || tag == DW_TAG_structure_type ||
+           tag == DW_TAG_union_type || tag == DW_TAG_enumeration_type || tag == DW_TAG_module;
+}
+
+/* The function below `parent` that holds the address: in most units one look at each child. */
+static bool find_subprogram(Dwarf_Die *parent, uint64_t address, int depth, Dwarf_Die *ret_function)
+{
+    Dwarf_Die child;
+    if (depth > MAX_NAMESPACES || dwarf_child(parent, &child) != 0)
+        return false;
+    do {
+        int tag = dwarf_tag(&child);
+        if (tag == DW_TAG_subprogram && dwarf_haspc(&child, address) == 1) {
+            *ret_function = child;
+            return true;
+        }
+        if (may_hold_functions(tag) && find_subprogram(&child, address, depth + 1, ret_function))
+            return true;
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return false;
+}
+
+/* The child with code that holds the address. */
+static bool find_scope(Dwarf_Die *parent, uint64_t address, Dwarf_Die *ret_child)
+{
+    if (dwarf_child(parent, ret_child) != 0)
+        return false;
+    do {
+        int tag = dwarf_tag(ret_child);
+        if ((tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block || tag == DW_TAG_try_block ||
+             tag == DW_TAG_catch_block || tag == DW_TAG_subprogram) &&
+            dwarf_haspc(ret_child, address) == 1)
+            return true;
+    } while (dwarf_siblingof(ret_child, ret_child) == 0);
+    return false;
+}
+
+/*
+ * The functions around an address, as DIEs, innermost first: inlined ones, then the one that has code of its own. A descent of our
+ * own, as dwarf_getscopes() and dwarf_getscopes_die() each go through a whole unit.
+ */
 static int find_functions(Dwarf_Die *unit, uint64_t address, Dwarf_Die ret_functions[MAX_INLINED])
 {
-    Dwarf_Die *inner = NULL, *scopes = NULL;
+    Dwarf_Die found[MAX_INLINED], scope, child;
     int n = 0;
-    /* the innermost scope from the address, then its scopes from where it stands, not from where it was written */
-    int n_inner = dwarf_getscopes(unit, address, &inner);
-    int n_scopes = n_inner > 0 ? dwarf_getscopes_die(&inner[0], &scopes) : 0;
-    for (int i = 0; i < n_scopes && n < MAX_INLINED; i++) {
-        int tag = dwarf_tag(&scopes[i]);
-        if (tag == DW_TAG_inlined_subroutine || tag == DW_TAG_subprogram)
-            ret_functions[n++] = scopes[i];
-        if (tag == DW_TAG_subprogram)
-            break;
+    if (!find_subprogram(unit, address, 0, &scope))
+        return 0;
+    found[n++] = scope;
+    for (int depth = 0; depth < MAX_SCOPES && n < MAX_INLINED && find_scope(&scope, address, &child);
+         depth++) {
+        int tag = dwarf_tag(&child);
+        if (tag ==
+            DW_TAG_subprogram) /* nested, with code of its own: what is around it did not call it here */
+            n = 0;
+        if (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine)
+            found[n++] = child;
+        scope = child;
     }
-    free(scopes);
-    free(inner);
+    for (int i = 0; i < n; i++)
+        ret_functions[i] = found[n - 1 - i];
     return n;
 }
 
@@ -201,9 +254,8 @@ static void name_by_dwarf(struct symbols *symbols, struct naming *naming, Dwfl_M
                      number_of(&functions[i - 1], DW_AT_call_line),
                      number_of(&functions[i - 1], DW_AT_call_column));
         }
-        set_function(
-            symbols, frame,
-            die_name(symbols, unit, &functions[i], i == n - 1 ? mangled_symbol(module, look_up) : NULL));
+        set_function(symbols, frame,
+                     die_name(symbols, module, unit, &functions[i], i == n - 1 ? look_up : 0));
     }
 }
 
