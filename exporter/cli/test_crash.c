@@ -91,6 +91,11 @@ static int signal_number(const char *name)
     return 0;
 }
 
+static __attribute__((noinline)) void abort_here(void)
+{
+    abort();
+}
+
 static __attribute__((noinline)) void crash_here(const char *how)
 {
     int number = signal_number(how);
@@ -99,11 +104,11 @@ static __attribute__((noinline)) void crash_here(const char *how)
     else if (strcmp(how, "throw") == 0)
         throw_exception();
     else if (number == SIGABRT)
-        abort();
+        abort_here();
     else if (number == SIGSEGV)
         *nowhere = 1;
     else if (number == SIGFPE && strcmp(how, "FPE") == 0)
-        zero = 1 / zero; /* NOLINT(clang-analyzer-core.DivideZero): that is the point */
+        zero = 7 / zero; /* NOLINT(clang-analyzer-core.DivideZero): that is the point */
     else if (number == SIGILL)
         __builtin_trap();
     raise(number);

@@ -228,6 +228,13 @@ static void test_sent(void **state)
     explain_case(&crash, "std::runtime_error", &arena, &why);
     assert_string_equal(why.class, "exception");
     assert_string_equal(why.brief, "uncaught std::runtime_error: kaboom");
+    memset(crash.siginfo, 0, sizeof(crash.siginfo)); /* blocked: the kernel killed it without asking */
+    crash.signal = SIGSEGV;
+    crash.code = 0;
+    crash.registers_missing = "no handler ran";
+    explain_case(&crash, NULL, &arena, &why);
+    assert_string_equal(why.class, "signal");
+    assert_string_equal(why.reason, "killed by SIGSEGV, and no handler could run");
     arena_fini(&arena);
 }
 

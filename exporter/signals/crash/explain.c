@@ -154,8 +154,15 @@ static void explain_death(const struct explain_input *input, struct arena *arena
 
 void explain(const struct explain_input *input, struct arena *arena, struct explanation *ret_explanation)
 {
+    const struct crash_case *crash = input->crash;
+    bool is_fault = crash->kind == CRASH_SIGNAL || crash->kind == CRASH_HANDLED;
+    uint32_t told; /* si_signo: 0 where no handler ran */
+    memcpy(&told, crash->siginfo, sizeof(told));
     *ret_explanation = (struct explanation){.class = "signal", .reason = ""};
-    if (input->crash->signal > 0)
+    if (is_fault && crash->signal > 0 && crash->registers_missing && !told)
+        ret_explanation->reason =
+            arena_printf(arena, "killed by %s, and no handler could run", signal_name(arena, crash->signal));
+    else if (is_fault && crash->signal > 0)
         explain_unix_signal(input, arena, ret_explanation);
     else
         explain_death(input, arena, ret_explanation);

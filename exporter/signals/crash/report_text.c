@@ -219,6 +219,8 @@ static uint32_t fold_recursion(const struct printer *printer, const struct crash
         return 0;
     uint32_t once = frames_of_calls(stack, stack->recursion_at, stack->recursion_period);
     uint64_t n_calls = (uint64_t)stack->recursion_period * (stack->recursion_times - 1);
+    if (stack->n_left_out && stack->left_out_at >= i)
+        n_calls -= stack->n_left_out < n_calls ? stack->n_left_out : n_calls;
     if (i != stack->recursion_at + once || n_calls > stack->n_frames)
         return 0;
     fprintf(printer->out, "    ... the last %u call%s %u times more ...\n", stack->recursion_period,
@@ -229,9 +231,9 @@ static uint32_t fold_recursion(const struct printer *printer, const struct crash
 static void print_stack(const struct printer *printer, const struct crash_stack *stack)
 {
     for (uint32_t i = 0; i < stack->n_frames; i++) {
+        i += fold_recursion(printer, stack, i);
         if (stack->n_left_out && i == stack->left_out_at)
             fprintf(printer->out, "    ... %u frames left out ...\n", stack->n_left_out);
-        i += fold_recursion(printer, stack, i);
         if (i < stack->n_frames)
             print_frame(printer, &stack->frames[i]);
     }

@@ -28,6 +28,13 @@ const char *title_place(struct arena *arena, const struct crash_frame *frame)
     return module ? arena_printf(arena, "%s+0x%" PRIx64, module, frame->offset) : NULL;
 }
 
+/* A fault is one thread's; what ends a process from outside meets all of them. */
+static bool is_of_thread(const struct crash_report *report)
+{
+    return (report->kind == CRASH_SIGNAL || report->kind == CRASH_HANDLED) && report->tid &&
+           report->n_threads;
+}
+
 /* Roots of episodes are named after the thread: they say nothing of what was done. */
 static bool is_call(const struct crash_span *span)
 {
@@ -39,14 +46,14 @@ const struct crash_span *title_doing(const struct crash_report *report)
     const struct crash_span *best = NULL;
     for (uint32_t i = 0; i < report->n_open_spans; i++) {
         const struct crash_span *span = &report->open_spans[i];
-        bool is_of_thread = report->tid && span->tid == report->tid;
-        bool was_of_thread = best && report->tid && best->tid == report->tid;
-        if (!span->name || (report->signal && !is_of_thread))
+        bool is_own = report->tid && span->tid == report->tid;
+        bool was_own = best && report->tid && best->tid == report->tid;
+        if (!span->name || (is_of_thread(report) && !is_own))
             continue;
-        bool is_better = !best || is_call(span) > is_call(best) ||
-                         (is_call(span) == is_call(best) &&
-                          (is_of_thread > was_of_thread ||
-                           (is_of_thread == was_of_thread && span->start_unix_ns >= best->start_unix_ns)));
+        bool is_better =
+            !best || is_call(span) > is_call(best) ||
+            (is_call(span) == is_call(best) &&
+             (is_own > was_own || (is_own == was_own && span->start_unix_ns >= best->start_unix_ns)));
         if (is_better)
             best = span;
     }
@@ -57,7 +64,7 @@ static const char *print_doing(struct arena *arena, const struct crash_report *r
 {
     const struct crash_span *span = title_doing(report);
     uint32_t n_calls = 0;
-    for (uint32_t i = 0; span && !report->signal && i < report->n_open_spans; i++)
+    for (uint32_t i = 0; span && !is_of_thread(report) && i < report->n_open_spans; i++)
         n_calls += is_call(&report->open_spans[i]);
     if (!span)
         return "";
