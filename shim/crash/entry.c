@@ -56,7 +56,7 @@ static void end(const struct crash_signal *signal)
         if (capture_is_dying(signal->pid))
             note_other(signal);
         if (capture_claim(signal, WIRE_FAULT_FATAL, CRASH_HOLD_NS)) {
-            capture_run(signal);
+            capture_run();
             capture_release(signal);
         }
     }
@@ -67,7 +67,7 @@ static void show_stacks(const struct crash_signal *signal)
 {
     if (!capture_claim(signal, WIRE_FAULT_ASKED, 0))
         return;
-    capture_run(signal);
+    capture_run();
     capture_release(signal);
 }
 
@@ -109,7 +109,7 @@ static void note_handled(struct crash_signal *signal)
     if (is_time)
         signal->pid = sys_getpid();
     if (is_time && capture_claim(signal, WIRE_FAULT_HANDLED, 0)) {
-        capture_run(signal);
+        capture_run();
         capture_release(signal);
         box = dropbox_file();
     }

@@ -25,9 +25,11 @@ static struct {
     uint64_t holder; /* pid << 32 | tid; 0 nobody. Futex: its lower half */
     uint32_t kind;   /* of the holder's fault */
     uint32_t is_done;
-    uint32_t is_guarded; /* the holder's thread is in crash_run() */
+    uint32_t is_guarded; /* the holder is in capture(), and `landing` holds */
+    uint32_t n_faults;   /* of the capture itself */
     /* the holder's own */
     const struct crash_signal *signal;
+    uint8_t siginfo[128];
     struct crash_landing landing;
     stack_t alternate; /* what it was */
 } claim;
@@ -64,8 +66,11 @@ bool capture_claim(const struct crash_signal *signal, enum wire_fault_kind kind,
                              left_ns < WAIT_STEP_NS ? left_ns : WAIT_STEP_NS);
         now_ns = crash_now_ns();
     }
-    __atomic_store_n(&claim.kind, kind, __ATOMIC_RELAXED);
-    __atomic_store_n(&claim.is_done, 0, __ATOMIC_RELEASE);
+    claim.signal = signal;
+    claim.n_faults = claim.is_guarded = 0;
+    crash_copy(claim.siginfo, signal->info, sizeof claim.siginfo);
+    __atomic_store_n(&claim.is_done, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&claim.kind, kind, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -245,6 +250,10 @@ static void use(const struct dropbox *box, bool is_quiet)
 static void capture(void)
 {
     static const stack_t none = {.ss_flags = SS_DISABLE};
+    static const uint64_t mask = ~(1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGILL - 1) |
+                                   1ull << (SIGFPE - 1) | 1ull << (SIGTRAP - 1) | 1ull << (SIGSYS - 1));
+    __atomic_store_n(&claim.is_guarded, 1, __ATOMIC_SEQ_CST);
+    sys_restore_signals(&mask); /* a fault in here is to come to us */
     bool is_quiet = crash_sandbox() != crash_setup.sandbox;
     (void)sys_call3(__NR_sigaltstack, (long)&none, (long)&claim.alternate, 0);
     if (is_quiet)
@@ -258,15 +267,11 @@ static void capture(void)
         dropbox_leave(made);
 }
 
-void capture_run(const struct crash_signal *signal)
+void capture_run(void)
 {
-    const uint64_t open = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGILL - 1) |
-                          1ull << (SIGFPE - 1) | 1ull << (SIGTRAP - 1) | 1ull << (SIGSYS - 1);
-    uint64_t mask = ~open, old;
-    claim.signal = signal;
+    uint64_t old;
     claim.alternate.ss_flags = SS_DISABLE;
-    (void)sys_call6(__NR_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&mask, (long)&old, sizeof mask, 0, 0);
-    __atomic_store_n(&claim.is_guarded, 1, __ATOMIC_SEQ_CST);
+    sys_block_signals(&old);
     (void)crash_run(capture, own_stack + sizeof own_stack, &claim.landing);
     __atomic_store_n(&claim.is_guarded, 0, __ATOMIC_SEQ_CST);
     if (!(claim.alternate.ss_flags & SS_DISABLE)) /* the program's handler may look */
@@ -274,21 +279,20 @@ void capture_run(const struct crash_signal *signal)
     sys_restore_signals(&old);
 }
 
-bool capture_undo(int number, const siginfo_t *info, ucontext_t *context)
+/* Not by the way back, which is lost: from here. */
+static void die_at_once(void)
 {
-    if (!__atomic_load_n(&claim.is_guarded, __ATOMIC_RELAXED) ||
-        claim.holder != ((uint64_t)sys_getpid() << 32 | sys_gettid()))
-        return false;
-    if (info->si_code <= 0 || number == SIGABRT) /* sent by somebody: the death we are at is the answer */
-        return true;
-    if (number == SIGSYS) { /* a filter's trap: the system call says that there is none */
-#if defined(__x86_64__)
-        context->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
-#else
-        context->uc_mcontext.regs[0] = (uint64_t)-ENOSYS;
-#endif
-        return true;
-    }
+    const siginfo_t *info = (const siginfo_t *)(const void *)claim.siginfo;
+    static const uint64_t nothing;
+    disposition_let_die(info->si_signo);
+    sys_restore_signals(&nothing);
+    if (sys_is_error(sys_call6(__NR_rt_tgsigqueueinfo, (long)sys_getpid(), (long)sys_gettid(), info->si_signo,
+                               (long)info, 0, 0)))
+        (void)sys_tgkill(sys_getpid(), sys_gettid(), info->si_signo);
+}
+
+static void land(ucontext_t *context)
+{
 #if defined(__x86_64__)
     context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)&crash_landed;
     context->uc_mcontext.gregs[REG_RDI] = (greg_t)(uintptr_t)&claim.landing;
@@ -296,5 +300,35 @@ bool capture_undo(int number, const siginfo_t *info, ucontext_t *context)
     context->uc_mcontext.pc = (uint64_t)(uintptr_t)&crash_landed;
     context->uc_mcontext.regs[0] = (uint64_t)(uintptr_t)&claim.landing;
 #endif
+}
+
+/* A filter's trap: the system call says that there is none. */
+static void refuse(ucontext_t *context)
+{
+#if defined(__x86_64__)
+    context->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
+#else
+    context->uc_mcontext.regs[0] = (uint64_t)-ENOSYS;
+#endif
+}
+
+bool capture_undo(int number, const siginfo_t *info, ucontext_t *context)
+{
+    uint64_t holder = __atomic_load_n(&claim.holder, __ATOMIC_RELAXED);
+    if (!holder || holder != ((uint64_t)sys_getpid() << 32 | sys_gettid()))
+        return false;
+    bool is_dying = claim.kind == WIRE_FAULT_FATAL;
+    if (!claim.is_guarded && (!is_dying || info->si_code <= 0))
+        return false;
+    if (info->si_code <= 0) /* sent by somebody: the death we are at is the answer */
+        return true;
+    if (number == SIGSYS && claim.is_guarded)
+        refuse(context);
+    else if (claim.is_guarded && !claim.n_faults++)
+        land(context);
+    else if (is_dying)
+        die_at_once();
+    else
+        disposition_let_die(number);
     return true;
 }

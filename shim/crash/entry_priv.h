@@ -104,7 +104,7 @@ HIDDEN void capture_release(const struct crash_signal *signal);
 HIDDEN bool capture_is_dying(uint32_t pid);
 HIDDEN bool capture_was_made(const struct crash_signal *signal);
 /* Everything into the slot; what is not HANDLED waits for the exporter. The claim is held. Mask and alternate stack are kept. */
-HIDDEN void capture_run(const struct crash_signal *signal);
+HIDDEN void capture_run(void);
 /* True: a signal that reached the capture itself. A fault's context now continues behind it. */
 HIDDEN bool capture_undo(int number, const siginfo_t *info, ucontext_t *context);
 

@@ -226,7 +226,7 @@ static void set_captured(uint32_t sequence)
 static void capture_once(const struct crash_signal *signal, enum wire_fault_kind kind)
 {
     CHECK(capture_claim(signal, kind, 0));
-    capture_run(signal);
+    capture_run();
     capture_release(signal);
 }
 
