@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #define STACK_BYTES (48u << 10)
+#define MAX_TRIES 2u
 #define RED_ZONE_BYTES 128u
 #define PAGE 4096u
 #define MAX_GUARD_PAGES 256u /* below a stack that overflowed */
@@ -27,6 +28,7 @@ static struct {
     uint32_t is_done;
     uint32_t is_guarded; /* the holder is in capture(), and `landing` holds */
     uint32_t n_faults;   /* of the capture itself */
+    uint32_t is_written; /* registers and message are in the slot */
     /* the holder's own */
     const struct crash_signal *signal;
     uint8_t siginfo[128];
@@ -67,7 +69,7 @@ bool capture_claim(const struct crash_signal *signal, enum wire_fault_kind kind,
         now_ns = crash_now_ns();
     }
     claim.signal = signal;
-    claim.n_faults = claim.is_guarded = 0;
+    claim.n_faults = claim.is_guarded = claim.is_written = 0;
     crash_copy(claim.siginfo, signal->info, sizeof claim.siginfo);
     __atomic_store_n(&claim.is_done, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&claim.kind, kind, __ATOMIC_RELEASE);
@@ -184,6 +186,7 @@ static void write_slot(struct wire_crash *crash, uint8_t *slot, const struct cra
     copy_message(crash, signal->number);
     thrown_copy(signal->tid, crash);
     set_state(crash, WIRE_CRASH_REGISTERS);
+    claim.is_written = 1;
     copy_stacks(crash, slot, signal->context);
     set_state(crash, WIRE_CRASH_STACK);
     crash->modules_bytes =
@@ -272,7 +275,9 @@ void capture_run(void)
     uint64_t old;
     claim.alternate.ss_flags = SS_DISABLE;
     sys_block_signals(&old);
-    (void)crash_run(capture, own_stack + sizeof own_stack, &claim.landing);
+    for (uint32_t i = 0; i < MAX_TRIES; i++)
+        if (!crash_run(capture, own_stack + sizeof own_stack, &claim.landing) || claim.is_written)
+            break;
     __atomic_store_n(&claim.is_guarded, 0, __ATOMIC_SEQ_CST);
     if (!(claim.alternate.ss_flags & SS_DISABLE)) /* the program's handler may look */
         (void)sys_call3(__NR_sigaltstack, (long)&claim.alternate, 0, 0);
@@ -324,7 +329,7 @@ bool capture_undo(int number, const siginfo_t *info, ucontext_t *context)
         return true;
     if (number == SIGSYS && claim.is_guarded)
         refuse(context);
-    else if (claim.is_guarded && !claim.n_faults++)
+    else if (claim.is_guarded && claim.n_faults++ < MAX_TRIES)
         land(context);
     else if (is_dying)
         die_at_once();
