@@ -110,9 +110,21 @@ void *libc_find_behind_us(const char *name)
     return find(name, BEHIND_US, ELF_DEFAULT);
 }
 
-void *libc_find_anywhere(const char *name)
+uint32_t libc_find_names(const char *const *names, unsigned n_names)
 {
-    return find(name, ANYWHERE, ELF_DEFAULT);
+    struct elf_name hashed[32];
+    uint32_t found = 0;
+    for (unsigned i = 0; i < n_names; i++)
+        hashed[i] = elf_hash_name(names[i]);
+    for (const struct link_map *at = libc_first_object(); at; at = at->l_next) {
+        struct elf_object object;
+        if (at->l_ld == own_dynamic || !elf_read_dynamic(&object, at->l_name, at->l_addr, at->l_ld))
+            continue;
+        for (unsigned i = 0; i < n_names; i++)
+            if (!(found & 1u << i) && elf_find(&object, &hashed[i], ELF_DEFAULT, NULL))
+                found |= 1u << i;
+    }
+    return found;
 }
 
 void *libc_find_data_anywhere(const char *name)

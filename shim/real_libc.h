@@ -28,10 +28,10 @@ const struct libc_loader *libc_loader_get(void);
 /* What a program's call of `name` would reach without us: the first definer behind us. NULL: none. */
 void *libc_find_behind_us(const char *name);
 
-/* Does any object define `name`, in front of us or behind? The first one's. */
-void *libc_find_anywhere(const char *name);
+/* Which of up to 32 names does any object define? A bit for each, in one walk. */
+uint32_t libc_find_names(const char *const *names, unsigned n_names);
 
-/* The same of a variable: the one that everybody uses. */
+/* A variable of any object, in front of us or behind: the one that everybody uses. NULL: none. */
 void *libc_find_data_anywhere(const char *name);
 
 /* A variable of libc, private ones (GLIBC_PRIVATE) too. NULL: none. */

@@ -25,19 +25,37 @@
 #define MIN_BYTES (64u << 10)
 #define BLOCK_STACKS 32u
 #define MAX_BLOCKS 128u
-#define MAX_STACKS (BLOCK_STACKS * MAX_BLOCKS)
+#define MAX_STACKS (1 + BLOCK_STACKS * (MAX_BLOCKS - 1))
 #define MAX_LOOKS 8u       /* at stacks whose owner may be gone, before a new one is taken */
 #define CLAIMED UINT32_MAX /* for a thread that is being made */
 
+/* Not in .bss: the constructor writes it (disposition.c). */
 static struct {
     uint32_t is_on;              /* set in the constructor; 0 for ever once Go is seen */
-    uint32_t n_entries;          /* used so far */
+    uint32_t n_stacks;           /* used so far */
     uint32_t cursor;             /* where to look next */
     uint64_t bytes, guard_bytes; /* set in the constructor */
-    uint64_t
-        blocks[MAX_BLOCKS]; /* address of each block's first guard; 0 none yet. The first has one stack */
-    struct altstack entries[MAX_STACKS];
-} pool;
+    uint64_t first_block;        /* address of its first guard; 0 none yet. It has one stack */
+    struct altstack first;       /* in it: the main thread's */
+} pool __attribute__((section(".data")));
+
+static uint64_t blocks[MAX_BLOCKS]; /* the others; 0 none yet */
+static struct altstack stacks[MAX_STACKS];
+
+static struct altstack *stack_at(uint32_t number)
+{
+    return number ? &stacks[number] : &pool.first;
+}
+
+static uint32_t number_of(const struct altstack *stack)
+{
+    return stack == &pool.first ? 0 : (uint32_t)(stack - stacks);
+}
+
+static uint64_t *block_at(uint32_t block)
+{
+    return block ? &blocks[block] : &pool.first_block;
+}
 
 /* The first block is the first thread's: a program without threads reserves no more. */
 static uint32_t stacks_of(uint32_t block)
@@ -45,9 +63,9 @@ static uint32_t stacks_of(uint32_t block)
     return block ? BLOCK_STACKS : 1;
 }
 
-static uint32_t block_of(uint32_t entry)
+static uint32_t block_of(uint32_t number)
 {
-    return (entry + BLOCK_STACKS - 1) / BLOCK_STACKS;
+    return (number + BLOCK_STACKS - 1) / BLOCK_STACKS;
 }
 
 static uint64_t bytes_of(uint32_t block)
@@ -58,19 +76,19 @@ static uint64_t bytes_of(uint32_t block)
 /* Lowest address of a stack; 0: its block could not be had. */
 static uint64_t low_of(const struct altstack *stack)
 {
-    uint32_t entry = (uint32_t)(stack - pool.entries), block = block_of(entry);
-    uint64_t at = __atomic_load_n(&pool.blocks[block], __ATOMIC_ACQUIRE);
-    uint32_t n = block ? (entry - 1) % BLOCK_STACKS : 0;
+    uint32_t number = number_of(stack), block = block_of(number);
+    uint64_t at = __atomic_load_n(block_at(block), __ATOMIC_ACQUIRE);
+    uint32_t n = block ? (number - 1) % BLOCK_STACKS : 0;
     return at ? at + pool.guard_bytes + n * (pool.bytes + pool.guard_bytes) : 0;
 }
 
 static bool make_block(uint32_t block)
 {
-    if (__atomic_load_n(&pool.blocks[block], __ATOMIC_ACQUIRE))
+    if (__atomic_load_n(block_at(block), __ATOMIC_ACQUIRE))
         return true;
     uint64_t none = 0;
     void *at = sys_mmap(NULL, bytes_of(block), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-    if (at && !__atomic_compare_exchange_n(&pool.blocks[block], &none, (uint64_t)(uintptr_t)at, false,
+    if (at && !__atomic_compare_exchange_n(block_at(block), &none, (uint64_t)(uintptr_t)at, false,
                                            __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         sys_munmap(at, bytes_of(block)); /* another thread was first, and nobody has seen ours */
     return at || none;
@@ -81,7 +99,7 @@ static bool open_stack(struct altstack *stack)
 {
     if (stack->is_open)
         return true;
-    if (!make_block(block_of((uint32_t)(stack - pool.entries))))
+    if (!make_block(block_of(number_of(stack))))
         return false;
     long result = sys_call3(__NR_mprotect, (long)low_of(stack), (long)pool.bytes, PROT_READ | PROT_WRITE);
     stack->is_open = !sys_is_error(result);
@@ -105,10 +123,10 @@ static bool take(struct altstack *stack, uint32_t from, uint32_t to)
 
 static struct altstack *take_left(uint32_t owner)
 {
-    uint32_t n = __atomic_load_n(&pool.n_entries, __ATOMIC_ACQUIRE);
+    uint32_t n = __atomic_load_n(&pool.n_stacks, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < MAX_LOOKS && i < n; i++) {
         uint32_t at = __atomic_fetch_add(&pool.cursor, 1, __ATOMIC_RELAXED) % n;
-        struct altstack *stack = &pool.entries[at];
+        struct altstack *stack = stack_at(at);
         uint32_t of = __atomic_load_n(&stack->owner, __ATOMIC_RELAXED);
         if (of != CLAIMED && (!of || is_gone(of)) && take(stack, of, owner))
             return stack;
@@ -118,25 +136,24 @@ static struct altstack *take_left(uint32_t owner)
 
 static struct altstack *take_new(uint32_t owner)
 {
-    uint32_t n = __atomic_load_n(&pool.n_entries, __ATOMIC_RELAXED);
+    uint32_t n = __atomic_load_n(&pool.n_stacks, __ATOMIC_RELAXED);
     while (n < MAX_STACKS)
-        if (__atomic_compare_exchange_n(&pool.n_entries, &n, n + 1, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED))
-            return take(&pool.entries[n], 0, owner) ? &pool.entries[n] : NULL;
+        if (__atomic_compare_exchange_n(&pool.n_stacks, &n, n + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            return take(stack_at(n), 0, owner) ? stack_at(n) : NULL;
     return NULL;
 }
 
 static struct altstack *find_by_address(uint64_t address)
 {
-    uint32_t n = __atomic_load_n(&pool.n_entries, __ATOMIC_ACQUIRE);
+    uint32_t n = __atomic_load_n(&pool.n_stacks, __ATOMIC_ACQUIRE);
     for (uint32_t block = 0; n && block <= block_of(n - 1); block++) {
-        uint64_t from = __atomic_load_n(&pool.blocks[block], __ATOMIC_ACQUIRE);
+        uint64_t from = __atomic_load_n(block_at(block), __ATOMIC_ACQUIRE);
         if (!from || address < from || address - from >= bytes_of(block))
             continue;
         uint64_t in = (address - from) / (pool.bytes + pool.guard_bytes);
         if (in >= stacks_of(block))
             return NULL;
-        struct altstack *stack = &pool.entries[block ? 1 + (block - 1) * BLOCK_STACKS + in : 0];
+        struct altstack *stack = stack_at(block ? 1 + (block - 1) * BLOCK_STACKS + (uint32_t)in : 0);
         return address - low_of(stack) < pool.bytes ? stack : NULL;
     }
     return NULL;
@@ -173,10 +190,9 @@ static struct altstack *current(void)
 static void adopt(void)
 {
     struct altstack *mine = current();
-    uint32_t n = __atomic_load_n(&pool.n_entries, __ATOMIC_ACQUIRE);
+    uint32_t n = __atomic_load_n(&pool.n_stacks, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < n; i++)
-        __atomic_store_n(&pool.entries[i].owner, &pool.entries[i] == mine ? sys_gettid() : 0,
-                         __ATOMIC_RELAXED);
+        __atomic_store_n(&stack_at(i)->owner, stack_at(i) == mine ? sys_gettid() : 0, __ATOMIC_RELAXED);
 }
 
 /* Where handlers that run on alternate stacks are installed, and some threads have such stacks, the others are to have
@@ -220,7 +236,8 @@ void altstack_put_on(void)
 /* Go's own functions, in a program or in a library of it (crosscall2 is cgo's way in). */
 static bool has_go(void)
 {
-    if (!libc_find_anywhere("crosscall2") && !libc_find_anywhere("_cgo_topofstack"))
+    static const char *const names[] = {"crosscall2", "_cgo_topofstack"};
+    if (!libc_find_names(names, 2))
         return false;
     __atomic_store_n(&pool.is_on, 0, __ATOMIC_RELAXED);
     return true;

@@ -37,7 +37,8 @@ struct disposition {
 /* ---- disposition.c ---- */
 /* Cold, constructor: takes every crash signal whose action is SIG_DFL now, and notes the others as the program's own. */
 HIDDEN void disposition_start(void);
-/* Cold: does somebody else manage these signals, so that we keep out? (sanitizers, libjsig) */
+/* Cold: does somebody else manage these signals, so that we keep out? Sanitizers, libjsig of the JVM, Android's libsigchain;
+ * or a libc whose signal() we do not know (musl). */
 HIDDEN bool crash_has_manager(void);
 /* What the program believes. Torn reads are prevented by a sequence; never waits: after 8 tries the last one counts. */
 HIDDEN void disposition_get(int signal, struct disposition *ret_disposition);

@@ -45,7 +45,7 @@ EXPORTED int sigvec(int number, const struct sigvec *vector, struct sigvec *old)
 
 #define REAL_NUMBER(name) REAL_##name,
 enum { REAL_NAMES(REAL_NUMBER) N_REALS };
-static void *reals[N_REALS];
+static void *reals[N_REALS] __attribute__((section(".data"))); /* as in disposition.c */
 
 /* Libc's, or of another interposer behind us. No lock, no allocation: these are called in UNIX-signal handlers. */
 static void *find_real(unsigned real, const char *name)
@@ -368,42 +368,49 @@ EXPORTED int sigvec(int number, const struct sigvec *vector, struct sigvec *old)
 }
 
 /* ---- the constructor's part ---- */
+static bool ask_kernel(int number, const struct disposition_kernel *set, struct disposition_kernel *ret_now)
+{
+    return sys_call6(__NR_rt_sigaction, number, (long)set, (long)ret_now, sizeof(set->mask), 0, 0) == 0;
+}
+
+/* Libc's own way back from a handler, which unwinders know, is read from what it tells the kernel for the first signal. */
+static bool set_first(int number, const struct disposition_view *view)
+{
+    static bool is_known __attribute__((section(".data")));
+    struct disposition_kernel kernel;
+    if (!is_known && set_kernel(number, view, NULL) == 0 && ask_kernel(number, NULL, &kernel)) {
+        is_known = true;
+        disposition_note_restorer(kernel.restorer);
+        return true;
+    }
+    disposition_for_kernel(number, view, &kernel);
+    return ask_kernel(number, &kernel, NULL);
+}
+
 /* SIG_IGN stays untouched: it would be ignored all through exec. A handler is one of a constructor before ours. */
 static void take(int number)
 {
-    struct disposition_view view = {.restorer = 0};
-    struct sigaction now;
-    if (REAL(sigaction)(number, NULL, &now) != 0)
+    struct disposition_kernel now;
+    if (!ask_kernel(number, NULL, &now))
         return;
-    view_of(&now, &view);
+    const struct disposition_view view = {{now.handler, now.flags, now.mask}, now.restorer};
     disposition_publish(number, &view);
-    if (now.sa_handler == SIG_IGN || set_kernel(number, &view, NULL) == 0)
+    if (now.handler == (uint64_t)(uintptr_t)SIG_IGN || set_first(number, &view))
         disposition_take(number);
 }
 
-/* Who has handlers of his own for these signals under all others: sanitizers, libjsig of the JVM, Android's libsigchain. Or is
- * it a libc whose signal() we do not know (musl)? */
 bool crash_has_manager(void)
 {
-    static const char *const managers[] = {
+    static const char *const names[] = {
         "__asan_init",
         "__tsan_init",
         "__msan_init",
         "__hwasan_init",
         "JVM_begin_signal_setting",
         "AddSpecialSignalHandlerFn",
+        "gnu_get_libc_version",
     };
-    for (unsigned i = 0; i < sizeof(managers) / sizeof(managers[0]); i++)
-        if (libc_find_anywhere(managers[i]))
-            return true;
-    return !libc_find_behind_us("gnu_get_libc_version");
-}
-
-static void note_restorer(void)
-{
-    struct sigaction kernel;
-    if (REAL(sigaction)(SIGSEGV, NULL, &kernel) == 0 && is_entry(&kernel))
-        disposition_note_restorer((uint64_t)(uintptr_t)kernel.sa_restorer);
+    return libc_find_names(names, sizeof(names) / sizeof(names[0])) != 1u << 6;
 }
 
 void disposition_start(void)
@@ -417,5 +424,4 @@ void disposition_start(void)
         take(numbers[i]);
     if (settings_get()->crash_quit)
         take(SIGQUIT);
-    note_restorer();
 }

@@ -25,7 +25,7 @@ struct disposition_kernel {
 
 /* Is it one of ours, and are we at work? */
 HIDDEN bool disposition_is_taken(int signal);
-/* Cold: what libc gives the kernel to return from handlers through. */
+/* Cold: what the kernel shall return from handlers through; 0: its own way. */
 HIDDEN void disposition_note_restorer(uint64_t restorer);
 /* Cold: from now on disposition_is_taken(). */
 HIDDEN void disposition_take(int signal);

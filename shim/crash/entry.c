@@ -10,7 +10,7 @@
 #define CAPTURE_GAP_NS 10000000u
 #define OWN_FRAMES_BYTES 1024u
 
-struct crash_setup crash_setup;
+struct crash_setup crash_setup __attribute__((section(".data"))); /* as in disposition.c */
 static uint64_t handled_ns; /* when a stack was last kept of a fault that the program handles */
 
 bool crash_is_on(void)

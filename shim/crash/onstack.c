@@ -14,7 +14,7 @@
 static struct {
     uint64_t asked; /* bit per signal */
     uint32_t is_hiding;
-} state;
+} state __attribute__((section(".data"))); /* as in disposition.c */
 
 static uint64_t bit_of(int signal)
 {

@@ -11,15 +11,15 @@
 
 #include "crash.h"
 
-/* Cold, constructor: one page that the kernel empties for a fork child. */
+/* Cold, constructor: from now on the kernel empties our page for a fork child. */
 HIDDEN void sharing_start(void);
-/* False: another process owns this memory. True, too, before sharing_start(), and where there was no page. */
+/* False: another process owns this memory. Where the kernel empties no pages (before 4.14), of a fork child, too. */
 HIDDEN bool sharing_is_own(void);
 /* True for the first who asks in this process. */
 HIDDEN bool sharing_is_first(void);
 /*
  * The one lock of dispositions. UNIX signals are blocked while it is held, so nobody waits for a thread below himself;
- * a fork child finds it open. Bounded: after a second it is taken all the same.
+ * a fork child finds it open. Bounded: in the end it is taken all the same.
  */
 HIDDEN void sharing_lock(uint64_t *ret_signals);
 HIDDEN void sharing_unlock(const uint64_t *signals);
