@@ -1,7 +1,6 @@
 /* crash: starting the parts of crash capture, and what exit asks (crash.h). */
 #include "entry_priv.h"
 #include "lifecycle.h"
-#include "real_libc.h"
 #include "settings.h"
 
 #include <sys/auxv.h>
@@ -24,9 +23,7 @@ void crash_start(void)
     crash_setup.n_program_headers = getauxval(AT_PHNUM);
     crash_setup.vdso = getauxval(AT_SYSINFO_EHDR);
     crash_setup.clock = &clock_gettime;
-    crash_setup.abort_message = libc_find_data("__abort_msg");
     crash_setup.is_on = true;
-    modules_start();
     disposition_start();
     altstack_start();
 }

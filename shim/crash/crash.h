@@ -68,8 +68,6 @@ HIDDEN size_t memory_copy(void *to, uint64_t from, size_t bytes);
 HIDDEN bool memory_is_readable(uint64_t address);
 
 /* ---- modules.c ---- */
-/* Cold, constructor: where the loader's list begins. */
-HIDDEN void modules_start(void);
 /* Writes struct wire_module one after the other; returns the bytes written. */
 HIDDEN uint32_t modules_write(uint8_t *to, uint32_t max_bytes, uint32_t *ret_n, bool *ret_is_cut);
 

@@ -7,6 +7,7 @@
  */
 #include "crash/sharing.h"
 #include "entry_priv.h"
+#include "real_libc.h"
 #include "start.h"
 
 #include <errno.h>
@@ -156,8 +157,8 @@ static void copy_stacks(struct wire_crash *crash, uint8_t *slot, const ucontext_
 static void copy_message(struct wire_crash *crash, int signal)
 {
     uint64_t at = 0;
-    if (signal != SIGABRT || !crash_setup.abort_message ||
-        memory_copy(&at, (uint64_t)(uintptr_t)crash_setup.abort_message, sizeof at) != sizeof at || !at)
+    const void *variable = signal == SIGABRT && !claim.n_faults ? libc_find_data("__abort_msg") : NULL;
+    if (!variable || memory_copy(&at, (uint64_t)(uintptr_t)variable, sizeof at) != sizeof at || !at)
         return;
     size_t n = memory_copy(crash->message, at + sizeof(unsigned), sizeof crash->message), bytes = 0;
     while (bytes < n && crash->message[bytes])
@@ -205,6 +206,12 @@ static bool may_write(const struct wire_crash *crash, const struct dropbox *box)
 }
 
 /* ---- the exporter ---- */
+/* Is there still somebody to wait for? One that was just started has no lock yet. */
+static bool may_wait(const struct dropbox *box, uint64_t since_ns, bool is_quiet, bool is_starting)
+{
+    return is_quiet || (is_starting && since_ns < MAX_START_NS) || dropbox_has_exporter(box);
+}
+
 static void wait_until_captured(const struct dropbox *box, uint32_t sequence, bool is_quiet, bool is_starting)
 {
     uint64_t begin_ns = claim.signal->mono_ns, now_ns = crash_now_ns();
@@ -212,12 +219,12 @@ static void wait_until_captured(const struct dropbox *box, uint32_t sequence, bo
         uint32_t captured = __atomic_load_n(&box->exporter->captured, __ATOMIC_ACQUIRE);
         if (captured == sequence)
             return;
-        if (!is_quiet && !(is_starting && now_ns - begin_ns < MAX_START_NS) && !dropbox_has_exporter(box))
-            return;
         uint64_t left_ns = begin_ns + CRASH_HOLD_NS - now_ns;
         (void)sys_futex_wait(&box->exporter->captured, captured,
                              left_ns < WAIT_STEP_NS ? left_ns : WAIT_STEP_NS);
         now_ns = crash_now_ns();
+        if (!may_wait(box, now_ns - begin_ns, is_quiet, is_starting))
+            return;
         dropbox_ring_for_crash(box, now_ns, is_quiet);
     }
 }
@@ -226,14 +233,12 @@ static void wait_until_captured(const struct dropbox *box, uint32_t sequence, bo
 static void announce(const struct dropbox *box, uint32_t sequence, bool is_quiet)
 {
     bool is_starting = false;
-    dropbox_ring_for_crash(box, claim.signal->mono_ns, is_quiet);
-    if (!is_quiet && !dropbox_has_exporter(box))
-        is_starting = start_exporter();
     uint32_t exporter = box->exporter->pid;
-    if (is_quiet ? !exporter : !is_starting && !dropbox_has_exporter(box))
-        return;
     if (!is_quiet && exporter && claim.kind == WIRE_FAULT_FATAL)
         (void)sys_call6(__NR_prctl, PR_SET_PTRACER, exporter, 0, 0, 0, 0);
+    dropbox_ring_for_crash(box, claim.signal->mono_ns, is_quiet);
+    if (is_quiet ? !exporter : !dropbox_has_exporter(box) && !(is_starting = start_exporter()))
+        return;
     wait_until_captured(box, sequence, is_quiet, is_starting);
 }
 

@@ -28,10 +28,9 @@ struct crash_signal {
 /* Set by the constructor, before the first handler is. */
 struct crash_setup {
     bool is_on;
-    bool is_filtered;          /* the process began under a seccomp filter */
-    uint32_t sandbox;          /* what crash_sandbox() said then */
-    uint64_t frame_bytes;      /* AT_MINSIGSTKSZ: what the kernel pushes */
-    const void *abort_message; /* glibc's variable __abort_msg; NULL none */
+    bool is_filtered;     /* the process began under a seccomp filter */
+    uint32_t sandbox;     /* what crash_sandbox() said then */
+    uint64_t frame_bytes; /* AT_MINSIGSTKSZ: what the kernel pushes */
     __typeof__(&clock_gettime) clock;
     uint64_t program_headers, n_program_headers, vdso;
     bool has_faults; /* the table is not empty; set by the handler, as is the next */

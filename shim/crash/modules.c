@@ -12,8 +12,6 @@
 #define MAX_PATH_BYTES 512u
 #define NOTE_BYTES 512u
 
-static uint64_t first_object; /* set once by the constructor */
-
 /* Who captures holds the only claim to it (entry_capture.c): a small alternate stack has no room for it. */
 static struct {
     struct link_map object;
@@ -22,11 +20,6 @@ static struct {
     uint8_t note[NOTE_BYTES];
     char path[MAX_PATH_BYTES];
 } work;
-
-void modules_start(void)
-{
-    first_object = (uint64_t)(uintptr_t)libc_first_object();
-}
 
 static bool read_headers(uint64_t at, uint64_t n, uint32_t *ret_n)
 {
@@ -127,6 +120,7 @@ static uint32_t write_module(uint8_t *to, uint32_t room, bool is_program)
 uint32_t modules_write(uint8_t *to, uint32_t max_bytes, uint32_t *ret_n, bool *ret_is_cut)
 {
     uint32_t at = 0, n = 0;
+    const uint64_t first_object = (uint64_t)(uintptr_t)libc_first_object();
     uint64_t object = first_object;
     *ret_is_cut = false;
     while (object && memory_copy(&work.object, object, sizeof work.object) == sizeof work.object) {
