@@ -9,6 +9,7 @@
 #include "signals/crash/title.h"
 
 #include "symbols.h"
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -118,7 +119,12 @@ static bool name_address(struct symbols *symbols, const char *text, bool is_utf8
 
 static int name_addresses(int argc, char **argv, const char *root)
 {
-    struct symbols_input input = {.root = root ? root : ""};
+#ifdef __aarch64__
+    const uint16_t machine = EM_AARCH64;
+#else
+    const uint16_t machine = EM_X86_64;
+#endif
+    struct symbols_input input = {.machine = machine, .root = root ? root : ""};
     struct symbols *symbols;
     uint32_t n_named = 0;
     input.debuginfod = getenv("DEBUGINFOD_URLS"); /* NOLINT(concurrency-mt-unsafe): one thread */

@@ -183,6 +183,7 @@ class Receiver:
             "message": span.status.message, "start": span.start_time_unix_nano, "end": span.end_time_unix_nano,
             "attributes": attributes_of(span.attributes), "flags": span.flags, "trace_state": span.trace_state,
             "events": [(e.name, e.time_unix_nano) for e in span.events],
+            "exceptions": [attributes_of(e.attributes) for e in span.events if e.name == "exception"],
             "resource": resource, "scope": scope_spans.scope.name, "scope_version": scope_spans.scope.version,
             "schema": scope_spans.schema_url or resource_schema,
         }

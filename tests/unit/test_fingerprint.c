@@ -145,6 +145,16 @@ static void test_nameless(void **state)
     assert_string_equal(one.text, print(&other, NULL));
     other.frames[2].offset++;
     assert_string_not_equal(one.text, print(&other, NULL));
+    /* a library's frames below the first: its next version has them elsewhere */
+    one.frames[2].module = other.frames[2].module = "/usr/lib/libcurl.so.4";
+    print(&one, NULL);
+    assert_string_equal(one.text, print(&other, NULL));
+    one.frames[1].module = other.frames[1].module =
+        "/usr/lib/libcurl.so.4"; /* where it crashed is another matter */
+    print(&one, NULL);
+    assert_string_equal(one.text, print(&other, NULL));
+    other.frames[1].offset++;
+    assert_string_not_equal(one.text, print(&other, NULL));
 }
 
 /* Where in the cycle it ran out, and how deep, is chance. */

@@ -140,13 +140,18 @@ static void add(struct gathering *gathering, const char *line)
         gathering->used += (size_t)n;
 }
 
-/* False: nothing is known of it that another run would know again. */
-static bool print_frame(const struct crash_frame *frame, char *ret_line, size_t max_bytes)
+/*
+ * False: nothing is known of it that another run would know again. `by_module`: of a library without names only which one it is, as its
+ * offsets change with every update of the system.
+ */
+static bool print_frame(const struct crash_frame *frame, bool by_module, char *ret_line, size_t max_bytes)
 {
     char name[FINGERPRINT_NAME_MAX];
     if (frame->function && !frame->is_approximate) {
         fingerprint_normalise(frame->function, name);
         snprintf(ret_line, max_bytes, "%s", name);
+    } else if (frame->module && by_module) {
+        snprintf(ret_line, max_bytes, "%s", own_base_name(frame->module));
     } else if (frame->module) {
         snprintf(ret_line, max_bytes, "%s+0x%" PRIx64, own_base_name(frame->module), frame->offset);
     } else {
@@ -156,14 +161,18 @@ static bool print_frame(const struct crash_frame *frame, char *ret_line, size_t 
 }
 
 /* A function that calls itself is one step. */
-static void add_frames(struct gathering *gathering, const struct crash_stack *stack, bool only_own)
+static void add_frames(struct gathering *gathering, const struct crash_report *report,
+                       const struct crash_stack *stack, bool only_own)
 {
+    const char *program = report->exe ? report->exe : "";
     char line[FINGERPRINT_NAME_MAX + 64];
     for (uint32_t i = 0; i < stack->n_frames && gathering->n < FINGERPRINT_FRAMES; i++) {
         const struct crash_frame *frame = &stack->frames[i];
         bool is_unsure = frame->guess && strcmp(frame->guess, "scan") == 0;
         if ((only_own && !frame->is_own) || frame->is_signal || is_unsure ||
-            !print_frame(frame, line, sizeof(line)) || strcmp(line, gathering->last) == 0)
+            !print_frame(frame, gathering->n && frame->module && strcmp(frame->module, program) != 0, line,
+                         sizeof(line)) ||
+            strcmp(line, gathering->last) == 0)
             continue;
         snprintf(gathering->last, sizeof(gathering->last), "%s", line);
         add(gathering, line);
@@ -183,7 +192,7 @@ static void add_cycle(struct gathering *gathering, const struct crash_stack *sta
     const char *sorted[RECURSION_FRAMES];
     uint32_t n = 0;
     for (uint32_t i = 0; i < stack->n_frames && n < RECURSION_FRAMES; i++)
-        if (stack->frames[i].is_own && print_frame(&stack->frames[i], lines[n], sizeof(lines[n]))) {
+        if (stack->frames[i].is_own && print_frame(&stack->frames[i], false, lines[n], sizeof(lines[n]))) {
             sorted[n] = lines[n];
             n++;
         }
@@ -208,9 +217,9 @@ void fingerprint_make(const struct crash_report *report, const char *detail, cha
     if (is_recursion)
         add_cycle(&gathering, stack);
     if (!gathering.n)
-        add_frames(&gathering, stack, true);
+        add_frames(&gathering, report, stack, true);
     if (!gathering.n)
-        add_frames(&gathering, stack, false);
+        add_frames(&gathering, report, stack, false);
     if (!gathering.n) /* nothing but the program tells them apart */
         add(&gathering, own_base_name(report->exe));
     sha256_print(gathering.text, gathering.used, ret_text, 64);
