@@ -96,19 +96,34 @@ static void collect_spools(struct pipeline *pipeline, const struct process *proc
         destroy(pipeline, empty[i]);
 }
 
+/* `process` NULL: for this exporter itself. */
+static struct destination *get(struct pipeline *pipeline, const struct process *process, uint32_t uid,
+                               const struct settings *settings, enum otlp_signal signal)
+{
+    struct destination *found = pipeline->destinations;
+    while (found && !(found->signal == signal && found->uid == uid && otlp_serves(found->otlp, settings)))
+        found = found->next;
+    if (!found) {
+        found = create(pipeline, make_settings(process), uid, signal);
+        collect_spools(pipeline, process, uid, signal);
+    }
+    found->n_users++;
+    return found;
+}
+
 /* A token of one user's is never used for another's spans, even where all settings are the same. */
 struct destination *destination_get(struct pipeline *pipeline, const struct process *process,
                                     const struct settings *settings, enum otlp_signal signal)
 {
-    struct destination *found = pipeline->destinations;
-    while (found &&
-           !(found->signal == signal && found->uid == process->uid && otlp_serves(found->otlp, settings)))
-        found = found->next;
-    if (!found) {
-        found = create(pipeline, make_settings(process), process->uid, signal);
-        collect_spools(pipeline, process, process->uid, signal);
-    }
-    found->n_users++;
+    return get(pipeline, process, process->uid, settings, signal);
+}
+
+struct destination *destination_get_own_logs(struct pipeline *pipeline)
+{
+    struct settings *settings = settings_create_own();
+    bool is_wanted = settings->logs_exporters & EXPORT_OTLP;
+    struct destination *found = is_wanted ? get(pipeline, NULL, geteuid(), settings, OTLP_LOGS) : NULL;
+    settings_destroy(settings);
     return found;
 }
 
@@ -163,26 +178,4 @@ void destinations_fini(struct pipeline *pipeline)
 {
     while (pipeline->destinations)
         destroy(pipeline, pipeline->destinations);
-}
-
-/* Until there is an OTLP_LOGS. */
-struct destination *destination_for_logs(struct pipeline *pipeline, const struct process *process)
-{
-    (void)pipeline;
-    (void)process;
-    return NULL;
-}
-
-struct destination *destination_own_logs(struct pipeline *pipeline)
-{
-    (void)pipeline;
-    return NULL;
-}
-
-void destination_add_crash(struct destination *destination, const struct crash_report *report,
-                           const struct resource *resource)
-{
-    (void)destination;
-    (void)report;
-    (void)resource;
 }

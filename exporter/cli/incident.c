@@ -25,7 +25,6 @@ struct incident *incident_create(struct pipeline *pipeline, struct traced *trace
     incident->traced = traced;
     if (traced) {
         incident->resource = resource_reference(traced->process->resource);
-        incident->logs = destination_for_logs(pipeline, traced->process);
     }
     *crashing->last = incident;
     crashing->last = &incident->next;
@@ -191,8 +190,20 @@ static void queue(struct pipeline *pipeline, struct incident *incident)
     crashing_hurry(pipeline);
 }
 
+/* Not while a thread waits: it may open a spool. */
+static struct destination *choose_logs(struct pipeline *pipeline, const struct traced *traced)
+{
+    const struct settings *settings = traced->process->settings;
+    if (!(settings->logs_exporters & EXPORT_OTLP))
+        return NULL;
+    return traced->missing ? destination_find_alike(pipeline, traced->process, settings, OTLP_LOGS)
+                           : destination_get(pipeline, traced->process, settings, OTLP_LOGS);
+}
+
 void incident_complete(struct pipeline *pipeline, struct incident *incident)
 {
+    if (incident->traced && !incident->logs)
+        incident->logs = choose_logs(pipeline, incident->traced);
     incident_add_spans(pipeline, incident);
     incident_store(pipeline, incident, true);
     queue(pipeline, incident);
@@ -232,13 +243,22 @@ static void take_report(struct pipeline *pipeline, struct incident *incident)
         (void)crash_report_save(&incident->report, store->directory, incident->stem);
 }
 
+static void send_log(const struct incident *incident)
+{
+    struct arena arena = {0};
+    if (incident->logs)
+        otlp_add_log(incident->logs->otlp,
+                     crash_report_to_log(&incident->report, incident->resource, &arena));
+    arena_fini(&arena);
+}
+
 static void finish(struct pipeline *pipeline, struct incident *incident, bool is_fine)
 {
     struct crashing *crashing = pipeline->crashing;
     take_report(pipeline, incident);
     log_write(LOG_LEVEL_WARN, "%s%s (%s/%s.txt)", incident->report.title ? incident->report.title : "a crash",
               is_fine ? "" : " [symbols could not be read]", crashing->store.path, incident->stem);
-    destination_add_crash(incident->logs, &incident->report, incident->resource);
+    send_log(incident);
     incident->step = INCIDENT_REPORTED;
     if (crashing->store.directory >= 0) {
         store_remove_case(&crashing->store, incident->stem);
@@ -326,7 +346,7 @@ void incidents_adopt(struct pipeline *pipeline)
         incident->is_stored = true;
         memcpy(incident->stem, stem, sizeof(stem));
         incident->resource = make_resource(&incident->crash);
-        incident->logs = destination_own_logs(pipeline);
+        incident->logs = destination_get_own_logs(pipeline);
         queue(pipeline, incident);
     }
 }

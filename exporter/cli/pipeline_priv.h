@@ -20,7 +20,6 @@
 struct metric_set;
 struct crashing;
 struct mortality;
-struct crash_report;
 
 /* One OTLP destination of one signal: several processes may share it. */
 struct destination {
@@ -144,12 +143,8 @@ struct destination *destination_get(struct pipeline *pipeline, const struct proc
 /* Of the same user with the same URL, whose headers are known; NULL: none. */
 struct destination *destination_find_alike(struct pipeline *pipeline, const struct process *process,
                                            const struct settings *settings, enum otlp_signal signal);
-/* Where crash reports of `process` go as log records; NULL: nowhere. The second: of this exporter's own settings. */
-struct destination *destination_for_logs(struct pipeline *pipeline, const struct process *process);
-struct destination *destination_own_logs(struct pipeline *pipeline);
-/* Sends it; `destination` may be NULL. */
-void destination_add_crash(struct destination *destination, const struct crash_report *report,
-                           const struct resource *resource);
+/* Of logs, by this exporter's own settings: for what is left of a process that is gone. NULL: they ask for none. */
+struct destination *destination_get_own_logs(struct pipeline *pipeline);
 /* One user less. */
 void destination_release(struct pipeline *pipeline, struct destination *destination);
 /* For what earlier exporters left in the spool: the destinations of this exporter's own settings. */
