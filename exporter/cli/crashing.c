@@ -368,8 +368,8 @@ bool crashing_may_bury(struct pipeline *pipeline, struct process *process)
     uint64_t age_ns = crashing_now_ns() - mortality->died_mono_ns;
     bool is_leaving = pipeline->crashing->is_leaving;
     if (!mortality->is_decided) {
-        bool needs_status = !mortality->is_clean && !mortality->is_replaced;
-        if (needs_status && !find_status(pipeline, traced) && age_ns < STATUS_WAIT_NS && !is_leaving)
+        bool is_found = mortality->is_replaced || find_status(pipeline, traced);
+        if (!is_found && !mortality->is_clean && age_ns < STATUS_WAIT_NS && !is_leaving)
             return false;
         decide(pipeline, traced);
     }

@@ -46,11 +46,11 @@ struct traced {
     UT_hash_handle hh_client;
     struct destination *destination; /* of its traces; NULL: none */
     struct destination *metrics_destination;
-    struct metric_set *metrics; /* where there is one */
-    bool is_shown;              /* on the console */
-    const char *missing;        /* secret without which nothing is sent; NULL: none */
-    struct keep *keep;          /* NULL: OTELSHIM_KEEP was never asked for */
-    struct lanes *lanes;        /* with it */
+    struct metric_set *metrics;  /* where there is one */
+    bool is_shown;               /* on the console */
+    const char *missing;         /* secret without which nothing is sent; NULL: none */
+    struct keep *keep;           /* NULL: OTELSHIM_KEEP was never asked for */
+    struct lanes *lanes;         /* with it */
     struct mortality *mortality; /* crashing.c */
     struct rules_memory excluded;
     uint64_t n_excluded; /* spans that rules kept from being exported */

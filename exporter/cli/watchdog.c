@@ -29,6 +29,7 @@ struct hang {
     uint64_t since_ns, next_look_ns;
     uint64_t switches; /* voluntary ones of the main thread */
     bool was_told;
+    bool was_disturbed; /* by us: taking the stacks gave up the processor for it */
 };
 
 static bool read_switches(const char *status, uint64_t *ret_switches)
@@ -67,8 +68,9 @@ static enum stuck look_at_main(const struct process *process, struct hang *hang)
     const char *state = is_it ? strstr(status, "\nState:") : NULL;
     if (state) {
         char letter = state[7 + strspn(state + 7, " \t")];
-        bool has_moved = switches != hang->switches;
+        bool has_moved = switches != hang->switches && !hang->was_disturbed;
         hang->switches = switches;
+        hang->was_disturbed = false;
         snprintf(path, sizeof(path), "task/%u/syscall", process->pid);
         if (letter == 'T' || letter == 't')
             stuck = STUCK_STOPPED;
@@ -172,8 +174,10 @@ void watchdog_look(struct pipeline *pipeline, struct traced *traced, uint64_t no
     struct open_look open = {.limit_ns = limit_ns};
     dropbox_each_open(pipeline->dropbox, traced->process, look_at_open, &open);
     bool hangs = open.tid || (stuck != STUCK_NOT && now_ns - hang->since_ns >= limit_ns);
-    if (hangs && !hang->was_told)
+    if (hangs && !hang->was_told) {
         take_stacks(pipeline, traced, hang, &open, now_ns);
+        hang->was_disturbed = true;
+    }
     hang->was_told = hangs;
 }
 

@@ -343,6 +343,7 @@ static void see_file(struct dropbox *dropbox, struct box *box, uint64_t inode, c
     if (error != -ENOENT) {
         uint64_t soon = dropbox->now_ns + RETRY_NS;
         box->next_list_ns = soon < box->next_list_ns ? soon : box->next_list_ns;
+        box->is_awaited = true;
     }
 }
 
@@ -378,7 +379,7 @@ void box_list(struct dropbox *dropbox, struct box *box)
     DIR *listing = open_listing(box);
     if (!listing)
         return;
-    box->must_list = false;
+    box->must_list = box->is_awaited = false;
     box->next_list_ns = dropbox->now_ns + LIST_EVERY_NS;
     for (uint32_t i = 0; i < BOX_BUCKETS; i++)
         for (struct box_file *file = box->files[i]; file; file = file->next)

@@ -34,8 +34,11 @@ void crash_look(struct client *client)
     dropbox->events.on_crash(dropbox->events.context, &client->process);
 }
 
+/* The bell may be of a process that made its file a moment ago: a crash may be the first that is heard of it. */
 void dropbox_look_at_crashes(struct dropbox *dropbox)
 {
+    dropbox->now_ns = offset_sample_clocks(&dropbox->offsets);
+    watch_again(dropbox);
     for (uint32_t i = 0; i < dropbox->n_clients; i++)
         if (dropbox->clients[i] && !dropbox->clients[i]->is_dead)
             crash_look(dropbox->clients[i]);

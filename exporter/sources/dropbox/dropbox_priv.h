@@ -47,6 +47,7 @@ struct box {
     uint32_t n_clients;
     uint64_t next_list_ns; /* inotify says sooner */
     bool must_list;
+    bool is_awaited; /* a file in it was being made at the last listing */
     bool is_gone;    /* the path leads elsewhere now: only its open clients are served */
     bool is_adopted; /* somebody's private box that was left behind: removed once empty */
     bool was_full;   /* noted */
@@ -176,6 +177,8 @@ void hand_on_count(struct client *client, const struct raw_count *count, uint32_
 uint32_t watch_open_boxes(struct dropbox *dropbox, bool *ret_busy, char problem[200]);
 /* New and vanished directories and files. */
 void watch_update(struct dropbox *dropbox);
+/* Somebody rang: a file that was being made may be whole now. */
+void watch_again(struct dropbox *dropbox);
 /* 0, -EBUSY (locked by another), -EPERM (squatted), -errno. `may_make`: makes the directory. */
 int box_open(struct dropbox *dropbox, const char *path, uint32_t uid, bool may_make, bool is_adopted);
 void box_close(struct dropbox *dropbox, struct box *box);

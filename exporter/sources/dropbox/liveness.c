@@ -82,7 +82,8 @@ void liveness_tell_death(struct client *client)
     bool has_moved = client->state & WIRE_STATE_MOVED; /* the process is told of by its newer file */
     crash_look(client);
     if (events->on_death)
-        events->on_death(events->context, &client->process, has_moved ? "exec" : client->death, client->pidfd);
+        events->on_death(events->context, &client->process, has_moved ? "exec" : client->death,
+                         client->pidfd);
 }
 
 void liveness_set_dead(struct client *client, const char *death)

@@ -195,3 +195,10 @@ void watch_update(struct dropbox *dropbox)
         if (!box->is_gone && (box->must_list || dropbox->now_ns >= box->next_list_ns))
             box_list(dropbox, box);
 }
+
+void watch_again(struct dropbox *dropbox)
+{
+    for (struct box *box = dropbox->boxes; box; box = box->next)
+        if (!box->is_gone && box->is_awaited)
+            box_list(dropbox, box);
+}
