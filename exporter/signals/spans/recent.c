@@ -3,6 +3,35 @@
 
 #include <string.h>
 
+#define HTTP_SCOPE "otelshim.libcurl"
+#define NAME_MAX_BYTES 255u
+
+/*
+ * "POST api.example.com/v1/orders": the name of a request is mostly its method alone, which says nothing to somebody who looks for
+ * what a program was doing. Of the others the name. Returns the bytes.
+ */
+static size_t print_name(const struct span *span, char *ret_name, size_t max_bytes)
+{
+    const struct attribute *url = NULL;
+    if (span->kind == SPAN_CLIENT && span->scope && strcmp(span->scope, HTTP_SCOPE) == 0)
+        url = attribute_find(&span->attributes, "url.full");
+    const char *target = url ? strstr(url->value.string.bytes, "://") : NULL;
+    size_t n = strnlen(span->name, max_bytes), method = strcspn(span->name, " ");
+    if (!target || method + 1 >= max_bytes) {
+        memcpy(ret_name, span->name, n);
+        return n;
+    }
+    target += 3;
+    size_t user_info = strcspn(target, "@/");
+    target += target[user_info] == '@' ? user_info + 1 : 0;
+    size_t left = max_bytes - method - 1, bytes = strcspn(target, "?#");
+    bytes = bytes < left ? bytes : left;
+    memcpy(ret_name, span->name, method);
+    ret_name[method] = ' ';
+    memcpy(ret_name + method + 1, target, bytes);
+    return method + 1 + bytes;
+}
+
 void recent_add(struct recent *recent, const struct span *span, uint32_t tid)
 {
     struct recent_span *item = &recent->items[recent->next];
@@ -15,8 +44,7 @@ void recent_add(struct recent *recent, const struct span *span, uint32_t tid)
     item->tid = tid;
     item->kind = (uint8_t)span->kind;
     item->status = (uint8_t)span->status;
-    item->name_bytes = (uint8_t)strnlen(span->name, RECENT_NAME_BYTES);
-    memcpy(item->name, span->name, item->name_bytes);
+    item->name_bytes = (uint8_t)print_name(span, item->name, RECENT_NAME_BYTES);
 }
 
 static const char *print_id(struct arena *arena, const uint8_t *id, uint32_t n_bytes)
@@ -71,8 +99,9 @@ struct crash_span *recent_list(const struct recent *recent, struct arena *arena,
 void recent_describe(struct crash_span *to, struct arena *arena, const struct span *span, uint32_t tid,
                      bool is_open)
 {
+    char name[NAME_MAX_BYTES];
     *to = (struct crash_span){
-        .name = text_repaired(arena, span->name, strlen(span->name)).bytes,
+        .name = text_repaired(arena, name, print_name(span, name, sizeof(name))).bytes,
         .kind = name_kind(span->kind),
         .trace_id = print_id(arena, span->trace_id, sizeof(span->trace_id)),
         .span_id = print_id(arena, span->span_id, sizeof(span->span_id)),
