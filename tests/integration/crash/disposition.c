@@ -36,6 +36,18 @@ extern handler_fn *__sysv_signal(int number, handler_fn *handler);
 extern handler_fn *bsd_signal(int number, handler_fn *handler);
 extern char **environ;
 
+/* What programs of 1998 call: still in libc, for them. */
+struct old_vector {
+    handler_fn *handler;
+    int mask, flags;
+};
+extern int sigvec(int number, const struct old_vector *vector, struct old_vector *old);
+#ifdef __x86_64__
+__asm__(".symver sigvec, sigvec@GLIBC_2.2.5");
+#else
+__asm__(".symver sigvec, sigvec@GLIBC_2.17");
+#endif
+
 /* ---- what can be seen ---- */
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
@@ -487,6 +499,14 @@ static void run_names(int number, int how)
     say("  __sigaction: %d\n", __sigaction(number, &action, &old));
     say("  __sigaction was %s\n", name_of(&old));
     say_action("  __sigaction", number);
+    struct old_vector vector = {handler_plain, 1 << 4, 3}, was;
+    say("  sigvec: %d\n", sigvec(number, &vector, &was));
+    say("  sigvec was %d mask %x flags %x\n", was.handler == handler_plain, (unsigned)was.mask,
+        (unsigned)was.flags);
+    say_action("  sigvec", number);
+    say("  sigvec: %d\n", sigvec(number, NULL, &was));
+    say("  sigvec is %d mask %x flags %x\n", was.handler == handler_plain, (unsigned)was.mask,
+        (unsigned)was.flags);
     /* saved and restored with what cannot carry SA_SIGINFO (breakpad's RedeliveryOnBadSignalHandlerFlag) */
     install(number, handler_returns, 0);
     handler_fn *saved = signal(number, SIG_DFL);
