@@ -1,5 +1,5 @@
 /* symbols: open and close; see symbols.h. */
-#include "symbols_priv.h"
+#include "unwind.h"
 
 #include <errno.h>
 #include <libelf.h>
@@ -11,7 +11,7 @@ int symbols_open(struct symbols **ret_symbols, const struct symbols_input *input
     int error = symbols && elf_version(EV_CURRENT) != EV_NONE ? 0 : -ENOMEM;
     if (symbols && !error) {
         symbols->input = input;
-        error = objects_open(symbols);
+        error = machine_of(symbols) ? objects_open(symbols) : -ENOTSUP;
     }
     if (error) {
         symbols_close(symbols);

@@ -97,7 +97,7 @@ struct symbols_stack {
 
 struct symbols;
 
-/* 0, -errno. `input` and what it points to must outlive the result. */
+/* 0, -errno; -ENOTSUP: another machine. `input` and what it points to must outlive the result. */
 int symbols_open(struct symbols **ret_symbols, const struct symbols_input *input);
 void symbols_close(struct symbols *symbols);
 /* Unwinds from these registers, then names every frame, inlined ones in order. Valid until symbols_close(). */

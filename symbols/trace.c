@@ -61,8 +61,8 @@ bool trace_add(struct symbols *symbols, struct trace *trace, const struct trace_
     if (trace->n >= TRACE_MAX)
         return stop(trace, "too many frames");
     if (previous && frame->pc == 0) {
-        trace->is_complete = true;
-        return false;
+        trace->is_complete = frame->guess == SYMBOLS_SURE;
+        return stop(trace, trace->is_complete ? NULL : "no call frame information");
     }
     if (previous && !is_code(symbols, frame->pc) && !is_code(symbols, frame->pc - 1))
         return stop(trace, "a return address that is in no code: the stack is corrupt");

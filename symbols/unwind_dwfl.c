@@ -148,8 +148,10 @@ static void walk_dwfl(struct symbols *symbols, const uint64_t registers[SYMBOLS_
         symbols->registers[i] = memory_strip(symbols, registers[i]);
     int result = dwfl_getthread_frames(symbols->dwfl, TID, on_frame, &walk);
     /* for dwfl a return address that cannot be read is one that is undefined: the end */
-    if (result == 0 && !symbols->is_memory_missing)
+    if (result == 0 && !symbols->is_memory_missing && walk.is_by_rule)
         trace->is_complete = true;
+    else if (result == 0 && !symbols->is_memory_missing)
+        trace->end_reason = "no call frame information";
     else if (symbols->is_memory_missing)
         trace->end_reason = "the stack was not copied any further";
     else if (!trace->is_complete && !trace->end_reason)

@@ -23,6 +23,9 @@ doors = {
     "curl/curl.h": r"exporter/base/http_client\.c|shim/instrument/curl.*\.[ch]",
     "libdeflate.h": r"exporter/base/gzip\.c",
     "jansson.h": r"exporter/signals/crash/report_(json|parse)\.c",
+    "elfutils/libdwfl.h": r"symbols/symbols_priv\.h",
+    "elfutils/libdwelf.h": r"symbols/(modules|debuginfo)\.c",
+    "libunwind.h": r"symbols/unwind_libunwind\.c",
     "libpq-fe.h": r"shim/instrument/libpq.*\.[ch]",
     "hiredis/hiredis.h": r"shim/instrument/hiredis.*\.[ch]",
 }

@@ -183,9 +183,9 @@ static inline void crash_run(struct crash_copy *crash, const char *program, int 
     assert_int_equal(waitpid(crash->pid, &status, 0), crash->pid);
 }
 
-static inline void crash_walk(struct crash_copy *crash)
+static inline void crash_walk_of(struct crash_copy *crash, uint16_t machine)
 {
-    crash->input.machine = CRASH_MACHINE;
+    crash->input.machine = machine;
     crash->input.modules = crash->modules.items;
     crash->input.n_modules = crash->modules.n;
     crash->input.read = crash_read;
@@ -193,6 +193,11 @@ static inline void crash_walk(struct crash_copy *crash)
     assert_int_equal(symbols_open(&crash->symbols, &crash->input), 0);
     crash->stack = symbols_walk(crash->symbols, crash->registers);
     assert_non_null(crash->stack);
+}
+
+static inline void crash_walk(struct crash_copy *crash)
+{
+    crash_walk_of(crash, CRASH_MACHINE);
 }
 
 static inline void crash_fini(struct crash_copy *crash)
