@@ -289,8 +289,11 @@ void capture_run(void)
     sys_restore_signals(&old);
 }
 
-/* Not by the way back, which is lost: from here. */
-static void die_at_once(void)
+/*
+ * Not by the way back, which is lost, or has led here again: from here. Where even that is refused (a filter), the fault comes
+ * again with its signal blocked: that the kernel ends by itself.
+ */
+static void die_at_once(int number, ucontext_t *context)
 {
     const siginfo_t *info = (const siginfo_t *)(const void *)claim.siginfo;
     static const uint64_t nothing;
@@ -299,6 +302,7 @@ static void die_at_once(void)
     if (sys_is_error(sys_call6(__NR_rt_tgsigqueueinfo, (long)sys_getpid(), (long)sys_gettid(), info->si_signo,
                                (long)info, 0, 0)))
         (void)sys_tgkill(sys_getpid(), sys_gettid(), info->si_signo);
+    *(uint64_t *)(void *)&context->uc_sigmask |= 1ull << (number - 1);
 }
 
 static void land(ucontext_t *context)
@@ -337,7 +341,7 @@ bool capture_undo(int number, const siginfo_t *info, ucontext_t *context)
     else if (claim.is_guarded && claim.n_faults++ < MAX_TRIES)
         land(context);
     else if (is_dying)
-        die_at_once();
+        die_at_once(number, context);
     else
         disposition_let_die(number);
     return true;

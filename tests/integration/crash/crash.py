@@ -42,6 +42,7 @@ DEEDS = {
     "quick_exit": None,
     "killing_filter": None,
     "trapping_filter": None,
+    "refusing_filter": None,
     "nothing": None,
 }
 # The same where the file was there before: what a watched process has

@@ -199,15 +199,14 @@ static void exec_at(void)
     execveat(-100, "/bin/echo", argv, environ, 0);
 }
 
-/* Everything that the capture would like to do kills, or is answered with a trap that nobody handles. */
-static void filtered(unsigned answer)
+static void filtered(unsigned answer, const unsigned calls[4])
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 4, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 3, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_tgsigqueueinfo, 2, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[0], 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[1], 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[2], 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[3], 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
         BPF_STMT(BPF_RET | BPF_K, answer),
     };
@@ -217,14 +216,24 @@ static void filtered(unsigned answer)
     *nowhere = 1;
 }
 
+/* What the capture would like to do kills, or is answered with a trap that nobody handles. */
+static const unsigned wanted_calls[4] = {SYS_openat, SYS_process_vm_readv, SYS_rt_tgsigqueueinfo, SYS_clone};
+
 static void killing_filter(void)
 {
-    filtered(SECCOMP_RET_KILL_PROCESS);
+    filtered(SECCOMP_RET_KILL_PROCESS, wanted_calls);
 }
 
 static void trapping_filter(void)
 {
-    filtered(SECCOMP_RET_TRAP);
+    filtered(SECCOMP_RET_TRAP, wanted_calls);
+}
+
+/* Every way to die of a signal that is not the fault itself. */
+static void refusing_filter(void)
+{
+    static const unsigned calls[4] = {SYS_rt_sigaction, SYS_rt_tgsigqueueinfo, SYS_tgkill, SYS_tkill};
+    filtered(SECCOMP_RET_ERRNO | 1 /* EPERM */, calls);
 }
 
 static void nothing(void)
@@ -256,6 +265,7 @@ static const struct deed {
     {"execveat", exec_at},
     {"killing_filter", killing_filter},
     {"trapping_filter", trapping_filter},
+    {"refusing_filter", refusing_filter},
     {"nothing", nothing},
 };
 
