@@ -58,7 +58,7 @@ handlers(59, "gdb", "under gdb: it stops at the same place", dies="exit 0", need
 handlers(59, "asan", "an ASan program: its text, its exit status", dies="exit 1", volatile=[r"==\d+==", r"0x[0-9a-f]+", r"\b(pid|T)\d+"],
          command=lambda lab, path: [building.make("everyday", "-O0", "-fsanitize=address"), "null_write"], reports=range(0, 2),
          environment={"ASAN_OPTIONS": "verify_asan_link_order=0"})
-handlers(59, "valgrind", "under valgrind: its text", dies=("SIGSEGV", "SIGSEGV, core"), needs=has_tool("valgrind"), may_differ=("cores",), reports=range(0, 2),
+handlers(59, "valgrind", "under valgrind: its text", dies=("SIGSEGV", "SIGSEGV, core"), needs=has_tool("valgrind"), may_differ=("cores", "files"), reports=range(0, 2),
          volatile=[r"==\d+==", r"0x[0-9A-Fa-f]+", r"\d[\d,]* (bytes|blocks|allocs|frees)", r"vgcore\.\d+", r"[\d,]+ allocs"], seconds=60,
          command=lambda lab, path: ["valgrind", "-q", building.make("everyday", "-O0"), "null_write"])
 handlers(70, "alternate_overflow", "the handler overflows its alternate stack", watched=True, expect={"signal": "SIGSEGV"})
