@@ -1,5 +1,6 @@
 """The reports that a lab's exporter wrote, and what a case expects of one."""
 import json
+import os
 import re
 
 import building
@@ -48,7 +49,7 @@ def is_quiet(lab, n):
     return len(read_reports(lab)) >= n and not lab.files() and not list(directory(lab).glob("*.case"))
 
 
-def wait_for_reports(lab, n, seconds=15):
+def wait_for_reports(lab, n, seconds=float(os.environ.get("TORTURE_PATIENCE_S", "15"))):
     lab.until(lambda: is_quiet(lab, n), seconds)
     return read_reports(lab)
 
@@ -96,7 +97,7 @@ def check_report(lab, report, *, signal="any", code=None, address="any", reason=
         said = int(said, 0) if isinstance(said, str) else said
         lab.check(said == address, f"address {said!r}, not {address!r}")
     check_text(lab, "reason", reason, j.get("reason"))
-    check_text(lab, "message", message, j.get("message"))
+    check_text(lab, "message", message, f"{j.get('exception')}: {j.get('message')}")
     check_text(lab, "text", text, report.text)
     check_frames(lab, report, top, frames, at, own)
     if ended:
