@@ -21,6 +21,12 @@ def ending_of(status):
     return f"exit {os.WEXITSTATUS(status)}"
 
 
+def without(text, volatile):
+    for pattern in volatile:
+        text = re.sub(pattern, "…", text)
+    return text
+
+
 def core_text(path):
     try:
         return str(Core(path))
@@ -81,10 +87,7 @@ class Run:
         self.cores = sorted(core_text(f) for f in cores)
 
     def stream(self, name, volatile=()):
-        text = self.streams[name].read_text(errors="replace")
-        for pattern in volatile:
-            text = re.sub(pattern, "…", text)
-        return text
+        return without(self.streams[name].read_text(errors="replace"), volatile)
 
     def files(self):
         return sorted(f"{f.relative_to(self.directory)} {hashlib.sha256(f.read_bytes()).hexdigest()[:8]}"
@@ -93,7 +96,7 @@ class Run:
 
 def check_same(lab, plain, shimmed, volatile=(), may_differ=()):
     """`may_differ`: names of what a case says is not deterministic."""
-    views = {"ending": lambda r: [r.ending], "cores": lambda r: r.cores, "children left behind": lambda r: [str(r.orphans)],
+    views = {"ending": lambda r: [r.ending], "cores": lambda r: [without(c, volatile) for c in r.cores], "children left behind": lambda r: [str(r.orphans)],
              "files": Run.files, "stdout": lambda r: r.stream("stdout", volatile).splitlines(),
              "stderr": lambda r: r.stream("stderr", volatile).splitlines()}
     for name, view in views.items():

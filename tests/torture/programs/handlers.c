@@ -43,12 +43,12 @@ static void describe(int signal, siginfo_t *info, void *context)
 #endif
     fault_pc = pc;
     say("handler %d: signal %d code %d address %p errno %d mask %llx, on %s, interrupted %s, at fault+%d\n",
-        ++n_calls, signal, info ? info->si_code : 0, info ? info->si_addr : NULL, error,
+        ++n_calls, signal, info ? info->si_code : 0, info && info->si_code > 0 ? info->si_addr : NULL, error,
         (unsigned long long)bits,
         own_stack                                         ? stack_of(&here)
         : llabs((long long)(sp - (uint64_t)&here)) < 8192 ? "the interrupted stack, near"
                                                           : "another stack",
-        own_stack ? "" : stack_of((void *)sp), (int)(pc - (uint64_t)(uintptr_t)fault));
+        own_stack ? "" : stack_of((void *)sp), info && info->si_code > 0 ? (int)(pc - (uint64_t)(uintptr_t)fault) : 0);
 }
 
 static void handler_exit(int signal, siginfo_t *info, void *context)

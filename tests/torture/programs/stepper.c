@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     waitpid(child, &status, 0);
     status = next(PTRACE_CONT, 0);
     while (WIFSTOPPED(status) && WSTOPSIG(status) != SIGSEGV)
-        status = next(PTRACE_CONT, WSTOPSIG(status));
+        status = next(PTRACE_CONT, WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status)); /* SIGTRAP: an exec */
     if (!WIFSTOPPED(status))
         return ended(status);
     status = next(PTRACE_SINGLESTEP, SIGSEGV); /* the handler's first instruction, or the end */
