@@ -309,7 +309,7 @@ def in_our_handler(lab):
     for i, n in enumerate(steps):
         variables, preload = trial.traced(lab, {"TORTURE_QUIET": "1"})
         from_s = time.monotonic()
-        result = lab.run([str(stepper), str(n), "/usr/bin/env", f"LD_PRELOAD={preload[0][8:]}", program, "null_offset"], variables)
+        result = lab.run(["timeout", "-s", "KILL", "5", str(stepper), str(n), "/usr/bin/env", f"LD_PRELOAD={preload[0][8:]}", program, "null_offset"], variables, timeout=20)
         took_s = time.monotonic() - from_s
         lab.check(result.returncode in (128 + signal.SIGSEGV, 0), f"{n} steps: {result.returncode} {result.stderr[-200:]}")
         lab.check(took_s < 5, f"{n} steps: {took_s:.1f} s")

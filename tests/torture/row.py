@@ -13,7 +13,7 @@ is_native = False  # only see that the programs die as the rows say
 N_RACY = 200
 
 
-def row(number, name, what, *, program, dies, deed=None, flags=(), arguments=(), reports=1, expect=None, also=None, racy=False,
+def row(number, name, what, *, program=None, dies, deed=None, flags=(), arguments=(), reports=1, expect=None, also=None, racy=False,
         options=(), environment=None, watched=False, detect=False, volatile=(), may_differ=(), needs=None, prepare=None, runs_for=None,
         seconds=20, has=None, command=None):
     """
@@ -27,7 +27,7 @@ def row(number, name, what, *, program, dies, deed=None, flags=(), arguments=(),
     endings = (dies,) if isinstance(dies, str) else dies
 
     def once(lab):
-        path = building.make(program, *flags)
+        path = building.make(program, *flags) if program else None
         words = [*command(lab, path)] if command else [path, deed or name, *arguments]
         limits = [*options, *(["watched"] if watched else [])]
         plain = trial.Run(lab, "without", words, {**lab.environment, **(environment or {})}, options, seconds, runs_for)
