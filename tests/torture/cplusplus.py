@@ -18,7 +18,7 @@ cplusplus(22, "nested", "std::nested_exception",
 cplusplus(22, "noexcept_broken", "exception out of a noexcept function",
           expect={"signal": "SIGABRT", "message": ["std::runtime_error", "kaboom"], "frames": ["thrower", "promises", "noexcept_broken", "main"]})
 cplusplus(22, "destructor", "exception out of a destructor, during unwinding",
-          expect={"signal": "SIGABRT", "message": ["std::out_of_range", "from a destructor"], "frames": ["/bomb/", "unwinding", "main"]})
+          expect={"signal": "SIGABRT", "message": "std::(out_of_range|runtime_error)", "frames": ["unwinding", "main"]})
 cplusplus(22, "pure_virtual", "a pure virtual function called",
           expect={"signal": "SIGABRT", "frames": ["__cxa_pure_virtual", "/call/", "main"]})
 cplusplus(23, "in_thread", "exception in a std::thread",

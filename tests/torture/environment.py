@@ -30,12 +30,14 @@ environment(98, "clone_vm", "a clone(CLONE_VM) child crashes", dies="exit 0", ex
 environment(99, "daemon_crash", "a daemon: forked twice, all descriptors closed", dies="exit 0", expect={**CRASH, "frames": ["daemon_crash", "main"]}, also=check_other_pid)
 environment(99, "closed", "all descriptors closed", expect={**CRASH, "frames": ["closed", "main"]})
 for name, what in {"no_files": "RLIMIT_NOFILE 0", "no_processes": "RLIMIT_NPROC 0", "no_address_space": "RLIMIT_AS", "no_locked_memory": "RLIMIT_MEMLOCK 0"}.items():
-    environment(101, name, what, expect={**CRASH, "frames": ["limited", name, "main"]})
+    environment(101, name, what, watched=True, expect={**CRASH, "frames": ["limited", name, "main"]})
+for name in "no_files", "no_address_space":
+    environment(101, f"{name}_late", "the same, of a process that is not watched: its file cannot be made", deed=name, reports=range(0, 2), has="SIGSEGV, where a file could be made", expect=CRASH)
 environment(101, "no_file_size", "RLIMIT_FSIZE 0", dies=("SIGSEGV", "SIGSEGV, core"), may_differ=("cores",), reports=range(0, 2), has="SIGSEGV, where a file could be made",
             expect=CRASH)
-environment(102, "filter_usual", "seccomp denies process_vm_readv, ptrace, write, openat, clone, mmap, …", expect={**CRASH, "frames": ["filter_usual", "main"]})
+environment(102, "filter_usual", "seccomp denies process_vm_readv, ptrace, write, openat, clone, mmap, …", watched=True, expect={**CRASH, "frames": ["filter_usual", "main"]})
 environment(102, "filter_futex", "seccomp denies futex: at worst the death is seen", reports=range(0, 2), watched=True, expect={"signal": "SIGSEGV"})
-environment(102, "filter_signals", "seccomp denies rt_tgsigqueueinfo: dies all the same", expect=CRASH, may_differ=("cores",))
+environment(102, "filter_signals", "seccomp denies rt_tgsigqueueinfo: dies all the same", watched=True, expect=CRASH, may_differ=("cores",))
 environment(103, "not_dumpable", "PR_SET_DUMPABLE 0", dies="SIGSEGV", expect={**CRASH, "frames": ["not_dumpable", "main"]})
 environment(103, "dropped", "uid and gid dropped", dies="SIGSEGV", needs=as_root, watched=True, expect={**CRASH, "frames": ["dropped", "main"]})
 environment(104, "in_chroot", "in a chroot", needs=as_root, watched=True, expect={**CRASH, "frames": ["in_chroot", "main"]})
@@ -44,11 +46,11 @@ environment(104, "no_proc", "without /proc", deed="plain", needs=as_root, expect
 environment(104, "everything", "all at once: chroot, other uid, no descriptors, seccomp", dies="SIGSEGV", needs=as_root, watched=True,
             expect={**CRASH, "frames": ["everything", "main"]})
 environment(105, "pid1_fault", "pid 1 of a namespace: a fault", deed="plain", dies="SIGSEGV, core", needs=as_root, may_differ=("cores",),
-            command=lambda lab, path: ["unshare", "-pf", "--mount-proc", path, "plain"], reports=range(0, 2), expect=CRASH)
+            command=lambda lab, path: ["unshare", "-pf", "--mount-proc", path, "plain"], reports=range(0, 3), has="SIGSEGV; another of `unshare`, which ends alike")
 environment(105, "pid1_raise", "pid 1: raise(SIGSEGV) does nothing, as natively", dies="exit 6", needs=as_root, reports=0,
             command=lambda lab, path: ["unshare", "-pf", "--mount-proc", path, "raises_only"])
-environment(105, "pid1_abort", "pid 1: abort()", dies="SIGSEGV, core", needs=as_root, may_differ=("cores",), reports=range(0, 2),
-            command=lambda lab, path: ["unshare", "-pf", "--mount-proc", path, "aborts"])
+environment(105, "pid1_abort", "pid 1: abort()", dies="SIGSEGV, core", needs=as_root, may_differ=("cores",), reports=range(0, 3),
+            command=lambda lab, path: ["unshare", "-pf", "--mount-proc", path, "aborts"], has="as before")
 environment(106, "core_0", "ulimit -c 0", deed="plain", dies="SIGSEGV", options=["core=0"], expect=CRASH)
 environment(106, "core_small", "ulimit -c 4096", deed="plain", dies=("SIGSEGV", "SIGSEGV, core"), options=["core=4096"], expect=CRASH)
 environment(116, "secrets", "secrets in the environment, arguments, on the stack and heap", expect=CRASH,

@@ -41,7 +41,7 @@ everyday(14, "breakpoint", "int3: the trap's line, not the next", "SIGTRAP, core
 everyday(15, "truncated", "a mapping behind its file's end", "SIGBUS, core",
          expect={"signal": "SIGBUS", "code": "BUS_ADRERR", "top": ["truncated", "main"], "at": {"truncated": "truncated"}})
 everyday(15, "too_long", "RLIMIT_CPU", "SIGXCPU, core", seconds=30, volatile=[r"\+0x[0-9a-f]+"], expect={"signal": "SIGXCPU", "frames": ["too_long", "main"]})
-everyday(15, "too_big", "RLIMIT_FSIZE (which holds for the core, too)", ("SIGXFSZ", "SIGXFSZ, core"), may_differ=("cores",),
+everyday(15, "too_big", "RLIMIT_FSIZE (which holds for the core, too)", ("SIGXFSZ", "SIGXFSZ, core"), may_differ=("cores",), watched=True,
          expect={"signal": "SIGXFSZ", "frames": ["too_big", "main"], "at": {"too_big": "too_big"}})
 everyday(15, "quit", "SIGQUIT: not ours unless asked for", "SIGQUIT, core", reports=range(0, 1))
 everyday(16, "write_constant", "write to .rodata", "SIGSEGV, core",
@@ -63,7 +63,7 @@ everyday(18, "queued", "sigqueue() with a value", "SIGBUS, core",
          expect={"signal": "SIGBUS", "code": "SI_QUEUE", "address": None, "reason": ["sent", "4711"], "frames": ["queued", "main"]})
 everyday(18, "thread_killed", "tgkill() to one thread", "SIGFPE, core",
          expect={"signal": "SIGFPE", "code": "SI_TKILL", "address": None, "reason": "sent", "frames": ["thread_killed", "main"]})
-everyday(19, "seccomp_trap", "seccomp RET_TRAP", "SIGSYS, core",
+everyday(19, "seccomp_trap", "seccomp RET_TRAP", "SIGSYS, core", watched=True,
          expect={"signal": "SIGSYS", "code": "SYS_SECCOMP", "reason": "sync|162", "frames": ["seccomp_trap", "main"]})
 everyday(19, "seccomp_kill", "seccomp KILL_PROCESS: only the death is seen", ("SIGSYS", "SIGSYS, core"), watched=True,
          expect={"signal": "SIGSYS", "is_bare": True})

@@ -136,6 +136,8 @@ def not_oom(lab, runs, found):
 
 row(107, "killed", "kill -9 of a watched process", program="environment", flags=["-O1"], dies="SIGKILL", watched=True,
     expect={"is_bare": True, "ended": ("killed", 9), "reason": "killed"}, also=not_oom)
+row(107, "killed_at_once", "kill -9 before the exporter knew it", program="environment", flags=["-O1"], deed="killed", dies="SIGKILL", watched=True,
+    environment={"TORTURE_SLEEP_MS": "0"}, expect={"is_bare": True}, also=not_oom)
 
 
 # ---- memory and hangs -------------------------------------------------------------------------------------
@@ -187,7 +189,7 @@ def check_alive(lab, runs, found):
 
 for deed, frame in (("busy", ["busy_here"]), ("stops", [])):
     row(109, f"watchdog_{deed}", "a main thread that does not move: its stacks, and it goes on", program="environment", flags=["-O1"], deed=deed, dies="exit 0",
-        watched=True, environment={"OTELSHIM_WATCHDOG": "400"}, reports=range(1, 4), expect={"frames": frame, "ended": ("lives",)}, also=check_alive)
+        watched=True, environment={"OTELSHIM_WATCHDOG": "400"}, reports=range(1, 4), expect={"frames": frame, "ended": ("lives",), "is_bare": True}, also=check_alive)
 
 
 # ---- exporters that are not there ---------------------------------------------------------------------------

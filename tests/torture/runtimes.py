@@ -9,7 +9,7 @@ from row import row
 
 HOSTS = building.here / "hosts"
 lock = threading.Lock()
-ADDRESSES = [r"0x[0-9a-fA-F]+", r"\b[0-9a-f]{8,16}\b", r"(?i)\bpid[ =:]*\d+", r"goroutine \d+", r"\bm=\d+", r"\bthread \d+", r"\d+\.\d+ ?(ms|s|seconds)"]
+ADDRESSES = [r"0x[0-9a-fA-F]+", r"\b[0-9a-f]{8,16}\b", r"(?i)\bpid[ =:]*\d+", r"goroutine \d+", r"\bm=\d+", r"\bthread \d+", r"\d+\.\d+ ?(ms|s|seconds)", r"\(\d+\)"]
 
 
 def tool(*names):
@@ -95,7 +95,8 @@ host(37, "python_faulthandler_thread", "Python: faulthandler, in a thread", SEGV
 host(37, "python_thread_overflow", "Python: C stack overflow in a thread", SEGV, script("python3", "faults.py"), ["python3"], volatile=[r"\+0x[0-9a-f]+", "…"], may_differ=("cores",),
      watched=True, expect={"signal": "SIGSEGV"})
 host(38, "python_pool", "Python: a pool's worker crashes: the parent's BrokenProcessPool", "exit 0", script("python3", "faults.py"), ["python3"], expect={"signal": "SIGSEGV"})
-for deed in ("signals", "registered", "recursion"):
+host(38, "python_signals", "Python: its own signals; a shell that kills itself", "exit 0", script("python3", "faults.py"), ["python3"], expect={"signal": "SIGSEGV", "code": "SI_USER"})
+for deed in ("registered", "recursion"):
     host(38, f"python_{deed}", f"Python: {deed}", "exit 0", script("python3", "faults.py"), ["python3"], reports=0)
 host(39, "java_null_checks", "JVM: implicit null checks", "exit 0", java(), JAVA, reports=0)
 host(39, "java_null_checks_xcomp", "JVM: implicit null checks, -Xcomp", "exit 0", java("-Xcomp"), JAVA, deed="null_checks", reports=0)

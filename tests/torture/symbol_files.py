@@ -1,5 +1,4 @@
 """Names and lines that are elsewhere, or nowhere: cases 3-6."""
-import os
 import shutil
 import subprocess
 import threading
@@ -37,21 +36,27 @@ def split(name):
     return path, debug
 
 
+def link(path, debug):
+    """True: it was not linked yet."""
+    done = path.with_suffix(".linked")
+    if done.exists():
+        return False
+    call("objcopy", f"--add-gnu-debuglink={debug}", path)
+    done.touch()
+    return True
+
+
 def with_debuglink(lab, _):
     path, debug = split("debuglink")
-    if debug.stat().st_mtime > path.stat().st_mtime:
-        call("objcopy", f"--add-gnu-debuglink={debug}", path)
-        os.utime(debug, ns=(0, 0))
+    link(path, debug)
     return [path, "crash"]
 
 
 def with_wrong_debuglink(lab, _):
     """The file that the link names is another program's."""
     path, debug = split("wronglink")
-    if debug.stat().st_mtime > path.stat().st_mtime:
-        call("objcopy", f"--add-gnu-debuglink={debug}", path)
+    if link(path, debug):
         call("objcopy", "--only-keep-debug", building.make("everyday", "-O0"), debug)
-        os.utime(debug, ns=(0, 0))
     return [path, "crash"]
 
 

@@ -105,6 +105,8 @@ int main(int argc, char **argv)
     arguments = argv + 2;
     if (!getenv("TORTURE_QUIET"))
         observe();
+    if (getenv("TORTURE_SLEEP_MS")) /* so that an exporter knows it before it dies */
+        sleep_ms(atoi(getenv("TORTURE_SLEEP_MS")));
     for (const struct deed *deed = deeds; deed->name; deed++)
         if (argc > 1 && !strcmp(argv[1], deed->name)) {
             deed->run();
