@@ -331,6 +331,35 @@ static void test_endings(void **state)
     }
 }
 
+/* Between two calls: the last one of the thread, if it is not long ago, and its trace. */
+static void test_just_after(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t tid;
+        uint64_t end_unix_ns;
+        bool is_said;
+    } table[] = {{101, 1767225600100000000, true},
+                 {101, 1767225598000000000, false},
+                 {102, 1767225600100000000, false}};
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct crash_case crash = make_case();
+        struct crash_report report = {0};
+        struct crash_span recent = {"POST api.upbit.com/v1/orders", "client", TRACE, SPAN, table[i].tid, 1,
+                                    table[i].end_unix_ns,           "ok"};
+        crash.n_open_spans = 0;
+        crash.trace_id = crash.span_id = NULL;
+        crash.recent_spans = &recent;
+        crash.n_recent_spans = 1;
+        crash_report_make(&report, &crash, CRASH_RAW);
+        assert_int_equal(strstr(report.title, ", just after POST api.upbit.com/v1/orders") != NULL,
+                         table[i].is_said);
+        assert_int_equal(report.trace_id != NULL, table[i].is_said);
+        assert_null(report.span_id);
+        crash_report_fini(&report);
+    }
+}
+
 /* The pointer went nowhere: the caller is what lies on the stack. */
 static void test_jump_to_nowhere(void **state)
 {
@@ -374,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_log_and_span),
         cmocka_unit_test(test_endings),
+        cmocka_unit_test(test_just_after),
         cmocka_unit_test(test_jump_to_nowhere),
         cmocka_unit_test(test_nothing_known),
     };

@@ -107,6 +107,14 @@ static void walk_threads(struct crash_report *report, struct resolver *resolver)
     }
 }
 
+/* Between two calls no span is open, but the trace of the last one is where people look. */
+static void take_last_trace(struct crash_report *report)
+{
+    const struct crash_span *last = title_last(report);
+    if (!report->trace_id && last)
+        report->trace_id = last->trace_id;
+}
+
 static void explain_all(struct crash_report *report, struct resolver *resolver, struct explanation *why)
 {
     const struct crash_case *crash = resolver->crash;
@@ -153,6 +161,7 @@ void crash_report_make(struct crash_report *ret_report, const struct crash_case 
     resolver_name(&resolver, told.thrown_frames, told.n_thrown_frames, &report->thrown);
     own_mark(&report->thrown);
     explain_all(report, &resolver, &why);
+    take_last_trace(report);
     fingerprint_make(report, why.detail, fingerprint);
     report->fingerprint = arena_copy(arena, fingerprint, strlen(fingerprint));
     report->title = title_make(arena, report, &why);

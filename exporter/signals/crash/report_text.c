@@ -278,7 +278,8 @@ static void print_spans(const struct printer *printer, const char *heading, cons
 {
     uint64_t death_ns = printer->report->time_unix_ns;
     if (n)
-        fprintf(printer->out, "\n%s%s:%s\n", on(printer, BOLD), heading, off(printer));
+        fprintf(printer->out, "\n%s%s (when it began, how long it took):%s\n", on(printer, BOLD), heading,
+                off(printer));
     for (uint32_t i = 0; i < n; i++) {
         const struct crash_span *span = &spans[i];
         uint64_t end_ns = span->end_unix_ns ? span->end_unix_ns : death_ns;
@@ -287,7 +288,7 @@ static void print_spans(const struct printer *printer, const char *heading, cons
         double took_ms =
             end_ns > span->start_unix_ns ? (double)(end_ns - span->start_unix_ns) / NS_PER_MS : 0;
         bool is_error = span->status && strcmp(span->status, "error") == 0;
-        fprintf(printer->out, "  %8.3f s before %9.2f ms  %s", before_s, took_ms,
+        fprintf(printer->out, "  -%.3f s %9.2f ms  %s", before_s, took_ms,
                 on(printer, is_error ? RED : PLAIN));
         say(printer, span->name);
         fprintf(printer->out, "%s%s", is_error ? "  error" : "", off(printer));

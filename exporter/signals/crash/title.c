@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define JUST_BEFORE_NS 1000000000u
+
 /* Arguments of functions are long and seldom help: the name alone. */
 static const char *short_name(struct arena *arena, const char *function)
 {
@@ -60,14 +62,32 @@ const struct crash_span *title_doing(const struct crash_report *report)
     return best;
 }
 
+const struct crash_span *title_last(const struct crash_report *report)
+{
+    const struct crash_span *last = NULL;
+    for (uint32_t i = 0; is_of_thread(report) && i < report->n_recent_spans; i++) {
+        const struct crash_span *span = &report->recent_spans[i];
+        bool is_near = span->name && span->tid == report->tid && is_call(span) &&
+                       span->end_unix_ns + JUST_BEFORE_NS > report->time_unix_ns;
+        if (is_near && (!last || span->end_unix_ns >= last->end_unix_ns))
+            last = span;
+    }
+    return last;
+}
+
 static const char *print_doing(struct arena *arena, const struct crash_report *report)
 {
     const struct crash_span *span = title_doing(report);
     uint32_t n_calls = 0;
     for (uint32_t i = 0; span && !is_of_thread(report) && i < report->n_open_spans; i++)
         n_calls += is_call(&report->open_spans[i]);
-    if (!span)
-        return "";
+    const struct crash_span *last = title_last(report);
+    if (!span || !is_call(span)) {
+        if (last)
+            return arena_printf(arena, ", just after %s", last->name);
+        if (!span)
+            return "";
+    }
     if (!is_call(span))
         return arena_printf(arena, ", during %s", span->name);
     if (n_calls > 1)
