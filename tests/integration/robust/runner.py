@@ -58,7 +58,7 @@ def main(folder, usage):
             print(usage)
             return 2
         else:
-            words.append(argument.removeprefix(folder.name + "/"))
+            words.append(argument.removeprefix(folder.name + "/").removeprefix("/"))
     entries = [e for e in of_folder(folder) if not words or any(word in e.name for word in words)]
     targets = [str(laboratory.build / "tests/integration" / folder.name / c.stem) for c in sorted(folder.glob("*.c"))]
     if not all(laboratory.Path(t).exists() for t in targets):
