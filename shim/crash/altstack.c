@@ -181,7 +181,7 @@ static long change(const stack_t *set, stack_t *ret_old)
 
 static struct altstack *current(void)
 {
-    stack_t now;
+    stack_t now = {.ss_flags = SS_DISABLE};
     bool is_set = change(NULL, &now) == 0 && !(now.ss_flags & SS_DISABLE);
     return is_set ? find_by_address((uint64_t)(uintptr_t)now.ss_sp) : NULL;
 }
@@ -245,7 +245,7 @@ static bool has_go(void)
 
 bool altstack_is_programs(void)
 {
-    stack_t now;
+    stack_t now = {.ss_flags = SS_DISABLE};
     if (change(NULL, &now) == 0 && !(now.ss_flags & SS_DISABLE) &&
         !find_by_address((uint64_t)(uintptr_t)now.ss_sp))
         return true;
@@ -254,7 +254,7 @@ bool altstack_is_programs(void)
 
 void altstack_start(void)
 {
-    stack_t now;
+    stack_t now = {.ss_flags = SS_DISABLE};
     uint64_t needed = 4 * getauxval(AT_MINSIGSTKSZ), page = getauxval(AT_PAGESZ);
     if (!crash_is_on() || !disposition_is_taken(SIGSEGV) || has_go())
         return;

@@ -37,7 +37,7 @@ struct disposition {
 /* ---- disposition.c ---- */
 /* Cold, constructor: takes every crash signal whose action is SIG_DFL now, and notes the others as the program's own. */
 HIDDEN void disposition_start(void);
-/* Cold: does somebody else manage these signals, so that we keep out? Sanitizers, libjsig of the JVM, Android's libsigchain;
+/* Cold: does somebody else manage these signals, so that we keep out? Sanitizers, valgrind, libjsig of the JVM, Android's libsigchain;
  * or a libc whose signal() we do not know (musl). */
 HIDDEN bool crash_has_manager(void);
 /* What the program believes. Torn reads are prevented by a sequence; never waits: after 8 tries the last one counts. */

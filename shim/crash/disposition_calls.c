@@ -377,7 +377,7 @@ static bool ask_kernel(int number, const struct disposition_kernel *set, struct 
 static bool set_first(int number, const struct disposition_view *view)
 {
     static bool is_known __attribute__((section(".data")));
-    struct disposition_kernel kernel;
+    struct disposition_kernel kernel = {0};
     if (!is_known && set_kernel(number, view, NULL) == 0 && ask_kernel(number, NULL, &kernel)) {
         is_known = true;
         disposition_note_restorer(kernel.restorer);
@@ -390,7 +390,7 @@ static bool set_first(int number, const struct disposition_view *view)
 /* SIG_IGN stays untouched: it would be ignored all through exec. A handler is one of a constructor before ours. */
 static void take(int number)
 {
-    struct disposition_kernel now;
+    struct disposition_kernel now = {0};
     if (!ask_kernel(number, NULL, &now))
         return;
     const struct disposition_view view = {{now.handler, now.flags, now.mask}, now.restorer};
@@ -399,18 +399,19 @@ static void take(int number)
         disposition_take(number);
 }
 
+/* The last one is glibc's: a libc whose signal() we do not know is left alone, too. */
 bool crash_has_manager(void)
 {
-    static const char *const names[] = {
-        "__asan_init",
-        "__tsan_init",
-        "__msan_init",
-        "__hwasan_init",
-        "JVM_begin_signal_setting",
-        "AddSpecialSignalHandlerFn",
-        "gnu_get_libc_version",
-    };
-    return libc_find_names(names, sizeof(names) / sizeof(names[0])) != 1u << 6;
+    static const char *const names[] = {"__asan_init",
+                                        "__tsan_init",
+                                        "__msan_init",
+                                        "__hwasan_init",
+                                        "_vgnU_freeres",
+                                        "JVM_begin_signal_setting",
+                                        "AddSpecialSignalHandlerFn",
+                                        "gnu_get_libc_version"};
+    const unsigned n = sizeof(names) / sizeof(names[0]);
+    return libc_find_names(names, n) != 1u << (n - 1);
 }
 
 void disposition_start(void)

@@ -53,7 +53,7 @@ void onstack_ask(int signal, bool has_flag)
 
 static void add_flag(int signal)
 {
-    struct disposition_kernel action;
+    struct disposition_kernel action = {0};
     if (sys_call6(__NR_rt_sigaction, signal, 0, (long)&action, sizeof(action.mask), 0, 0) == 0) {
         action.flags |= SA_ONSTACK;
         (void)sys_call6(__NR_rt_sigaction, signal, (long)&action, 0, sizeof(action.mask), 0, 0);

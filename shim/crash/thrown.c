@@ -6,7 +6,7 @@
  *             name and what() are read when the process dies, with memory_copy()
  *   frames    the throw itself, always; its callers by frame pointers, as far as the memory is certain to be there: to the top of the
  *             main thread's stack, elsewhere to the end of the page. Code without frame pointers gives guesses
- *   not done  what() is never called (the program's code); a type that is not a runtime_error or logic_error has none here
+ *   not done  what() is never called (the program's code); what does not begin with a runtime_error or logic_error has none here
  *   traps     several C++ runtimes in one process: real_find() decides as ld.so. An exception that was caught since is none: the
  *             runtime's record says which are in flight. We stand aside by a jump: the unwinder starts at the program's throw
  *
@@ -57,12 +57,17 @@ static struct {
     struct throw throws[MAX_THROWS];
     struct runtime runtimes[4];
     uint64_t main_stack_top;
-    uint64_t
-        one_base; /* what the type of a class with one base begins with: its vtable behind offset and type */
+    uint64_t one_base, more_bases; /* what the type of a class with bases begins with */
 } state;
 
 EXPORTED void __cxa_throw(void *object, void *type, void (*destroy)(void *));
 EXPORTED void __cxa_rethrow(void);
+
+static uint64_t find_vtable(const char *name)
+{
+    uint64_t at = (uint64_t)(uintptr_t)libc_find_data_anywhere(name);
+    return at ? at + 16 : 0;
+}
 
 static struct exceptions *exceptions_of(const struct real_entry *entry)
 {
@@ -76,8 +81,8 @@ static struct exceptions *exceptions_of(const struct real_entry *entry)
             continue;
         /* Two threads at once write the same. */
         runtime->get_exceptions = (struct exceptions * (*)(void)) real_sibling(entry, "__cxa_get_globals");
-        state.one_base =
-            (uint64_t)(uintptr_t)libc_find_data_anywhere("_ZTVN10__cxxabiv120__si_class_type_infoE") + 16;
+        state.one_base = find_vtable("_ZTVN10__cxxabiv120__si_class_type_infoE");
+        state.more_bases = find_vtable("_ZTVN10__cxxabiv121__vmi_class_type_infoE");
         __atomic_store_n(&runtime->library, library, __ATOMIC_RELEASE);
         return runtime->get_exceptions ? runtime->get_exceptions() : NULL;
     }
@@ -205,8 +210,24 @@ static uint32_t read_name(uint8_t *to, uint32_t max_bytes, uint64_t type)
     return read_text(to, max_bytes, name);
 }
 
-/* std::runtime_error and std::logic_error, and what is derived of them with one base each, keep the text's address in their second
- * word, in libstdc++ as in libc++. */
+/* The type of the base that lies at the object's beginning; 0: none. Of several bases each has a word of offset (from bit 8)
+ * and flags (1: virtual). */
+static uint64_t base_of(uint64_t type)
+{
+    uint64_t kind = read_word(type);
+    if (kind && kind == state.one_base)
+        return read_word(type + 16);
+    uint32_t n = kind && kind == state.more_bases ? (uint32_t)(read_word(type + 16) >> 32) : 0;
+    for (uint32_t i = 0; i < n && i < MAX_BASES; i++) {
+        uint64_t place = read_word(type + 32 + 16ull * i);
+        if (place >> 8 == 0 && !(place & 1))
+            return read_word(type + 24 + 16ull * i);
+    }
+    return 0;
+}
+
+/* std::runtime_error and std::logic_error, and what begins with one, keep the text's address in their second word, in libstdc++ as
+ * in libc++. */
 static bool has_text(uint64_t type)
 {
     uint8_t name[32];
@@ -214,7 +235,7 @@ static bool has_text(uint64_t type)
         (void)read_name(name, sizeof(name), type);
         if (is_text(name, "St13runtime_error") || is_text(name, "St11logic_error"))
             return true;
-        type = state.one_base && read_word(type) == state.one_base ? read_word(type + 16) : 0;
+        type = base_of(type);
     }
     return false;
 }
