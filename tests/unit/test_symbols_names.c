@@ -271,6 +271,38 @@ static void test_names_cxx(void **state)
     crash_fini(&crash);
 }
 
+/* rustc writes no .debug_aranges either, and both of its schemes are met: v0 by default today, legacy by default before. */
+static void test_names_rust(void **state)
+{
+    (void)state;
+    struct crash_copy crash;
+    if (system("rustc --version >/dev/null 2>&1") != 0)
+        skip();
+    crash_source("engine.rs",
+                 "pub struct Book<T> { pub total: T, pub nowhere: *mut i32 }\n"
+                 "pub trait Add<T> { fn add(&mut self, t: T); }\n"
+                 "impl Add<i32> for Book<i32> {\n"
+                 "    #[inline(never)] fn add(&mut self, t: i32) { self.total += t;\n"
+                 "        unsafe { core::ptr::write_volatile(self.nowhere, t) } }\n"
+                 "}\n"
+                 "fn main() {\n"
+                 "    let mut b = Book { total: 1, nowhere: core::hint::black_box(8 as *mut i32) };\n"
+                 "    b.add(core::hint::black_box(3)); println!(\"{}\", b.total); }\n");
+    crash_sh("rustc -g -O -o engine engine.rs 2>/dev/null");
+    crash_run(&crash, "./engine", 1, 1 << 20);
+    crash_walk(&crash);
+    uint32_t add = crash_find(crash.stack, "<engine::Book<i32> as engine::Add<i32>>::add", 0);
+    uint32_t main_at = crash_find(crash.stack, "engine::main", 0);
+    if (add > 1 || main_at != add + 1)
+        crash_print(crash.stack);
+    assert_in_range(add, 0, 1); /* write_volatile() is inlined into it */
+    assert_int_equal(crash.stack->frames[add].line, 5);
+    assert_int_equal(main_at, add + 1);
+    assert_int_equal(crash.stack->frames[main_at].line, 9);
+    assert_null(crash.stack->end_reason);
+    crash_fini(&crash);
+}
+
 static void test_names_jit(void **state)
 {
     (void)state;
@@ -319,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_names_root),
         cmocka_unit_test(test_names_clang),
         cmocka_unit_test(test_names_cxx),
+        cmocka_unit_test(test_names_rust),
 #if defined(__x86_64__)
         cmocka_unit_test(test_names_jit),
 #endif
