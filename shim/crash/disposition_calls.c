@@ -380,7 +380,8 @@ static bool set_first(int number, const struct disposition_view *view)
     struct disposition_kernel kernel = {0};
     if (!is_known && set_kernel(number, view, NULL) == 0 && ask_kernel(number, NULL, &kernel)) {
         is_known = true;
-        disposition_note_restorer(kernel.restorer);
+        disposition_note_restorer(kernel.flags & SA_RESTORER ? kernel.restorer
+                                                             : 0); /* else the word is garbage */
         return true;
     }
     disposition_for_kernel(number, view, &kernel);

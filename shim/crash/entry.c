@@ -31,8 +31,9 @@ static void die(const struct crash_signal *signal)
 {
     uint64_t old;
     disposition_let_die(signal->number);
-    if (crash_setup.is_quiet && is_fault(signal))
-        return; /* a filter of its own might kill for the call below; it faults again */
+    /* A filter of its own might kill for the call below, and qemu takes the signal for its own fault. It faults again. */
+    if ((crash_setup.is_quiet || crash_setup.is_emulated) && is_fault(signal))
+        return;
     sys_block_signals(&old);
     bool is_raised = signal->info->si_code == SI_TKILL && (uint32_t)signal->info->si_pid == signal->pid;
     if ((crash_setup.is_quiet && is_raised) ||

@@ -6,7 +6,7 @@
 
 #define MAX_PROBES 4u /* of the table for one thread: a fault that is handled is not to cost much */
 #define MAX_HANDLER_BYTES (8u << 20) /* of stack that a handler may have used */
-#define ESR_MAGIC 0x45535201u
+#define SYNDROME_MAGIC 0x45535201u   /* the kernel's ESR_MAGIC */
 
 /* ---- registers, by their DWARF numbers ---- */
 #if defined(__x86_64__)
@@ -56,7 +56,7 @@ static uint64_t find_syndrome(const mcontext_t *machine)
     const uint8_t *at = (const uint8_t *)machine->__reserved;
     for (size_t left = sizeof machine->__reserved; left >= 16;) {
         const uint32_t *head = (const uint32_t *)(const void *)at;
-        if (head[0] == ESR_MAGIC)
+        if (head[0] == SYNDROME_MAGIC)
             return *(const uint64_t *)(const void *)(at + 8);
         if (!head[0] || head[1] < 8 || head[1] > left || (head[1] & 7))
             break;

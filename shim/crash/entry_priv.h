@@ -33,8 +33,9 @@ struct crash_setup {
     uint64_t frame_bytes; /* AT_MINSIGSTKSZ: what the kernel pushes */
     __typeof__(&clock_gettime) clock;
     uint64_t program_headers, n_program_headers, vdso;
-    bool has_faults; /* the table is not empty; set by the handler, as is the next */
-    bool is_quiet;   /* the process has put itself under a filter since: as few system calls as possible */
+    bool has_faults;  /* the table is not empty; set by the handler, as is the next */
+    bool is_emulated; /* likewise: this is no Linux, or a very small one (qemu-user) */
+    bool is_quiet;    /* the process has put itself under a filter since: as few system calls as possible */
 };
 extern HIDDEN struct crash_setup crash_setup;
 
@@ -43,7 +44,9 @@ static inline uint32_t crash_sandbox(void)
 {
     long filter = sys_call6(__NR_prctl, 21 /* PR_GET_SECCOMP */, 0, 0, 0, 0, 0);
     long no_new = sys_call6(__NR_prctl, 39 /* PR_GET_NO_NEW_PRIVS */, 0, 0, 0, 0, 0);
-    return (uint32_t)filter << 1 | (uint32_t)(no_new == 1);
+    if (filter == -22 /* EINVAL: a kernel without seccomp; other errors come from a filter */)
+        filter = 0;
+    return (uint32_t)(filter != 0) << 1 | (uint32_t)(no_new == 1);
 }
 
 /* Byte by byte to the eye, and no call of memcpy to the compiler. */

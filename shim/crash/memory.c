@@ -68,6 +68,7 @@ size_t memory_copy(void *to, uint64_t from, size_t bytes)
         long n = sys_call6(__NR_process_vm_readv, (long)sys_getpid(), (long)&here, 1, (long)&there, 1, 0);
         if (n >= 0 || n == -EFAULT)
             return n > 0 ? (size_t)n : 0;
+        crash_setup.is_emulated = n == -ENOSYS;
     }
     return copy_by_pages(to, from, bytes);
 }
