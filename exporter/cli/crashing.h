@@ -24,10 +24,10 @@ void crashing_leave(struct pipeline *pipeline);
 void crashing_begin(struct pipeline *pipeline, struct traced *traced);
 void crashing_end(struct pipeline *pipeline, struct traced *traced);
 
-/* ---- events of the drop box ---- */
-void crashing_on_crash(struct pipeline *pipeline, struct process *process);
-void crashing_on_death(struct pipeline *pipeline, struct process *process, const char *death, int pidfd);
-bool crashing_may_bury(struct pipeline *pipeline, struct process *process);
+/* ---- events of the drop box (dropbox.h); the context is the pipeline ---- */
+void crashing_on_crash(void *context, struct process *process);
+void crashing_on_death(void *context, struct process *process, const char *death, int pidfd);
+bool crashing_may_bury(void *context, struct process *process);
 /* At least once a second. */
 void crashing_look(struct pipeline *pipeline);
 

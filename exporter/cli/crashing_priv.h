@@ -15,6 +15,10 @@
 #define MAX_INCIDENTS 512u /* waiting at a time; beyond it crashes are counted, not kept */
 #define MAX_KNOWN_ENDS 16u
 
+#define NS_PER_MS 1000000ull
+#define SECOND_NS (1000 * NS_PER_MS)
+#define SPANS_WAIT_NS (2000 * NS_PER_MS) /* the spans of a dead process go out then, report or not */
+
 enum incident_step {
     INCIDENT_CAPTURED, /* raw case on disk; the process has not died yet, or is not read to its end */
     INCIDENT_QUEUED,   /* complete; waits for its child */
@@ -72,6 +76,17 @@ struct crashing {
 uint64_t crashing_now_ns(void);
 /* Something waits: look again soon. */
 void crashing_hurry(struct pipeline *pipeline);
+
+/* One more than are kept. */
+void crashing_count_lost(struct crashing *crashing);
+/* OTELSHIM_CRASH=0. */
+bool crashing_is_off(const struct traced *traced);
+/* The whole slot, in the arena; *ret_bytes NULL: it cannot be read. False: no fault stands in it. */
+bool crashing_read_slot(struct pipeline *pipeline, const struct process *process, struct arena *arena,
+                        struct slot *ret_slot, const uint8_t **ret_bytes);
+
+/* ---- mortality.c ---- */
+void mortality_close_pidfd(struct mortality *mortality);
 
 /* ---- incident.c ---- */
 /* Of this process, or NULL when there are too many. The case is empty. */

@@ -27,21 +27,6 @@ static void on_process_gone(void *context, struct process *process)
     traced_end(context, process);
 }
 
-static void on_crash(void *context, struct process *process)
-{
-    crashing_on_crash(context, process);
-}
-
-static void on_death(void *context, struct process *process, const char *death, int pidfd)
-{
-    crashing_on_death(context, process, death, pidfd);
-}
-
-static bool may_bury(void *context, struct process *process)
-{
-    return crashing_may_bury(context, process);
-}
-
 static void on_note(void *context, const char *line)
 {
     (void)context;
@@ -255,9 +240,9 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
                                     .on_span = on_span,
                                     .on_count = on_count,
                                     .on_note = on_note,
-                                    .on_crash = on_crash,
-                                    .on_death = on_death,
-                                    .may_bury = may_bury,
+                                    .on_crash = crashing_on_crash,
+                                    .on_death = crashing_on_death,
+                                    .may_bury = crashing_may_bury,
                                     .context = pipeline};
     int error = dropbox_create(&pipeline->dropbox, options->directory, options->all_users,
                                options->only_directory, &events, problem);

@@ -110,7 +110,7 @@ int command_stacks(int argc, char **argv)
     char *end = NULL;
     errno = 0;
     unsigned long pid = first < argc ? strtoul(argv[first], &end, 10) : 0;
-    if (first + 1 != argc || errno || *end || pid == 0 || pid > INT32_MAX) {
+    if (first + 1 != argc || errno || !end || *end || pid == 0 || pid > INT32_MAX) {
         fputs("otelshim stacks: one process id is wanted: otelshim stacks [-o json] PID\n", stderr);
         return STATUS_USAGE;
     }

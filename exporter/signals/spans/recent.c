@@ -51,11 +51,11 @@ static const char *print_id(struct arena *arena, const uint8_t *id, uint32_t n_b
 {
     static const char digits[] = "0123456789abcdef";
     char *text = arena_alloc(arena, 2 * (size_t)n_bytes + 1);
-    for (uint32_t i = 0; i < n_bytes; i++) {
+    for (size_t i = 0; i < n_bytes; i++) {
         text[2 * i] = digits[id[i] >> 4];
         text[2 * i + 1] = digits[id[i] & 15];
     }
-    text[2 * n_bytes] = 0;
+    text[2 * (size_t)n_bytes] = 0;
     return text;
 }
 

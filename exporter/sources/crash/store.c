@@ -64,7 +64,9 @@ void store_print_stem(const struct crash_case *crash, const char *comm, char ret
     for (; comm[n] && n < sizeof(clean) - 1; n++) {
         bool is_plain = (comm[n] >= 'a' && comm[n] <= 'z') || (comm[n] >= 'A' && comm[n] <= 'Z') ||
                         (comm[n] >= '0' && comm[n] <= '9') || comm[n] == '_' || (comm[n] == '.' && n > 0);
-        clean[n] = is_plain ? comm[n] : '_';
+        clean[n] = '_';
+        if (is_plain)
+            clean[n] = comm[n];
     }
     clean[n] = 0;
     if (!gmtime_r(&seconds, &utc) || !strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &utc))
