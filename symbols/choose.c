@@ -123,7 +123,8 @@ static void add_recursion(const struct trace *trace, struct symbols_stack *stack
     const struct trace_run *best = NULL;
     for (uint32_t period = 1; period <= TRACE_PERIODS; period++) {
         const struct trace_run *run = &trace->best[period - 1];
-        if (run->length < 2 * period || (best && run->length <= best->length + best->length / 8 + period))
+        if (run->length < UINT64_C(2) * period ||
+            (best && run->length <= best->length + best->length / 8 + period))
             continue;
         best = run;
         stack->recursion_period = period;
@@ -190,7 +191,7 @@ walk_traces(struct symbols *symbols, const uint64_t registers[SYMBOLS_REGISTERS]
 const struct symbols_stack *symbols_walk(struct symbols *symbols, const uint64_t registers[SYMBOLS_REGISTERS])
 {
     static const struct symbols_stack nothing = {.unwinder = "dwfl", .end_reason = "no memory"};
-    struct trace *traces = malloc(2 * sizeof(*traces));
+    struct trace *traces = malloc(sizeof(*traces) * 2);
     const struct symbols_stack *stack = traces ? walk_traces(symbols, registers, traces) : NULL;
     free(traces);
     return stack ? stack : &nothing;

@@ -24,10 +24,8 @@ char *path_below(struct symbols *symbols, const char *path)
     if (root_bytes + bytes >= PATH_MAX)
         return NULL;
     char *joined = pool_alloc(&symbols->pool, root_bytes + bytes + 1);
-    if (joined) {
-        memcpy(joined, root, root_bytes);
-        memcpy(joined + root_bytes, path, bytes);
-    }
+    if (joined)
+        snprintf(joined, root_bytes + bytes + 1, "%s%s", root, path);
     return joined;
 }
 
@@ -105,7 +103,7 @@ static int find_by_build_id(struct symbols *symbols, const struct wanted *wanted
     if (wanted->n_id < 2 || wanted->n_id > (int)BUILD_ID_MAX)
         return -1;
     for (int i = 0; i < wanted->n_id; i++)
-        snprintf(hex + 2 * i, 3, "%02x", wanted->id[i]);
+        snprintf(hex + (size_t)2 * i, 3, "%02x", wanted->id[i]);
     if (snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", directory, hex, hex + 2) >=
         (int)sizeof(path))
         return -1;
@@ -131,6 +129,7 @@ static int find_by_link(struct symbols *symbols, const struct wanted *wanted, co
     return fd;
 }
 
+/* Its parameters are dwfl's. NOLINTNEXTLINE(readability-function-size) */
 int debuginfo_find(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base, const char *file,
                    const char *link, GElf_Word link_crc, char **ret_path)
 {

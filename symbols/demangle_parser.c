@@ -33,7 +33,9 @@ void parser_print_number(struct parser *parser, uint64_t number)
 
 char parser_peek(const struct parser *parser)
 {
-    return parser->at < parser->n ? parser->text[parser->at] : 0;
+    if (parser->at >= parser->n)
+        return 0;
+    return parser->text[parser->at];
 }
 
 char parser_take(struct parser *parser)
@@ -141,7 +143,7 @@ static uint32_t decode_punycode(const struct identifier *identifier, uint32_t po
     while (at < identifier->n) {
         uint32_t before = i, weight = 1;
         for (uint32_t k = 36;; k += 36) {
-            char c = at < identifier->n ? identifier->text[at++] : 0;
+            int c = at < identifier->n ? identifier->text[at++] : 0;
             uint32_t digit = c >= 'a' && c <= 'z'   ? (uint32_t)(c - 'a')
                              : c >= '0' && c <= '9' ? (uint32_t)(c - '0') + 26
                                                     : 99;
@@ -197,7 +199,7 @@ void parser_print_lifetime(struct parser *parser, uint64_t number)
         return;
     }
     uint64_t depth = parser->n_bound - number;
-    name[1] = depth < 26 ? (char)('a' + depth) : '_';
+    name[1] = (char)(depth < 26 ? 'a' + depth : '_');
     parser_print(parser, name);
     if (depth >= 26)
         parser_print_number(parser, depth);

@@ -100,7 +100,8 @@ int symbols_parse_maps(const char *text, size_t bytes, struct symbols_modules *r
         *module = parsed;
         if (path == line_end)
             continue;
-        if (previous_bytes != (size_t)(line_end - path) || memcmp(previous, path, previous_bytes) != 0) {
+        if (!previous || previous_bytes != (size_t)(line_end - path) ||
+            memcmp(previous, path, previous_bytes) != 0) {
             previous_bytes = (size_t)(line_end - path);
             previous = keep(ret_modules, path, previous_bytes);
             if (!previous)

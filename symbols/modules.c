@@ -261,16 +261,19 @@ static struct object *add_object(struct symbols *symbols, const struct symbols_m
     size_t path_bytes = strlen(module->path), tail = sizeof(DELETED) - 1;
     bool is_deleted = path_bytes > tail && strcmp(module->path + path_bytes - tail, DELETED) == 0;
     path_bytes -= is_deleted ? tail : 0;
-    struct object *object = symbols->n_objects ? &symbols->objects[symbols->n_objects - 1] : NULL;
+    struct object *object = NULL;
+    if (symbols->n_objects)
+        object = &symbols->objects[symbols->n_objects - 1];
     if (!object || !belongs_to(object, module, path_bytes)) {
-        object = &symbols->objects[symbols->n_objects++];
-        object->path = pool_copy(&symbols->pool, module->path, path_bytes);
-        if (!object->path)
+        const char *path = pool_copy(&symbols->pool, module->path, path_bytes);
+        if (!path)
             return NULL;
+        object = &symbols->objects[symbols->n_objects++];
+        object->path = path;
         object->low = module->low;
         object->bias = module->bias;
         object->is_deleted = is_deleted;
-        object->is_vdso = strcmp(object->path, "[vdso]") == 0;
+        object->is_vdso = strcmp(path, "[vdso]") == 0;
         object_set_build_id(symbols, object, module->build_id, module->n_build_id);
     }
     object->high = module->high;

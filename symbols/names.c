@@ -102,13 +102,11 @@ static const char *linkage_name(Dwarf_Die *die)
 }
 
 /* The mangled name of the function that an address lies in; NULL none. */
-static const char *mangled_symbol(Dwfl_Module *module, uint64_t look_up)
+static const char *mangled_symbol(struct symbols *symbols, struct object *object, uint64_t address)
 {
-    GElf_Off into;
-    GElf_Sym symbol;
-    const char *name = dwfl_module_addrinfo(module, look_up, &into, &symbol, NULL, NULL, NULL);
-    return name && name[0] == '_' && (name[1] == 'Z' || name[1] == 'R') && into < symbol.st_size ? name
-                                                                                                 : NULL;
+    bool is_approximate;
+    const char *name = symtab_find(symbols, object, address, &is_approximate);
+    return name && !is_approximate && name[0] == '_' && (name[1] == 'Z' || name[1] == 'R') ? name : NULL;
 }
 
 static bool is_c(Dwarf_Die *unit)
@@ -119,13 +117,13 @@ static bool is_c(Dwarf_Die *unit)
 }
 
 /* `code`: an address of the function that has code of its own, which the symbol table may name; 0 for an inlined one. */
-static const char *die_name(struct symbols *symbols, Dwfl_Module *module, Dwarf_Die *unit, Dwarf_Die *die,
+static const char *die_name(struct symbols *symbols, struct object *object, Dwarf_Die *unit, Dwarf_Die *die,
                             uint64_t code)
 {
     Dwarf_Attribute attribute;
     const char *name = linkage_name(die);
     if (!name && code && !is_c(unit))
-        name = mangled_symbol(module, code);
+        name = mangled_symbol(symbols, object, code);
     if (name)
         return name;
     name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
@@ -225,12 +223,12 @@ static void set_line(struct symbols *symbols, struct symbols_frame *frame, const
     frame->column = column;
 }
 
-static void name_by_dwarf(struct symbols *symbols, struct naming *naming, Dwfl_Module *module, uint64_t pc,
+static void name_by_dwarf(struct symbols *symbols, struct naming *naming, struct object *object, uint64_t pc,
                           uint64_t look_up)
 {
     Dwarf_Die functions[MAX_INLINED];
     Dwarf_Addr bias;
-    Dwarf_Die *unit = find_unit(module, look_up, &bias);
+    Dwarf_Die *unit = find_unit(object->dwfl, look_up, &bias);
     struct symbols_frame *frame = &naming->frames[naming->n - 1];
     struct symbols_frame module_of = *frame;
     int line = 0, column = 0;
@@ -255,51 +253,13 @@ static void name_by_dwarf(struct symbols *symbols, struct naming *naming, Dwfl_M
                      number_of(&functions[i - 1], DW_AT_call_column));
         }
         set_function(symbols, frame,
-                     die_name(symbols, module, unit, &functions[i], i == n - 1 ? look_up : 0));
+                     die_name(symbols, object, unit, &functions[i], i == n - 1 ? look_up : 0));
     }
-}
-
-/* ---- symbol tables ---- */
-
-/* Of a module that has only its exports: the one before the address, which may not be the function it is in. */
-static const char *nearest_symbol(Dwfl_Module *module, uint64_t address)
-{
-    const char *nearest = NULL;
-    GElf_Addr best = 0, value;
-    GElf_Sym symbol;
-    int n = dwfl_module_getsymtab(module);
-    for (int i = 1; i < n; i++) {
-        GElf_Word section;
-        const char *name = dwfl_module_getsym_info(module, i, &symbol, &value, &section, NULL, NULL);
-        int type = GELF_ST_TYPE(symbol.st_info);
-        if (name && *name && section != SHN_UNDEF && (type == STT_FUNC || type == STT_GNU_IFUNC) &&
-            value <= address && value >= best) {
-            best = value;
-            nearest = name;
-        }
-    }
-    return nearest;
-}
-
-static void name_by_symbol(struct symbols *symbols, struct symbols_frame *frame, Dwfl_Module *module,
-                           uint64_t look_up)
-{
-    GElf_Off into;
-    GElf_Sym symbol;
-    const char *name = dwfl_module_addrinfo(module, look_up, &into, &symbol, NULL, NULL, NULL);
-    if (name && symbol.st_size && into < symbol.st_size) {
-        set_function(symbols, frame, name);
-        return;
-    }
-    if (!name)
-        name = nearest_symbol(module, look_up);
-    set_function(symbols, frame, name);
-    frame->is_approximate = name;
 }
 
 /* ---- one address ---- */
 
-void names_of_object(struct symbols *symbols, struct naming *naming, const struct object *object, uint64_t pc,
+void names_of_object(struct symbols *symbols, struct naming *naming, struct object *object, uint64_t pc,
                      uint64_t look_up)
 {
     struct symbols_frame *frame = add_frame(symbols, naming, pc);
@@ -312,16 +272,17 @@ void names_of_object(struct symbols *symbols, struct naming *naming, const struc
         frame->offset = pc - object->bias;
     if (!object->dwfl)
         return;
-    name_by_dwarf(symbols, naming, object->dwfl, pc, look_up);
+    name_by_dwarf(symbols, naming, object, pc, look_up);
     frame = &naming->frames[naming->n - 1]; /* the function that has code of its own */
     if (!frame->function)
-        name_by_symbol(symbols, frame, object->dwfl, look_up);
+        set_function(symbols, frame, symtab_find(symbols, object, look_up, &frame->is_approximate));
+    frame->is_approximate = frame->is_approximate && frame->function;
 }
 
 void names_add(struct symbols *symbols, struct naming *naming, uint64_t pc, uint64_t look_up)
 {
     const struct symbols_module *module = modules_find(symbols, look_up);
-    const struct object *object = module ? objects_find(symbols, look_up) : NULL;
+    struct object *object = module ? objects_find(symbols, look_up) : NULL;
     if (object) {
         names_of_object(symbols, naming, object, pc, look_up);
         return;

@@ -36,6 +36,9 @@ struct object {
     const char *build_id_text; /* NULL unknown */
     bool is_executable, is_deleted, is_mismatched, is_vdso;
     Dwfl_Module *dwfl; /* NULL: nothing is known but the path */
+    struct symbol *symtab;
+    uint32_t n_symtab;
+    bool has_symtab; /* it was read */
 };
 
 /* A file without a process; see offline.c. */
@@ -103,8 +106,13 @@ struct naming {
 };
 /* Appends the frames of one address, inlined ones first; at least one. `look_up` is pc, or for return addresses pc - 1. */
 void names_add(struct symbols *symbols, struct naming *naming, uint64_t pc, uint64_t look_up);
-void names_of_object(struct symbols *symbols, struct naming *naming, const struct object *object, uint64_t pc,
+void names_of_object(struct symbols *symbols, struct naming *naming, struct object *object, uint64_t pc,
                      uint64_t look_up);
+
+/* ---- symtab.c ---- */
+/* The symbol that holds an address, else, approximate, the one before it; NULL none. */
+const char *symtab_find(struct symbols *symbols, struct object *object, uint64_t address,
+                        bool *ret_is_approximate);
 
 /* ---- jit.c ---- */
 const char *jit_name(struct symbols *symbols, uint64_t address);
