@@ -38,6 +38,11 @@ struct wishes {
     bool is_json, is_saved;
 };
 
+static const char *debuginfod_urls(void)
+{
+    return getenv("DEBUGINFOD_URLS"); /* NOLINT(concurrency-mt-unsafe): one thread */
+}
+
 /* ---- the exporter's child ---- */
 
 /* Twice: what is there first survives whatever the second half does to this process. */
@@ -65,6 +70,8 @@ static int symbolize_case(const struct wishes *wishes)
     char *stem = strndup(name, dot && dot != name ? (size_t)(dot - name) : strlen(name));
     int fd = open(wishes->case_file, O_RDONLY | O_CLOEXEC);
     int status = fd < 0 || !stem ? -errno : crash_case_read(&crash, fd);
+    if (!crash.debuginfod)
+        crash.debuginfod = debuginfod_urls();
     int directory = open(wishes->into ? wishes->into : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (status == 0)
         status = directory < 0 ? -errno : write_reports(&crash, directory, stem);
@@ -96,7 +103,8 @@ static bool name_address(struct symbols *symbols, const char *text, bool is_utf8
 {
     char module[PATH_MAX], shown[PATH_MAX];
     uint64_t offset;
-    split_address(text, module, &offset);
+    if (!split_address(text, module, &offset))
+        return false;
     const struct symbols_stack *stack = symbols_name_offset(symbols, module, NULL, offset);
     bool has_name = false;
     for (uint32_t i = 0; stack && i < stack->n_frames; i++) {
@@ -127,7 +135,7 @@ static int name_addresses(int argc, char **argv, const char *root)
     struct symbols_input input = {.machine = machine, .root = root ? root : ""};
     struct symbols *symbols;
     uint32_t n_named = 0;
-    input.debuginfod = getenv("DEBUGINFOD_URLS"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    input.debuginfod = debuginfod_urls();
     if (symbols_open(&symbols, &input) != 0)
         return STATUS_FAILED;
     for (int i = 0; i < argc; i++)
@@ -181,7 +189,7 @@ static int symbolize_report(const char *text, const struct wishes *wishes)
         return STATUS_FAILED;
     }
     struct crash_entry *entry = list.n ? list.entries[0] : &from_file;
-    uint32_t n = crash_report_name_frames(&entry->report, wishes->root);
+    uint32_t n = crash_report_name_frames(&entry->report, wishes->root, debuginfod_urls());
     int status = n ? 0 : STATUS_FAILED;
     if (n && wishes->is_saved && !save(entry))
         status = STATUS_FAILED;

@@ -189,7 +189,7 @@ static int compare(const void *left, const void *right)
 static void add_cycle(struct gathering *gathering, const struct crash_stack *stack)
 {
     static char lines[RECURSION_FRAMES][FINGERPRINT_NAME_MAX + 64];
-    const char *sorted[RECURSION_FRAMES];
+    const char *sorted[RECURSION_FRAMES] = {NULL};
     uint32_t n = 0;
     for (uint32_t i = 0; i < stack->n_frames && n < RECURSION_FRAMES; i++)
         if (stack->frames[i].is_own && print_frame(&stack->frames[i], false, lines[n], sizeof(lines[n]))) {

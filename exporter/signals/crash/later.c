@@ -72,10 +72,11 @@ static uint32_t name_stack(struct crash_report *report, struct crash_stack *stac
     return n_named;
 }
 
-uint32_t crash_report_name_frames(struct crash_report *report, const char *root)
+uint32_t crash_report_name_frames(struct crash_report *report, const char *root, const char *debuginfod)
 {
     bool is_arm = report->machine && strcmp(report->machine, "aarch64") == 0;
-    struct symbols_input input = {.machine = is_arm ? EM_AARCH64 : EM_X86_64, .root = root ? root : ""};
+    struct symbols_input input = {
+        .machine = is_arm ? EM_AARCH64 : EM_X86_64, .root = root ? root : "", .debuginfod = debuginfod};
     struct symbols *symbols;
     if (symbols_open(&symbols, &input) != 0)
         return 0;

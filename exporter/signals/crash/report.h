@@ -30,8 +30,11 @@ enum crash_depth {
 void crash_report_make(struct crash_report *ret_report, const struct crash_case *crash,
                        enum crash_depth depth);
 
-/* Of a finished report: names what is still unknown, where symbols are there by now. Returns how many frames it named. */
-uint32_t crash_report_name_frames(struct crash_report *report, const char *root);
+/*
+ * Of a finished report: names what is still unknown, where symbols are there by now. Returns how many frames it named. `root`: of the
+ * files; `debuginfod`: DEBUGINFOD_URLS; NULL: none.
+ */
+uint32_t crash_report_name_frames(struct crash_report *report, const char *root, const char *debuginfod);
 
 /* ---- report_json.c ---- */
 /* One document, indented; the caller frees it. NULL: out of memory. */

@@ -13,7 +13,7 @@
 
 #define SP_X86_64 7
 #define LR_AARCH64 30
-#define DEBUGINFOD_TIMEOUT_MS 5000u
+#define PERF_MAP_MAX_BYTES (16u << 20)
 #define BUILD_ID_MAX 64u
 
 /* ---- memory ---- */
@@ -63,12 +63,12 @@ static const char *copy_text(const struct resolver *resolver, const char *text)
     return text ? text_repaired(resolver->arena, text, strlen(text)).bytes : NULL;
 }
 
-static const char *print_build_id(struct arena *arena, const uint8_t *bytes, uint32_t n)
+static const char *print_build_id(struct arena *arena, const uint8_t *bytes, size_t n)
 {
     if (!bytes || !n || n > BUILD_ID_MAX)
         return NULL;
     char *text = arena_alloc(arena, 2 * n + 1);
-    for (uint32_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
         text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
     }
@@ -201,6 +201,29 @@ const char *resolver_demangle_type(const struct resolver *resolver, const char *
 
 /* ---- life ---- */
 
+/*
+ * Names of code that was compiled at run time: what a JIT writes for perf(1). Anybody may put a file there: it must be the process's
+ * user's, or root's.
+ */
+static const char *read_perf_map(const struct crash_case *crash, struct arena *arena, size_t *ret_bytes)
+{
+    const char *path = arena_printf(arena, "%s/tmp/perf-%u.map", crash->root ? crash->root : "", crash->pid);
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+    if (fd < 0)
+        return NULL;
+    char *text = NULL;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 &&
+        (status.st_uid == crash->uid || status.st_uid == 0)) {
+        size_t max = status.st_size < (off_t)PERF_MAP_MAX_BYTES ? (size_t)status.st_size : PERF_MAP_MAX_BYTES;
+        text = arena_alloc(arena, max);
+        ssize_t n = read(fd, text, max);
+        *ret_bytes = n > 0 ? (size_t)n : 0;
+    }
+    close(fd);
+    return text;
+}
+
 void resolver_init(struct resolver *resolver, const struct crash_case *crash, struct arena *arena,
                    enum crash_depth depth)
 {
@@ -217,8 +240,8 @@ void resolver_init(struct resolver *resolver, const struct crash_case *crash, st
         .context = (void *)(uintptr_t)crash,
         .root = crash->root ? crash->root : "",
         .debuginfod = crash->debuginfod,
-        .debuginfod_timeout_ms = DEBUGINFOD_TIMEOUT_MS,
     };
+    input->perf_map = read_perf_map(crash, arena, &input->perf_map_bytes);
     if (symbols_open(&resolver->symbols, input) != 0)
         resolver->symbols = NULL;
 }

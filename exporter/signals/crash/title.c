@@ -77,22 +77,18 @@ const struct crash_span *title_last(const struct crash_report *report)
 
 static const char *print_doing(struct arena *arena, const struct crash_report *report)
 {
-    const struct crash_span *span = title_doing(report);
+    const struct crash_span *span = title_doing(report), *last = title_last(report);
     uint32_t n_calls = 0;
-    for (uint32_t i = 0; span && !is_of_thread(report) && i < report->n_open_spans; i++)
-        n_calls += is_call(&report->open_spans[i]);
-    const struct crash_span *last = title_last(report);
-    if (!span || !is_call(span)) {
-        if (last)
-            return arena_printf(arena, ", just after %s", last->name);
-        if (!span)
-            return "";
+    if (span && is_call(span)) {
+        for (uint32_t i = 0; !is_of_thread(report) && i < report->n_open_spans; i++)
+            n_calls += is_call(&report->open_spans[i]);
+        return n_calls > 1
+                   ? arena_printf(arena, ", while %s and %u more were in flight", span->name, n_calls - 1)
+                   : arena_printf(arena, ", while %s was in flight", span->name);
     }
-    if (!is_call(span))
-        return arena_printf(arena, ", during %s", span->name);
-    if (n_calls > 1)
-        return arena_printf(arena, ", while %s and %u more were in flight", span->name, n_calls - 1);
-    return arena_printf(arena, ", while %s was in flight", span->name);
+    if (last)
+        return arena_printf(arena, ", just after %s", last->name);
+    return span ? arena_printf(arena, ", during %s", span->name) : "";
 }
 
 static const char *print_program(struct arena *arena, const struct crash_report *report)
