@@ -1,6 +1,5 @@
 /* multi: transfers side by side: added, driven in one of four ways, read, taken out, left. */
 #include "world.h"
-#include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
 
@@ -24,10 +23,11 @@ static int watch(CURL *easy, curl_socket_t s, int what, void *context, void *dat
 
 void multi_add(struct world *w, struct handle *h)
 {
-    CURLM **multi = &w->multis[roll(&w->base, N_MULTIS)];
+    uint32_t i = roll(&w->base, N_MULTIS);
+    CURLM **multi = &w->multis[h->was_left ? 0 : i];
     if (!*multi) {
         *multi = curl_multi_init();
-        if (multi == &w->multis[1] && getenv("RANDOM_LOOP")) {
+        if (multi == &w->multis[1]) {
             w->watched.n = 0;
             curl_multi_setopt(*multi, CURLMOPT_SOCKETFUNCTION, watch);
             curl_multi_setopt(*multi, CURLMOPT_SOCKETDATA, &w->watched);
@@ -129,8 +129,7 @@ static void step_all(struct world *w, CURLM *multi, enum progress to)
 
 static void drive(struct world *w, CURLM *multi)
 {
-    bool is_loop = multi == w->multis[1] &&
-                   getenv("RANDOM_LOOP"); /* not yet: a transfer that runs and is watched nowhere */
+    bool is_loop = multi == w->multis[1];
     uint32_t way = roll(&w->base, 4);
     int n_running;
     say(&w->base, "drive %u %d\n", way, is_loop);
@@ -191,6 +190,8 @@ static void end_multi(struct world *w, CURLM **multi)
         multi_resolve(h);
         if (is_emptied)
             curl_multi_remove_handle(*multi, h->easy);
+        else
+            h->was_left = true;
     }
     say(&w->base, "ended %d\n", curl_multi_cleanup(*multi));
     *multi = NULL;

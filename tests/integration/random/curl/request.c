@@ -29,7 +29,7 @@ static void choose_path(struct world *w, struct handle *h)
         "/small",      "/small",    "/large",   "/missing",    "/status/500",
         "/status/503", "/redirect", "/chunked", "/refused",    "/v1/ticker?markets=KRW-BTC",
         "/v1/close",   "/v1/half",  "/v1/slow", "/v1/garbage", "/small"};
-    static const char *const fakes[] = {"close", "half", "close", "garbage"};
+    static const char *const fakes[] = {"close", "half", "slow", "garbage"};
     uint32_t i = roll(&w->base, sizeof(paths) / sizeof(paths[0]));
     int n = ++w->base.n_serial;
     if (i >= 10 && i < 14)
@@ -39,7 +39,6 @@ static void choose_path(struct world *w, struct handle *h)
         snprintf(h->path, sizeof(h->path), "%s%sn=%d_%d", paths[i], strchr(paths[i], '?') ? "&" : "?",
                  w->base.number, n);
     h->is_clean = i < 7 || i == 9 || i == 14;
-    curl_easy_setopt(h->easy, CURLOPT_TIMEOUT_MS, 20000L);
 }
 
 static const char *set_method(struct world *w, CURL *easy)
@@ -109,6 +108,9 @@ void request_describe(struct world *w, struct handle *h)
     if (strncmp(h->path, "/refused", 8) && one_in(&w->base, 8))
         set_by_parts(h);
     const char *method = set_method(w, h->easy);
+    /* Other methods are refused at once. */
+    bool is_slow = strstr(h->path, "fake=slow") && strcmp(method, "HEAD") && strcmp(method, "_OTHER");
+    curl_easy_setopt(h->easy, CURLOPT_TIMEOUT_MS, is_slow ? 150L : 20000L);
     snprintf(h->tag, sizeof(h->tag), "%s %.140s", method, h->path);
     set_headers(w, h);
     curl_easy_setopt(h->easy, CURLOPT_FOLLOWLOCATION, (long)roll(&w->base, 2));

@@ -75,6 +75,8 @@ static void handle_step(struct world *w, struct handle *h)
             say(&w->base, "refused: %d\n", code);
             expect_span(&w->base, "ERROR", h->tag);
         } else if (what == 1) {
+            if (h->progress == DRIVEN) /* 7.88 would leave its answer to who uses the connection next */
+                curl_multi_remove_handle(h->multi, h->easy);
             clean(w, h);
         } else if (what == 2) {
             say(&w->base, "again: %d\n", curl_multi_add_handle(h->multi, h->easy));

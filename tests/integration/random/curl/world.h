@@ -37,6 +37,8 @@ struct handle {
     enum progress progress;
     enum action action;
     bool has_acted, is_clean; /* its result is an HTTP status and its end is plain to see, whatever happens */
+    /* In a multi handle that was ended: libcurl 7.88 keeps its timeouts, and no socket_action() of another runs it. */
+    bool was_left;
     CURLcode result;
     char tag[TAG_BYTES], path[TAG_BYTES], inner[TAG_BYTES];
     char log[LOG_BYTES];
