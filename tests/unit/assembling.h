@@ -67,7 +67,7 @@ static inline void number(enum wire_attribute key, int64_t value)
 
 static inline struct span *assemble(void)
 {
-    struct span *span = assemble_span(&given.arena, &given.raw, &given.settings);
+    struct span *span = assemble_call(&given.arena, &given.raw, &given.settings);
     assert_non_null(span);
     const char *broken = conformance_check(span);
     if (broken)

@@ -51,7 +51,7 @@ static void test_assemble_http_methods(void **state)
     assert_int_equal(attribute_find(&span->attributes, "server.port")->value.integer, 80);
     begin_http("PURGE", "http://h:8080/");
     given.settings.known_http_methods = "GET, PURGE";
-    span = assemble_span(&given.arena, &given.raw, &given.settings);
+    span = assemble_call(&given.arena, &given.raw, &given.settings);
     assert_string_equal(span->name, "PURGE");
     begin_http("POST", "http://h/");
     given.settings.known_http_methods = "GET, PURGE"; /* a full override */
@@ -223,6 +223,19 @@ static void test_assemble_http_headers(void **state)
     assert_non_null(attribute_find(&assemble()->attributes, "http.request.header.x-31"));
 }
 
+/* A key is written as it is: a name that is none, and maybe no UTF-8, would have the whole request refused. */
+static void test_assemble_http_header_names(void **state)
+{
+    static const char *const lines[] = {"X-\xff: 1", "X-\xc3\x84: 1", "X y: 1", "X\t: 1", ": 1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        begin_http("GET", "http://h/");
+        uint32_t n = assemble()->attributes.n;
+        text(WIRE_HTTP_RESPONSE_HEADER, lines[i]);
+        assert_int_equal(assemble()->attributes.n, n);
+    }
+}
+
 static void test_assemble_http_template(void **state)
 {
     (void)state;
@@ -269,11 +282,11 @@ static void test_assemble_http_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_assemble_http),         cmocka_unit_test(test_assemble_http_methods),
-        cmocka_unit_test(test_assemble_http_status),  cmocka_unit_test(test_assemble_http_phases),
-        cmocka_unit_test(test_assemble_http_urls),    cmocka_unit_test(test_assemble_http_host),
-        cmocka_unit_test(test_assemble_http_headers), cmocka_unit_test(test_assemble_http_template),
-        cmocka_unit_test(test_assemble_http_end),
+        cmocka_unit_test(test_assemble_http),          cmocka_unit_test(test_assemble_http_methods),
+        cmocka_unit_test(test_assemble_http_status),   cmocka_unit_test(test_assemble_http_phases),
+        cmocka_unit_test(test_assemble_http_urls),     cmocka_unit_test(test_assemble_http_host),
+        cmocka_unit_test(test_assemble_http_headers),  cmocka_unit_test(test_assemble_http_header_names),
+        cmocka_unit_test(test_assemble_http_template), cmocka_unit_test(test_assemble_http_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
