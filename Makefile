@@ -127,7 +127,7 @@ fuzz: deps                                            ## run every fuzzer for N 
 	    LDFLAGS='-fsanitize=fuzzer,address,undefined' fuzzers && N=$(N) BUILD=$(BUILD) tests/fuzz/run
 format:                                               ## clang-format every source
 	@git ls-files '*.c' '*.h' | grep -vE '^shim/wire/(attributes|settings|drops|aliases)\.h$$' | xargs clang-format-14 -i
-lint: all                                             ## include rules, exports, undefined symbols
+lint: all                                             ## include rules, exports, undefined symbols, tables
 	@BUILD=$(BUILD) tests/check lint
 install: all                                          ## PREFIX=/usr/local DESTDIR=
 	install -D -m 755 $(BUILD)/otelshim $(DESTDIR)$(PREFIX)/bin/otelshim
