@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -227,7 +228,42 @@ static void pages_of_64_kib(void)
     write_with_pages_of(64u << 10);
 }
 
+static _Atomic bool is_filling, may_end;
+
+static void fill_slowly(uint8_t *area)
+{
+    (void)area;
+    is_filling = true;
+    while (!may_end)
+        usleep(1000);
+}
+
+static void *open_first(void *box)
+{
+    *(const struct dropbox **)box = dropbox_open_for_span();
+    return NULL;
+}
+
+static void who_does_not_wait_for_a_slow_maker_is_counted(void)
+{
+    struct mapped_file file;
+    pthread_t maker;
+    const struct dropbox *box = NULL;
+    dropbox_on_make(fill_slowly);
+    CHECK(pthread_create(&maker, NULL, open_first, &box) == 0);
+    while (!is_filling)
+        usleep(1000);
+    CHECK(!dropbox_open());          /* waits in vain; no span is lost */
+    CHECK(!dropbox_open_for_span()); /* one is */
+    CHECK(!dropbox_open_for_span());
+    may_end = true;
+    CHECK(pthread_join(maker, NULL) == 0);
+    CHECK(box && dropbox_open_for_span() == box && find_file(&file, getpid()));
+    CHECK(read_dropped(&file, DROP_FILE_LATE) == 2);
+}
+
 #define TESTS(X)                                         \
+    X(who_does_not_wait_for_a_slow_maker_is_counted)     \
     X(a_low_file_limit_gives_a_small_pool)               \
     X(ulimit_f_1_is_inert)                               \
     X(a_limit_lowered_later_does_not_kill_the_ringer)    \
