@@ -134,18 +134,26 @@ static void before_linux_4_14_a_fork_child_is_told_by_its_pid(void)
 }
 
 /* ---- a full file system ---- */
+static void write_map(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+    if (fd < 0)
+        return;
+    (void)!write(fd, text, strlen(text)); /* root already has one */
+    close(fd);
+}
+
 static bool mount_small_box(const char *size)
 {
-    char uids[32], options[32];
+    char uids[32], gids[32], options[32];
     snprintf(uids, sizeof uids, "0 %u 1", geteuid());
+    snprintf(gids, sizeof gids, "0 %u 1", getegid());
     snprintf(options, sizeof options, "size=%s,mode=0700", size);
     if (geteuid() ? unshare(CLONE_NEWUSER | CLONE_NEWNS) : unshare(CLONE_NEWNS))
         return false;
-    int fd = open("/proc/self/uid_map", O_WRONLY);
-    if (fd >= 0) {
-        (void)!write(fd, uids, strlen(uids)); /* root already has one */
-        close(fd);
-    }
+    write_map("/proc/self/uid_map", uids);
+    write_map("/proc/self/setgroups", "deny");
+    write_map("/proc/self/gid_map", gids);
     (void)mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
     return mount("none", test_box, "tmpfs", 0, options) == 0;
 }
