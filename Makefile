@@ -78,14 +78,18 @@ $(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(EXPORTER_TESTED)
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
 
-# ---- programs that are traced: the example, and tests/integration/<library>/<case>.c ---------------------
+# ---- programs that are traced: the example, tests/integration/<library>/<case>.c, random/<library>/ ---
 CLIENT_FLAGS = -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(shell pkg-config --cflags libcurl libpq hiredis)
 CLIENT_LIBS  = $(shell pkg-config --libs libcurl libpq hiredis) -lpthread -ldl -lm
-TRACED      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*/*.c))
+RANDOM      := tests/integration/random
+TRACED      := $(patsubst %.c,$(BUILD)/%,$(filter-out $(RANDOM)/%,$(wildcard tests/integration/*/*.c))) \
+               $(patsubst %/world.c,$(BUILD)/%,$(wildcard $(RANDOM)/*/world.c))
 $(BUILD)/examples/trader: $(wildcard examples/trader/*.c examples/trader/*.h)
 	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $(filter %.c,$^) $(CLIENT_LIBS)
 $(BUILD)/tests/integration/%: tests/integration/%.c
 	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $< $(CLIENT_LIBS)
+$(BUILD)/$(RANDOM)/%: $(wildcard $(RANDOM)/*.[ch] $(RANDOM)/*/*.[ch])
+	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $(RANDOM)/random.c $(wildcard $(RANDOM)/$*/*.c) $(CLIENT_LIBS)
 $(BUILD)/tests/integration/hiredis/async_libevent: CLIENT_LIBS += -levent
 $(BUILD)/tests/integration/crash/slot: CLIENT_FLAGS += -Ishim/wire
 $(BUILD)/tests/integration/crash/deeds: CLIENT_FLAGS += -O0
@@ -132,7 +136,7 @@ fuzz: deps                                            ## run every fuzzer for N 
 	    LDFLAGS='-fsanitize=fuzzer,address,undefined' fuzzers && N=$(N) BUILD=$(BUILD) tests/fuzz/run
 format:                                               ## clang-format every source
 	@git ls-files '*.c' '*.h' | grep -vE '^shim/wire/(attributes|settings|drops|aliases)\.h$$' | xargs clang-format-14 -i
-lint: all                                             ## include rules, exports, undefined symbols
+lint: all                                             ## include rules, exports, undefined symbols, tables
 	@BUILD=$(BUILD) tests/check lint
 install: all                                          ## PREFIX=/usr/local DESTDIR=
 	install -D -m 755 $(BUILD)/otelshim $(DESTDIR)$(PREFIX)/bin/otelshim

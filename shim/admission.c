@@ -3,48 +3,23 @@
 
 #include "settings.h"
 #include "sys.h"
+#include "text.h"
 #include <elf.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
 
-static bool glob_matches(const char *glob, size_t n, const char *text)
-{
-    while (n) {
-        if (*glob == '*') {
-            while (n && *glob == '*')
-                glob++, n--;
-            for (;; text++) {
-                if (glob_matches(glob, n, text))
-                    return true;
-                if (!*text)
-                    return false;
-            }
-        }
-        if (!*text || (*glob != '?' && *glob != *text))
-            return false;
-        glob++, n--, text++;
-    }
-    return !*text;
-}
+#define MAX_GLOB_BYTES 255u
 
 bool admission_matches(const char *list, const char *path)
 {
-    const char *slash = strrchr(path, '/');
+    const char *slash = strrchr(path, '/'), *glob;
     const char *name = slash ? slash + 1 : path;
-    while (*list) {
-        const char *end = strchr(list, ',');
-        size_t n = end ? (size_t)(end - list) : strlen(list);
-        while (n && (*list == ' ' || *list == '\t'))
-            list++, n--;
-        while (n && (list[n - 1] == ' ' || list[n - 1] == '\t'))
-            n--;
-        if (n && n < 256 && (glob_matches(list, n, name) || glob_matches(list, n, path)))
+    size_t bytes;
+    while (text_next_word(&list, &glob, &bytes))
+        if (bytes <= MAX_GLOB_BYTES && (text_matches_glob(glob, bytes, name, strlen(name), false) ||
+                                        text_matches_glob(glob, bytes, path, strlen(path), false)))
             return true;
-        if (!end)
-            return false;
-        list = end + 1;
-    }
     return false;
 }
 

@@ -14,6 +14,7 @@
 
 #include "facts.h"
 #include <stdint.h>
+#include <string.h>
 #include <wire.h>
 
 #define CONNECTION_MAX 2048u
@@ -88,6 +89,16 @@ void connection_visit(uint16_t instrumentation,
 
 /* Empties the shared facts and returns a place to append new ones; they are written again at the next span. */
 struct facts connection_facts(struct connection *connection);
+
+/* The shared facts as a block at `at`; returns its bytes. */
+static inline uint32_t connection_copy_block(const struct connection *connection, uint8_t *at)
+{
+    struct wire_facts *block = (struct wire_facts *)(void *)at;
+    uint32_t bytes = (uint32_t)sizeof(*block) + connection->shared.fact_bytes;
+    memcpy(block, &connection->shared, bytes); /* the facts lie behind their head */
+    block->record.bytes = bytes;
+    return bytes;
+}
 
 /* A number for facts interned by somebody else than a connection (prepared statements). */
 uint32_t connection_new_number(void);

@@ -8,13 +8,9 @@
 /* The connection's facts, unless this chunk has them already; returns the bytes written. */
 static uint32_t write_connection(const struct buffer_reservation *reservation, struct connection *connection)
 {
-    const struct wire_facts *shared = &connection->shared;
-    uint32_t bytes = (uint32_t)sizeof(*shared) + shared->fact_bytes;
     if (connection->interned.lease_id == reservation->lease_id)
         return 0;
-    struct wire_facts *block = (struct wire_facts *)(void *)reservation->at;
-    memcpy(block, shared, bytes); /* the facts lie behind their head */
-    block->record.bytes = bytes;
+    uint32_t bytes = connection_copy_block(connection, reservation->at);
     connection->interned.lease_id = reservation->lease_id;
     return bytes;
 }

@@ -47,6 +47,7 @@ struct dropbox_words {
     uint32_t n_moves;
     uint32_t is_maker_slow; /* nobody waits for it any more */
     uint32_t is_closed;     /* refused because the process exits */
+    uint32_t n_late;        /* calls that went on without it: for the file to come to count */
 };
 
 /* dropbox.c alone writes it. */
@@ -77,6 +78,8 @@ static inline const struct dropbox *dropbox_file(void)
  * Also notices a changed effective uid when `may_have_moved` (the lease slow path): marks the old file MOVED.
  */
 const struct dropbox *dropbox_open(void);
+/* The same for a call that goes unrecorded without: counts it where another thread is too slow in making the file. */
+const struct dropbox *dropbox_open_for_span(void);
 const struct dropbox *dropbox_reopen_if_moved(void);
 
 /* Adds one to a drop counter of the file; nothing without a file. Hot, async-signal-safe. */

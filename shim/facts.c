@@ -87,12 +87,6 @@ void facts_text(struct facts *facts, enum wire_attribute key, const char *text)
         append(facts, key, WIRE_STRING, text, strlen(text));
 }
 
-void facts_text_max(struct facts *facts, enum wire_attribute key, const char *text, size_t max_bytes)
-{
-    if (text && facts_wants(facts, key))
-        append(facts, key, WIRE_STRING, text, strnlen(text, max_bytes));
-}
-
 void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data, size_t bytes)
 {
     if (data && facts_wants(facts, key))

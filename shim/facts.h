@@ -37,8 +37,6 @@ struct interned {
 void facts_string(struct facts *facts, enum wire_attribute key, const char *text, size_t bytes);
 /* The same for a NUL-terminated string. */
 void facts_text(struct facts *facts, enum wire_attribute key, const char *text);
-/* At most `max_bytes` of it are measured (more than WIRE_STRING_MAX); nothing, where it is not wanted. */
-void facts_text_max(struct facts *facts, enum wire_attribute key, const char *text, size_t max_bytes);
 /* Raw bytes: cut anywhere. */
 void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data, size_t bytes);
 void facts_double(struct facts *facts, enum wire_attribute key, double value);

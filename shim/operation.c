@@ -150,7 +150,7 @@ static struct thread *admit(const struct dropbox **ret_box)
         return NULL;
     const struct dropbox *box = dropbox_file();
     if (__builtin_expect(!box, 0))
-        box = dropbox_open();
+        box = dropbox_open_for_span();
     *ret_box = box;
     return box && !sampler_is_off(box) ? thread_get_in(box) : NULL;
 }

@@ -1,5 +1,6 @@
 /*
- * operation: a span whose life is a handle's business, not a frame's: a pipelined command, later async calls.
+ * operation: a span whose life is a handle's business, not a frame's: a pipelined command, an
+ * asynchronous call, a transfer of a multi handle, a COPY.
  *
  * Context: hot, async-signal-safe. Operations stage in slots of the mapped file (so a kill leaves them seen in
  * flight), beyond those in a private pool; beyond that they are dropped and counted.

@@ -93,7 +93,19 @@ bool propagate_is_baggage(const char *line)
     return has_name(line, "baggage");
 }
 
-/* ---- hosts that are sent nothing ---- */
+bool propagate_is_excluded(const char *list, const char *host, size_t bytes)
+{
+    const char *glob;
+    size_t glob_bytes;
+    while (bytes && host[bytes - 1] == '.')
+        bytes--;
+    while (text_next_word(&list, &glob, &glob_bytes))
+        if (text_matches_glob(glob, glob_bytes, host, bytes, true))
+            return true;
+    return false;
+}
+
+/* ---- what came in ---- */
 
 static void trim(const char **text, size_t *bytes)
 {
@@ -101,48 +113,6 @@ static void trim(const char **text, size_t *bytes)
         (*text)++, (*bytes)--;
     while (*bytes && ((*text)[*bytes - 1] == ' ' || (*text)[*bytes - 1] == '\t'))
         (*bytes)--;
-}
-
-static char to_lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-}
-
-/* The last * is all that is ever tried again, so that time is bounded by the product of the lengths. */
-static bool glob_matches(const char *glob, size_t glob_bytes, const char *text, size_t bytes)
-{
-    size_t g = 0, t = 0, star = SIZE_MAX, star_at = 0;
-    while (t < bytes) {
-        if (g < glob_bytes && glob[g] == '*') {
-            star = g++;
-            star_at = t;
-        } else if (g < glob_bytes && (glob[g] == '?' || to_lower(glob[g]) == to_lower(text[t]))) {
-            g++, t++;
-        } else if (star != SIZE_MAX) {
-            g = star + 1;
-            t = ++star_at;
-        } else {
-            return false;
-        }
-    }
-    while (g < glob_bytes && glob[g] == '*')
-        g++;
-    return g == glob_bytes;
-}
-
-bool propagate_is_excluded(const char *list, const char *host, size_t bytes)
-{
-    while (bytes && host[bytes - 1] == '.')
-        bytes--;
-    while (*list) {
-        const char *glob = list;
-        size_t glob_bytes = strcspn(list, ",");
-        list += glob_bytes + (list[glob_bytes] == ',');
-        trim(&glob, &glob_bytes);
-        if (glob_bytes && glob_matches(glob, glob_bytes, host, bytes))
-            return true;
-    }
-    return false;
 }
 
 static bool is_all_zero(const uint8_t *bytes, size_t n)

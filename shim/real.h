@@ -76,6 +76,14 @@ void *real_wrapper_of(const struct real_entry *entry);
 extern uintptr_t real_known_from, real_known_to;
 bool real_is_internal_there(const struct real_entry *entry, const void *address);
 
+/* The plain case of real_is_internal(), at once: does `address` lie in the library of the last answer? For entry points that
+ * libraries call themselves at every turn. */
+static inline bool real_is_in_library(const struct real_entry *entry, const void *address)
+{
+    const struct real_library *library = __atomic_load_n(&entry->library, __ATOMIC_ACQUIRE);
+    return library && (uintptr_t)address - library->text_from < library->text_to - library->text_from;
+}
+
 /* Does `address` lie in the shim, or in a library that defines the entry point itself? A few compares. Ask after
  * real_find(): before, the library is not known. */
 static inline bool real_is_internal(const struct real_entry *entry, const void *address)

@@ -24,10 +24,7 @@ void record_copy_connection(struct wire_open_span *open, uint8_t *staged, uint32
     uint32_t bytes = (uint32_t)sizeof(struct wire_facts) + connection->shared.fact_bytes;
     if (!connection->shared.fact_bytes || open->bytes + bytes > max_bytes)
         return;
-    struct wire_facts *block = (struct wire_facts *)(void *)(staged + open->bytes);
-    memcpy(block, &connection->shared, bytes); /* the facts lie behind their head */
-    block->record.bytes = bytes;
-    open->bytes += bytes;
+    open->bytes += connection_copy_block(connection, staged + open->bytes);
     open->n_shared++;
 }
 

@@ -153,28 +153,14 @@ static void parse_sampler(struct shim_settings *settings)
         settings->ratio_threshold = 0; /* ratio 1.0 */
 }
 
-/* One word of a comma list, blanks around it trimmed, into `word`; returns what follows, NULL at the end. */
-static const char *next_word(const char *list, char *word, size_t max)
-{
-    if (!list || !*list)
-        return NULL;
-    const char *end = strchr(list, ',');
-    const char *next = end ? end + 1 : list + strlen(list);
-    end = end ? end : next;
-    while (list < end && (*list == ' ' || *list == '\t'))
-        list++;
-    while (end > list && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    text_append_bytes(word, 0, max, list, (size_t)(end - list));
-    return next;
-}
-
 static void parse_propagators(struct shim_settings *settings)
 {
-    const char *list = scanned.values[ROW_OTEL_PROPAGATORS];
-    char word[16];
+    const char *list = scanned.values[ROW_OTEL_PROPAGATORS], *from;
+    size_t bytes;
     bool is_none = false;
-    while ((list = next_word(list, word, sizeof(word)))) {
+    while (list && text_next_word(&list, &from, &bytes)) {
+        char word[16];
+        text_append_bytes(word, 0, sizeof(word), from, bytes);
         if (text_equals_ignoring_case(word, "tracecontext"))
             settings->propagators |= PROPAGATE_TRACECONTEXT;
         else if (text_equals_ignoring_case(word, "baggage"))

@@ -186,7 +186,7 @@ bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation
         return false;
     const struct dropbox *box = dropbox_file();
     if (__builtin_expect(!box, 0))
-        box = dropbox_open();
+        box = dropbox_open_for_span();
     struct thread *thread = box ? thread_get_in(box) : NULL;
     if (!thread || sampler_is_off(box))
         return false;

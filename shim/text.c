@@ -113,6 +113,47 @@ static char lower(char c)
     return c;
 }
 
+bool text_next_word(const char **list, const char **ret_word, size_t *ret_bytes)
+{
+    while (**list) {
+        const char *from = *list, *to = from + strcspn(from, ",");
+        *list = to + (*to == ',');
+        while (from < to && (*from == ' ' || *from == '\t'))
+            from++;
+        while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
+            to--;
+        if (from == to)
+            continue;
+        *ret_word = from;
+        *ret_bytes = (size_t)(to - from);
+        return true;
+    }
+    return false;
+}
+
+/* The last * is all that is ever tried again. */
+bool text_matches_glob(const char *glob, size_t glob_bytes, const char *text, size_t bytes, bool ignores_case)
+{
+    size_t g = 0, t = 0, star = SIZE_MAX, star_at = 0;
+    while (t < bytes) {
+        if (g < glob_bytes && glob[g] == '*') {
+            star = g++;
+            star_at = t;
+        } else if (g < glob_bytes && (glob[g] == '?' || glob[g] == text[t] ||
+                                      (ignores_case && lower(glob[g]) == lower(text[t])))) {
+            g++, t++;
+        } else if (star != SIZE_MAX) {
+            g = star + 1;
+            t = ++star_at;
+        } else {
+            return false;
+        }
+    }
+    while (g < glob_bytes && glob[g] == '*')
+        g++;
+    return g == glob_bytes;
+}
+
 bool text_equals_ignoring_case(const char *a, const char *b)
 {
     while (*a && lower(*a) == lower(*b))

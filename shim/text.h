@@ -26,6 +26,13 @@ bool text_parse_hex(uint8_t *out, const char *text, size_t n, bool any_case);
 /* Decimal digits only. False, *ret_number unchanged: empty, other characters, or more than 2^63-1. */
 bool text_parse_number(const char *text, uint64_t *ret_number);
 
+/* The next word of a comma list, blanks around it left out, and *list behind it. Empty words are passed over. False: the end. */
+bool text_next_word(const char **list, const char **ret_word, size_t *ret_bytes);
+
+/* `*` stands for any text, `?` for one byte. Time: glob times text. */
+bool text_matches_glob(const char *glob, size_t glob_bytes, const char *text, size_t bytes,
+                       bool ignores_case);
+
 /* ASCII only, whatever the locale. */
 bool text_equals_ignoring_case(const char *a, const char *b);
 bool text_begins_ignoring_case(const char *text, const char *prefix);

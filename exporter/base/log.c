@@ -1,6 +1,7 @@
 /* log: see log.h. Several exporters (one per drop box) may append to one file: lines are written whole, O_APPEND. */
 #include "base/log.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -195,9 +196,7 @@ void log_write_limited(struct log_limit *limit, uint64_t every_ms, enum log_leve
 {
     if (!log_is_on(level))
         return;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t now_mono_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    uint64_t now_mono_ms = clock_ns(CLOCK_MONOTONIC) / 1000000;
     if (limit->was_said && now_mono_ms - limit->last_mono_ms < every_ms) {
         limit->n_suppressed++;
         return;

@@ -1,6 +1,8 @@
 /* control: see control.h. Answers are made whole in memory and written as the client takes them. */
 #include "cli/control.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,7 +11,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_ANSWER_BYTES (16u << 20)
@@ -258,9 +259,7 @@ int control_begin(const char *directory, const char *request)
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)(clock_ns(CLOCK_MONOTONIC) / 1000000);
 }
 
 static int read_answer(int fd, int64_t until_ms, FILE *out)

@@ -44,11 +44,9 @@ static void look_at_preload(struct doctor *doctor)
         is_everywhere |= line[0] != '#' && strstr(line, SELF_LIBRARY) != NULL;
     if (file)
         fclose(file);
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    bool is_here = getenv(SELF_WAS_PRELOADED) != NULL;
     if (is_everywhere)
         doctor_say(doctor, FINDING_OK, "preload", NULL, "/etc/ld.so.preload: every program of this machine");
-    if (is_here)
+    if (self_was_preloaded())
         doctor_say(doctor, FINDING_OK, "preload", NULL, "LD_PRELOAD has it in this environment");
     else if (!is_everywhere)
         doctor_say(doctor, FINDING_WARN, "preload",

@@ -19,21 +19,17 @@ static const char *origin_of(const struct settings *settings, enum setting setti
 /* A name in the list, or the whole path; as the library has it (shim/admission.c). */
 static bool is_in_list(const char *list, const char *path)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    while (list && *list) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *word;
+    size_t n;
+    while (setting_next_element(&list, &word, &n)) {
         char glob[256];
-        size_t n = strcspn(list, ","), from = strspn(list, " \t");
-        const char *next = list + n + (list[n] == ',');
-        while (n > from && (list[n - 1] == ' ' || list[n - 1] == '\t'))
-            n--;
-        if (n > from && n - from < sizeof(glob)) {
-            memcpy(glob, list + from, n - from);
-            glob[n - from] = 0;
-            if (rules_match_glob(glob, name, strlen(name), false) ||
-                rules_match_glob(glob, path, strlen(path), false))
-                return true;
-        }
-        list = next;
+        if (n == 0 || n >= sizeof(glob))
+            continue;
+        memcpy(glob, word, n);
+        glob[n] = 0;
+        if (rules_match_glob(glob, name, strlen(name), false) ||
+            rules_match_glob(glob, path, strlen(path), false))
+            return true;
     }
     return false;
 }

@@ -5,6 +5,7 @@
  *   control    what `otelshim status` asks               (control.h)
  *   tick       once a second: leave? was the binary replaced? does somebody wait for delivery?
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/boxes.h"
 #include "cli/command.h"
@@ -17,7 +18,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TICK_MS 1000u
@@ -176,10 +176,10 @@ static void on_signal(void *context, int signal_number)
 
 static void open_log(struct exporter *exporter)
 {
-    const char *text = getenv("OTELSHIM_LOG"); /* NOLINT(concurrency-mt-unsafe): before any thread */
+    struct settings *settings = settings_create_own();
     enum log_level level = LOG_LEVEL_INFO;
-    if (text)
-        (void)log_parse_level(text, &level); /* a bad one is the program's problem, said with its others */
+    (void)log_parse_level(settings->log_level, &level);
+    settings_destroy(settings);
     if (exporter->is_auto && log_default_path(exporter->log_path_text, sizeof(exporter->log_path_text)) == 0)
         exporter->log_path = exporter->log_path_text;
     log_open(exporter->log_path, level);
@@ -248,9 +248,7 @@ static void stop(struct exporter *exporter)
 
 static int serve(struct exporter *exporter, const struct pipeline_options *options)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    exporter->started_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    exporter->started_unix_ns = clock_ns(CLOCK_REALTIME);
     signal(SIGPIPE, SIG_IGN);
     /* NOLINTBEGIN(concurrency-mt-unsafe): before any thread */
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);

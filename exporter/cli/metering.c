@@ -1,25 +1,18 @@
 /* metering: see metering.h. */
 #include "cli/metering.h"
 
+#include "base/clock.h"
 #include "signals/metrics/derive.h"
 #include "signals/spans/assemble.h"
 #include "sources/process/usage.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #define LAST_EXPORT_MS 5000u /* of a process that ended: others may end meanwhile */
 #define MAX_ENDED_SETS 64u   /* that wait for it: more are sent at once */
 #define MIN_INTERVAL_MS 100u
 #define FLUSH_EVERY_MS 1000u
 #define CHECKPOINT_SHARE 20u /* one part of so many of the time */
-
-static uint64_t now_unix_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- collecting ---- */
 
@@ -39,7 +32,7 @@ static void collect_living(struct pipeline *pipeline, struct destination *destin
 static void collect(struct pipeline *pipeline, struct destination *destination, bool with_living)
 {
     struct metric_collection collection = {.n_points = 0};
-    uint64_t now_ns = now_unix_ns();
+    uint64_t now_ns = clock_ns(CLOCK_REALTIME);
     for (uint32_t i = 0; i < destination->n_ended; i++)
         metric_set_collect(destination->ended[i], &collection, now_ns, NULL, true);
     if (with_living) {
@@ -99,7 +92,7 @@ void metering_begin(struct pipeline *pipeline, struct traced *traced)
     if (!destination)
         return;
     traced->metrics_destination = destination;
-    traced->metrics = metric_set_create(process->settings, process->resource, now_unix_ns());
+    traced->metrics = metric_set_create(process->settings, process->resource, clock_ns(CLOCK_REALTIME));
     if (!destination->reader)
         destination->reader = loop_timer_create(pipeline->loop, read_due, destination);
     if (destination->n_users == 1) /* the first since it was idle */
@@ -171,7 +164,7 @@ void metering_settle(struct traced *traced, uint32_t n_measured)
 static void checkpoint(struct pipeline *pipeline, struct destination *destination)
 {
     struct metric_collection collection = {.n_points = 0};
-    uint64_t now_ns = now_unix_ns();
+    uint64_t now_ns = clock_ns(CLOCK_REALTIME);
     for (uint32_t i = 0; i < destination->n_ended; i++)
         metric_set_peek(destination->ended[i], &collection, now_ns);
     for (struct traced *traced = pipeline->traced; traced; traced = traced->hh.next)
@@ -182,28 +175,21 @@ static void checkpoint(struct pipeline *pipeline, struct destination *destinatio
     destination->must_checkpoint = false;
 }
 
-static uint64_t mono_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 void metering_checkpoint(struct pipeline *pipeline)
 {
     for (struct destination *each = pipeline->destinations; each; each = each->next) {
         if (!each->must_checkpoint)
             continue;
-        uint64_t begin_ns = mono_ns();
+        uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
         checkpoint(pipeline, each);
-        uint64_t end_ns = mono_ns();
+        uint64_t end_ns = clock_ns(CLOCK_MONOTONIC);
         pipeline->checkpoint_due_ns = end_ns + CHECKPOINT_SHARE * (end_ns - begin_ns);
     }
 }
 
 uint32_t metering_checkpoint_wait_ms(const struct pipeline *pipeline)
 {
-    uint64_t now_ns = mono_ns();
+    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
     return now_ns >= pipeline->checkpoint_due_ns
                ? 0
                : (uint32_t)((pipeline->checkpoint_due_ns - now_ns) / 1000000u + 1);

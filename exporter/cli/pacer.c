@@ -84,6 +84,16 @@ static bool fall_asleep(struct pacer *pacer)
     return true;
 }
 
+/* 100,000 records a second, looked at every 20 ms, keep 400 KiB of the program's file touched; every 4 ms, 100 KiB. */
+static uint32_t next_interval_ms(uint32_t interval_ms, uint32_t n_records)
+{
+    if (n_records > PACER_MANY)
+        return interval_ms / 2 > PACER_RUSH_MS ? interval_ms / 2 : PACER_RUSH_MS;
+    if (n_records)
+        return interval_ms * 2 < PACER_BUSY_MS ? interval_ms * 2 : PACER_BUSY_MS;
+    return interval_ms < PACER_DROWSY_MS ? interval_ms * 2 : interval_ms;
+}
+
 static void fired(void *context)
 {
     struct pacer *pacer = context;
@@ -91,12 +101,9 @@ static void fired(void *context)
         return;
     uint64_t now_ms = loop_now_ms(pacer->loop);
     uint32_t n = pacer->look(pacer->context);
-    if (n > 0) {
+    if (n > 0)
         pacer->last_record_ms = now_ms;
-        pacer->interval_ms = PACER_BUSY_MS;
-    } else if (pacer->interval_ms < PACER_DROWSY_MS) {
-        pacer->interval_ms *= 2;
-    }
+    pacer->interval_ms = next_interval_ms(pacer->interval_ms, n);
     bool is_quiet = n == 0 && now_ms - pacer->last_record_ms >= PACER_QUIET_MS;
     if (is_quiet && fall_asleep(pacer))
         return;

@@ -13,6 +13,8 @@
 struct pacer;
 
 #define PACER_BUSY_MS 20u    /* between two looks while records flow */
+#define PACER_RUSH_MS 4u     /* the least, while many do: what waits in the files is the programs' memory */
+#define PACER_MANY 256u      /* records of one look that make the next one come earlier */
 #define PACER_DROWSY_MS 160u /* the longest while awake */
 #define PACER_QUIET_MS 600u  /* nothing came for so long: sleep */
 #define PACER_SLEEP_MS 1000u /* the longest sleep */

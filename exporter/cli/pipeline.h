@@ -1,7 +1,7 @@
 /*
  * pipeline: where the pipes are joined: drop boxes → spans → OTLP destinations and the console.
  *
- *   dropbox_poll()  ─ on_span ─▶ assemble_span() ─┬─▶ otlp_add()  ─ on_receipts ─▶ dropbox_acknowledge()
+ *   dropbox_poll()  ─ on_span ─▶ assemble_call() ─┬─▶ otlp_add()  ─ on_receipts ─▶ dropbox_acknowledge()
  *                                                 └─▶ console_add()
  *                   and ─▶ metering (metering.h) ─▶ otlp_add_metrics()
  *

@@ -92,7 +92,6 @@ struct pipeline {
     uint64_t problems[MAX_PROBLEMS]; /* hashes of what was said */
     uint32_t n_problems;
     bool was_gated; /* records wait for room in memory */
-    bool has_said_console;
 };
 
 /* ---- pipeline.c ---- */

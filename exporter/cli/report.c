@@ -1,5 +1,6 @@
 /* report: see report.h. The order of the JSON's members is that of the help text. */
 #include "cli/report.h"
+#include "base/clock.h"
 #include "base/terminal.h"
 #include "base/utf8.h"
 
@@ -201,9 +202,7 @@ static void put_cell(FILE *out, const char *text, int columns)
 
 static const char *ago(char text[32], uint64_t unix_ns)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t then_s = unix_ns / 1000000000, now_s = (uint64_t)now.tv_sec,
+    uint64_t then_s = unix_ns / 1000000000, now_s = clock_ns(CLOCK_REALTIME) / 1000000000,
              s = now_s > then_s ? now_s - then_s : 0;
     if (s < 120)
         snprintf(text, 32, "%" PRIu64 " s", s);

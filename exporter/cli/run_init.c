@@ -4,6 +4,7 @@
  * The library starts no exporter in pid 1's place, so this does. When the program has ended, the exporter is asked to
  * deliver; the container ends when it has, or after OTELSHIM_FLUSH_TIMEOUT.
  */
+#include "base/clock.h"
 #include "cli/child.h"
 #include "cli/control.h"
 #include "cli/run.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EXPORTER_END_MS 1000
@@ -29,9 +29,7 @@ struct init {
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)(clock_ns(CLOCK_MONOTONIC) / 1000000);
 }
 
 static void on_other(void *context, pid_t pid, int wait_status)

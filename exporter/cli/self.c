@@ -10,6 +10,10 @@
 #include <unistd.h>
 
 #define SETTLED_S 2
+/* In the environment of the binary that self_leave_preload() starts again, until it has read it. */
+#define WAS_PRELOADED "OTELSHIM_WAS_PRELOADED"
+
+static bool was_preloaded;
 
 extern char **environ;
 
@@ -71,10 +75,17 @@ void self_leave_preload(char **argv)
     char *others = self_strip_preload(list, &had_it);
     if (had_it) {
         set_preload(others);
-        setenv(SELF_WAS_PRELOADED, "1", 1); /* NOLINT(concurrency-mt-unsafe) */
+        setenv(WAS_PRELOADED, "1", 1); /* NOLINT(concurrency-mt-unsafe) */
         execv("/proc/self/exe", argv);
     }
+    was_preloaded = getenv(WAS_PRELOADED) != NULL; /* NOLINT(concurrency-mt-unsafe) */
+    unsetenv(WAS_PRELOADED); /* NOLINT(concurrency-mt-unsafe): no program is to see it */
     free(others);
+}
+
+bool self_was_preloaded(void)
+{
+    return was_preloaded;
 }
 
 /* What was started, not what lies there now; set once. By its path: under an emulator /proc/self/exe is the emulator's. */

@@ -11,14 +11,14 @@
 #include <stddef.h>
 
 #define SELF_LIBRARY "libotelshim.so"
-/* In the environment of the binary that was started again by self_leave_preload(), for `doctor`. */
-#define SELF_WAS_PRELOADED "OTELSHIM_WAS_PRELOADED"
 
 /*
  * Where LD_PRELOAD has our library, takes it out and starts this binary again with the same arguments: an exporter must
  * never trace itself. Other libraries stay.
  */
 void self_leave_preload(char **argv);
+/* Had LD_PRELOAD our library before that? */
+bool self_was_preloaded(void);
 /* Path of this binary; "" when it is not known. */
 const char *self_path(void);
 /* Another file lies there now, whole since two seconds. */

@@ -37,14 +37,6 @@ bool settings_is_secret(enum setting setting)
     return rows[setting].is_secret;
 }
 
-enum setting setting_find(const char *name)
-{
-    for (uint32_t i = 0; i < N_SETTINGS; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return (enum setting)i;
-    return N_SETTINGS;
-}
-
 void settings_note(struct settings *settings, const char *format, ...)
 {
     struct problem problem;

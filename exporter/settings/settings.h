@@ -136,6 +136,8 @@ bool settings_is_live(enum setting setting);
 /* settings->live in words: "off", "sampler traceidratio 0.25, keep error"; "" as started. */
 void settings_print_live(const struct settings *settings, char *ret_text, size_t max_bytes);
 
+/* Next comma-separated element of *cursor, trimmed. False at the end. */
+bool setting_next_element(const char **cursor, const char **ret_element, size_t *ret_bytes);
 /* Name of a row, NULL-terminated table order is that of wire/settings.h. */
 const char *settings_name(enum setting setting);
 bool settings_is_secret(enum setting setting);

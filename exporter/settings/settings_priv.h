@@ -35,8 +35,6 @@ struct setting_row {
     bool is_secret;
 };
 const struct setting_row *setting_row(enum setting setting);
-/* N_SETTINGS when there is no such row. */
-enum setting setting_find(const char *name);
 
 /* A place where names have values. `path` is NULL but for files. */
 struct setting_source {
@@ -81,8 +79,6 @@ bool setting_parse_bytes(const char *text, uint64_t *ret_value);
 bool setting_parse_ratio(const char *text, double *ret_ratio);
 /* Is `word` one of the comma-separated words? Case does not matter. */
 bool setting_is_one_of(const char *word, size_t bytes, const char *words);
-/* Next comma-separated element of *cursor, trimmed. False at the end. */
-bool setting_next_element(const char **cursor, const char **ret_element, size_t *ret_bytes);
 bool setting_words_equal(const char *a, size_t bytes, const char *b);
 
 /*

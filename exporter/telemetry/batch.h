@@ -41,8 +41,7 @@ struct batch {
     size_t encoded_bytes;
     struct receipt *receipts;
     uint32_t n_receipts, max_receipts;
-    uint64_t first_mono_ms; /* when the first span came in */
-    uint32_t n_references;  /* several consumers may hold it; see batch_release() */
+    uint32_t n_references; /* several consumers may hold it; see batch_release() */
 };
 
 struct batch *batch_create(uint32_t max_spans);

@@ -14,8 +14,7 @@
 
 #define NAME_BYTES 64u
 #define LINE_BYTES 512u
-#define MAX_VALUES 8u /* of one header of an answer */
-#define UPGRADED 101
+#define MAX_VALUES 8u      /* of one header of an answer */
 #define MAX_REQUESTS 1000u /* CURLOPT_MAXREDIRS is 30 or, before 8.3, without limit */
 
 static const char *skip_blanks(const char *text)
@@ -28,15 +27,14 @@ static const char *skip_blanks(const char *text)
 /* Copies the next name of a comma list; false at its end. Names longer than any header's are passed over. */
 static bool next_name(const char **list, char name[NAME_BYTES])
 {
-    while (**list) {
-        const char *begin = skip_blanks(*list);
-        size_t bytes = strcspn(begin, " \t,");
-        *list = begin + bytes + (begin[bytes] ? 1 : 0);
-        if (bytes && bytes < NAME_BYTES) {
-            memcpy(name, begin, bytes);
-            name[bytes] = 0;
-            return true;
-        }
+    const char *word;
+    size_t bytes;
+    while (text_next_word(list, &word, &bytes)) {
+        if (bytes >= NAME_BYTES)
+            continue;
+        memcpy(name, word, bytes);
+        name[bytes] = 0;
+        return true;
     }
     return false;
 }
@@ -61,7 +59,9 @@ static const char *find_value(const struct curl_slist *list, const char *name)
     return NULL;
 }
 
-static void add_request_headers(struct facts *facts, const struct curl_slist *headers, const char *wanted)
+/* Apart, so that requests of which nothing is asked need no room for names. */
+static __attribute__((noinline)) void
+add_request_headers(struct facts *facts, const struct curl_slist *headers, const char *wanted)
 {
     char name[NAME_BYTES];
     while (next_name(&wanted, name))
@@ -103,7 +103,7 @@ static void add_response_header(struct facts *facts, const struct curl_header *h
 static void add_response_headers(struct facts *facts, CURL *handle, const struct curl_calls *calls,
                                  const char *wanted)
 {
-    bool is_upgrade = curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE) == UPGRADED;
+    bool is_upgrade = curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE) == CURL_UPGRADED;
     unsigned kinds = is_upgrade ? CURLH_1XX : CURLH_HEADER | CURLH_TRAILER;
     char name[NAME_BYTES];
     struct curl_header *header;

@@ -68,6 +68,9 @@ enum curl_connect_only { CURL_REQUESTS = 0, CURL_CONNECTS_ONLY = 1, CURL_UPGRADE
 /* CURLOPT_DEFAULT_PROTOCOL: what a URL without a scheme means. */
 enum curl_default { CURL_DEFAULT_GUESSED, CURL_DEFAULT_HTTP, CURL_DEFAULT_OTHER };
 
+/* Behind this answer the connection is the program's (WebSocket): the request was over when the answer began. */
+#define CURL_UPGRADED 101
+
 #define CURL_METHOD_BYTES 32u
 #define CURL_LINES_BYTES 384u
 #define CURL_USER_AGENT_BYTES 128u
@@ -115,13 +118,10 @@ struct curl_calls {
 CURLcode curl_return_failure(void);
 CURLMcode curl_return_multi_failure(void);
 
-/* real_is_internal(), where the caller is nearly always libcurl: the library of the last answer first. */
+/* real_is_internal(), where the caller is nearly always libcurl. */
 static inline bool curl_is_internal(const struct real_entry *entry, const void *call_site)
 {
-    const struct real_library *library = entry->library;
-    uintptr_t at = (uintptr_t)call_site;
-    return (library && at >= library->text_from && at < library->text_to) ||
-           real_is_internal(entry, call_site);
+    return real_is_in_library(entry, call_site) || real_is_internal(entry, call_site);
 }
 
 /* The state of a handle whose creation was seen, else NULL. `connection` may be NULL. */

@@ -240,9 +240,6 @@ static void add_sizes(struct facts *facts, CURL *handle, const struct curl_state
         facts_int(facts, WIRE_HTTP_RESPONSE_BODY_BYTES, received);
 }
 
-/* Behind an upgrade the connection is the program's (WebSocket): the request was over when its answer began. */
-#define UPGRADED 101
-
 static void add_answer(struct facts *facts, CURL *handle, const struct curl_state *state,
                        const struct curl_calls *calls, struct answer *answer)
 {
@@ -250,7 +247,7 @@ static void add_answer(struct facts *facts, CURL *handle, const struct curl_stat
     answer->status = status > 0 ? status : 0;
     add_positive(facts, WIRE_HTTP_RESPONSE_STATUS_CODE, status);
     add_positive(facts, WIRE_HTTP_VERSION, curl_request_number(handle, calls, CURLINFO_HTTP_VERSION));
-    if (status == UPGRADED)
+    if (status == CURL_UPGRADED)
         add_positive(facts, WIRE_HTTP_END_US,
                      curl_request_number(handle, calls, CURLINFO_STARTTRANSFER_TIME_T));
     if (facts->always_only)

@@ -15,7 +15,6 @@
 #include "count.h"
 
 #define CONTROL_FRAMES (CURLWS_CLOSE | CURLWS_PING | CURLWS_PONG)
-#define UPGRADED 101
 
 void curl_socket_open(struct connection *connection, CURL *handle, const struct curl_calls *calls,
                       CURLcode code)
@@ -24,7 +23,7 @@ void curl_socket_open(struct connection *connection, CURL *handle, const struct 
     if (!state || !state->connect_only || code != CURLE_OK || !calls->getinfo)
         return;
     if (state->connect_only == CURL_UPGRADES_ONLY &&
-        curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE) != UPGRADED)
+        curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE) != CURL_UPGRADED)
         return;
     curl_request_read_url(state, calls); /* of one that only connects nobody has asked yet */
     struct facts facts = connection_facts(connection);

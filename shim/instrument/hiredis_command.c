@@ -20,12 +20,8 @@
 #include <stdarg.h>
 
 /* hiredis itself, which asks for every reply of its own twice: told without a search. Needs CALL_SITE. */
-#define IS_HIREDIS_ITSELF(name) (is_in(entry_points[ENTRY_##name].library, call_site) || IS_INTERNAL(name))
-
-static inline bool is_in(const struct real_library *library, const void *address)
-{
-    return library && (uintptr_t)address - library->text_from < library->text_to - library->text_from;
-}
+#define IS_HIREDIS_ITSELF(name) \
+    (real_is_in_library(&entry_points[ENTRY_##name], call_site) || IS_INTERNAL(name))
 
 /* ---- answered in the call ---- */
 

@@ -163,19 +163,12 @@ static bool is_of_next(const struct libpq_answer *answer)
     return answer->has_failed || answer->is_whole;
 }
 
-/* The plain case of IS_INTERNAL, at once: every synchronous call comes by here, on Debian three times. */
-static inline bool is_call_of_libpq(const struct real_entry *entry, const void *call_site)
-{
-    const struct real_library *library = __atomic_load_n(&entry->library, __ATOMIC_ACQUIRE);
-    return library && (uintptr_t)call_site - library->text_from < library->text_to - library->text_from;
-}
-
 EXPORTED PGresult *PQgetResult(PGconn *conn)
 {
     CALL_SITE;
     __typeof__(&PQgetResult) real = REAL_OF(PQgetResult, conn);
-    if (is_call_of_libpq(&entry_points[ENTRY_PQgetResult], call_site))
-        return real(conn);
+    if (real_is_in_library(&entry_points[ENTRY_PQgetResult], call_site))
+        return real(conn); /* every synchronous call comes by here, on Debian three times */
     PGresult *result = real(conn);
     struct connection *connection = libpq_find_connection(conn);
     if (!connection || !(libpq_state_of(connection)->attention & LIBPQ_QUEUED) || !lifecycle_is_active() ||
@@ -316,7 +309,7 @@ EXPORTED int PQsendQuery(PGconn *conn, const char *query)
     CALL_SITE;
     __typeof__(&PQsendQuery) real = REAL_OF(PQsendQuery, conn);
     struct libpq_sending sending;
-    if (is_call_of_libpq(&entry_points[ENTRY_PQsendQuery], call_site) || IS_INTERNAL(PQsendQuery) ||
+    if (real_is_in_library(&entry_points[ENTRY_PQsendQuery], call_site) || IS_INTERNAL(PQsendQuery) ||
         !libpq_send_begin(&sending, WIRE_CALL, conn, &entry_points[ENTRY_PQsendQuery]))
         return real(conn, query);
     libpq_send_statement(sending.state, sending.operation, query);

@@ -6,7 +6,7 @@
  *   ends     when the call returns; PQgetResult
  *   copied   which of the two it is, the name; as libpq.c
  *   kept     nothing: a statement that is closed has no text any more
- *   traps    libpq's synchronous calls use the others through the PLT on Debian: IS_INTERNAL. Debian 12's header knows
+ *   traps    libpq's synchronous calls use the others through the PLT on Debian: internal. Debian 12's header knows
  *            nothing of 17: own prototypes.
  */
 #include "instrument/libpq_priv.h"
@@ -31,12 +31,13 @@ static void copy_names(struct facts *facts, const char *operation, const char *n
     facts_text(facts, WIRE_DB_STATEMENT_NAME, name);
 }
 
-static PGresult *call(call_fn *real, const struct real_entry *entry, PGconn *conn, const char *operation,
+static PGresult *call(struct real_entry *entry, const void *call_site, PGconn *conn, const char *operation,
                       const char *name)
 {
+    call_fn *real = (call_fn *)real_find(entry, call_site, conn);
     struct connection *connection;
     struct span span;
-    if (!libpq_begin(&span, WIRE_CALL, conn, entry, &connection))
+    if (real_is_internal(entry, call_site) || !libpq_begin(&span, WIRE_CALL, conn, entry, &connection))
         return real(conn, name);
     copy_names(&span.facts, operation, name);
     PGresult *result = real(conn, name);
@@ -45,11 +46,12 @@ static PGresult *call(call_fn *real, const struct real_entry *entry, PGconn *con
     return result;
 }
 
-static int send_call(send_fn *real, const struct real_entry *entry, PGconn *conn, const char *operation,
+static int send_call(struct real_entry *entry, const void *call_site, PGconn *conn, const char *operation,
                      const char *name)
 {
+    send_fn *real = (send_fn *)real_find(entry, call_site, conn);
     struct libpq_sending sending;
-    if (!libpq_send_begin(&sending, WIRE_CALL, conn, entry))
+    if (real_is_internal(entry, call_site) || !libpq_send_begin(&sending, WIRE_CALL, conn, entry))
         return real(conn, name);
     if (sending.operation)
         copy_names(&sending.facts, operation, name);
@@ -67,28 +69,19 @@ static void forget_statement(const PGconn *conn, const char *name)
 EXPORTED PGresult *PQdescribePrepared(PGconn *conn, const char *stmt)
 {
     CALL_SITE;
-    __typeof__(&PQdescribePrepared) real = REAL_OF(PQdescribePrepared, conn);
-    if (IS_INTERNAL(PQdescribePrepared))
-        return real(conn, stmt);
-    return call(real, &entry_points[ENTRY_PQdescribePrepared], conn, DESCRIBE, stmt);
+    return call(&entry_points[ENTRY_PQdescribePrepared], call_site, conn, DESCRIBE, stmt);
 }
 
 EXPORTED PGresult *PQdescribePortal(PGconn *conn, const char *portal)
 {
     CALL_SITE;
-    __typeof__(&PQdescribePortal) real = REAL_OF(PQdescribePortal, conn);
-    if (IS_INTERNAL(PQdescribePortal))
-        return real(conn, portal);
-    return call(real, &entry_points[ENTRY_PQdescribePortal], conn, DESCRIBE, portal);
+    return call(&entry_points[ENTRY_PQdescribePortal], call_site, conn, DESCRIBE, portal);
 }
 
 EXPORTED PGresult *PQclosePrepared(PGconn *conn, const char *stmt)
 {
     CALL_SITE;
-    __typeof__(&PQclosePrepared) real = REAL_OF(PQclosePrepared, conn);
-    if (IS_INTERNAL(PQclosePrepared))
-        return real(conn, stmt);
-    PGresult *result = call(real, &entry_points[ENTRY_PQclosePrepared], conn, CLOSE, stmt);
+    PGresult *result = call(&entry_points[ENTRY_PQclosePrepared], call_site, conn, CLOSE, stmt);
     forget_statement(conn, stmt);
     return result;
 }
@@ -96,37 +89,25 @@ EXPORTED PGresult *PQclosePrepared(PGconn *conn, const char *stmt)
 EXPORTED PGresult *PQclosePortal(PGconn *conn, const char *portal)
 {
     CALL_SITE;
-    __typeof__(&PQclosePortal) real = REAL_OF(PQclosePortal, conn);
-    if (IS_INTERNAL(PQclosePortal))
-        return real(conn, portal);
-    return call(real, &entry_points[ENTRY_PQclosePortal], conn, CLOSE, portal);
+    return call(&entry_points[ENTRY_PQclosePortal], call_site, conn, CLOSE, portal);
 }
 
 EXPORTED int PQsendDescribePrepared(PGconn *conn, const char *stmt)
 {
     CALL_SITE;
-    __typeof__(&PQsendDescribePrepared) real = REAL_OF(PQsendDescribePrepared, conn);
-    if (IS_INTERNAL(PQsendDescribePrepared))
-        return real(conn, stmt);
-    return send_call(real, &entry_points[ENTRY_PQsendDescribePrepared], conn, DESCRIBE, stmt);
+    return send_call(&entry_points[ENTRY_PQsendDescribePrepared], call_site, conn, DESCRIBE, stmt);
 }
 
 EXPORTED int PQsendDescribePortal(PGconn *conn, const char *portal)
 {
     CALL_SITE;
-    __typeof__(&PQsendDescribePortal) real = REAL_OF(PQsendDescribePortal, conn);
-    if (IS_INTERNAL(PQsendDescribePortal))
-        return real(conn, portal);
-    return send_call(real, &entry_points[ENTRY_PQsendDescribePortal], conn, DESCRIBE, portal);
+    return send_call(&entry_points[ENTRY_PQsendDescribePortal], call_site, conn, DESCRIBE, portal);
 }
 
 EXPORTED int PQsendClosePrepared(PGconn *conn, const char *stmt)
 {
     CALL_SITE;
-    __typeof__(&PQsendClosePrepared) real = REAL_OF(PQsendClosePrepared, conn);
-    if (IS_INTERNAL(PQsendClosePrepared))
-        return real(conn, stmt);
-    int is_sent = send_call(real, &entry_points[ENTRY_PQsendClosePrepared], conn, CLOSE, stmt);
+    int is_sent = send_call(&entry_points[ENTRY_PQsendClosePrepared], call_site, conn, CLOSE, stmt);
     if (is_sent)
         forget_statement(conn, stmt);
     return is_sent;
@@ -135,8 +116,5 @@ EXPORTED int PQsendClosePrepared(PGconn *conn, const char *stmt)
 EXPORTED int PQsendClosePortal(PGconn *conn, const char *portal)
 {
     CALL_SITE;
-    __typeof__(&PQsendClosePortal) real = REAL_OF(PQsendClosePortal, conn);
-    if (IS_INTERNAL(PQsendClosePortal))
-        return real(conn, portal);
-    return send_call(real, &entry_points[ENTRY_PQsendClosePortal], conn, CLOSE, portal);
+    return send_call(&entry_points[ENTRY_PQsendClosePortal], call_site, conn, CLOSE, portal);
 }

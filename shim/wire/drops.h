@@ -14,3 +14,4 @@ DROP(6, FACTS_CUT, "facts_cut", "facts of a span did not fit its staging area; t
 DROP(7, NO_MEMORY, "no_memory", "/dev/shm was full: a page of the file could not be had")
 DROP(8, UNKNOWN_LIBRARY, "unknown_library", "the library's build is not known: its private facts were not read")
 DROP(9, NO_CHUNK_COUNT, "no_chunk_count", "the pool of chunks was full: a number that changes without a span was lost")
+DROP(10, FILE_LATE, "file_late", "another thread took too long to make the file: the call was not recorded")

@@ -2,8 +2,8 @@
  * settings: every environment variable and configuration key that otelshim knows. One row each.
  *
  * Included by shim/settings.c (rows marked SHIM: parsed there; every row: copied into the header area),
- * exporter/settings/ (all), and the documentation. To add one: add a row. Two parsers read rows marked SHIM; the
- * test tests/unit/test_settings.c feeds both the same strings.
+ * exporter/settings/ (all), and README.md (tests/lint/settings). To add one: add a row. Two parsers read rows marked SHIM;
+ * tests/unit/setting_vectors.h feeds both the same strings.
  *
  * SETTING(NAME, who reads, type, "default", PLAIN|SECRET, "allowed values", "meaning")
  *   who:  SHIM (acts in the traced process; takes effect from the environment only) | EXPORTER
@@ -51,11 +51,11 @@ SETTING(OTEL_TRACES_EXPORTER, EXPORTER, LIST, "otlp", PLAIN, "otlp, console, non
 SETTING(OTEL_METRICS_EXPORTER, EXPORTER, LIST, "otlp", PLAIN, "otlp, none", "where metrics go")
 SETTING(OTEL_LOGS_EXPORTER, EXPORTER, LIST, "otlp", PLAIN, "otlp, none", "where log records go: one for each crash")
 /* OTLP */
-SETTING(OTEL_EXPORTER_OTLP_ENDPOINT, EXPORTER, URL, "http://localhost:4318", PLAIN, "http:// or https:// URL", "base URL; /v1/traces is appended")
+SETTING(OTEL_EXPORTER_OTLP_ENDPOINT, EXPORTER, URL, "http://localhost:4318", PLAIN, "http:// or https:// URL", "base URL; /v1/traces, /v1/metrics, /v1/logs are appended")
 SETTING(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, EXPORTER, URL, "", PLAIN, "http:// or https:// URL", "URL for traces, used as it is")
 SETTING(OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, EXPORTER, URL, "", PLAIN, "http:// or https:// URL", "URL for metrics, used as it is")
 SETTING(OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, EXPORTER, URL, "", PLAIN, "http:// or https:// URL", "URL for logs, used as it is")
-SETTING(OTEL_EXPORTER_OTLP_PROTOCOL, EXPORTER, ENUM, "http/protobuf", PLAIN, "http/protobuf", "")
+SETTING(OTEL_EXPORTER_OTLP_PROTOCOL, EXPORTER, ENUM, "http/protobuf", PLAIN, "http/protobuf", "how requests are sent")
 SETTING(OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, EXPORTER, ENUM, "", PLAIN, "http/protobuf", "")
 SETTING(OTEL_EXPORTER_OTLP_METRICS_PROTOCOL, EXPORTER, ENUM, "", PLAIN, "http/protobuf", "")
 SETTING(OTEL_EXPORTER_OTLP_LOGS_PROTOCOL, EXPORTER, ENUM, "", PLAIN, "http/protobuf", "")
@@ -63,11 +63,11 @@ SETTING(OTEL_EXPORTER_OTLP_HEADERS, EXPORTER, HEADERS, "", SECRET, "name=value,n
 SETTING(OTEL_EXPORTER_OTLP_TRACES_HEADERS, EXPORTER, HEADERS, "", SECRET, "name=value,name=value (percent-encoded)", "overlays OTEL_EXPORTER_OTLP_HEADERS for traces")
 SETTING(OTEL_EXPORTER_OTLP_METRICS_HEADERS, EXPORTER, HEADERS, "", SECRET, "name=value,name=value (percent-encoded)", "overlays OTEL_EXPORTER_OTLP_HEADERS for metrics")
 SETTING(OTEL_EXPORTER_OTLP_LOGS_HEADERS, EXPORTER, HEADERS, "", SECRET, "name=value,name=value (percent-encoded)", "overlays OTEL_EXPORTER_OTLP_HEADERS for logs")
-SETTING(OTEL_EXPORTER_OTLP_TIMEOUT, EXPORTER, TIMEOUT_MS, "10000", PLAIN, "milliseconds; 0 = no limit", "bound of one batch's export")
+SETTING(OTEL_EXPORTER_OTLP_TIMEOUT, EXPORTER, TIMEOUT_MS, "10000", PLAIN, "milliseconds; 0 = no limit", "bound of one export with all its retries")
 SETTING(OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, EXPORTER, TIMEOUT_MS, "", PLAIN, "milliseconds; 0 = no limit", "")
 SETTING(OTEL_EXPORTER_OTLP_METRICS_TIMEOUT, EXPORTER, TIMEOUT_MS, "", PLAIN, "milliseconds; 0 = no limit", "")
 SETTING(OTEL_EXPORTER_OTLP_LOGS_TIMEOUT, EXPORTER, TIMEOUT_MS, "", PLAIN, "milliseconds; 0 = no limit", "")
-SETTING(OTEL_EXPORTER_OTLP_COMPRESSION, EXPORTER, ENUM, "none", PLAIN, "gzip, none", "")
+SETTING(OTEL_EXPORTER_OTLP_COMPRESSION, EXPORTER, ENUM, "none", PLAIN, "gzip, none", "of requests")
 SETTING(OTEL_EXPORTER_OTLP_TRACES_COMPRESSION, EXPORTER, ENUM, "", PLAIN, "gzip, none", "")
 SETTING(OTEL_EXPORTER_OTLP_METRICS_COMPRESSION, EXPORTER, ENUM, "", PLAIN, "gzip, none", "")
 SETTING(OTEL_EXPORTER_OTLP_LOGS_COMPRESSION, EXPORTER, ENUM, "", PLAIN, "gzip, none", "")
@@ -84,7 +84,7 @@ SETTING(OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE, EXPORTER, PATH, "", PLAIN,
 SETTING(OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE, EXPORTER, PATH, "", PLAIN, "PEM file", "")
 SETTING(OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE, EXPORTER, PATH, "", PLAIN, "PEM file", "")
 SETTING(OTEL_BSP_SCHEDULE_DELAY, EXPORTER, DURATION_MS, "5000", PLAIN, "milliseconds", "longest wait of a span in a batch")
-SETTING(OTEL_BSP_EXPORT_TIMEOUT, EXPORTER, TIMEOUT_MS, "30000", PLAIN, "milliseconds", "")
+SETTING(OTEL_BSP_EXPORT_TIMEOUT, EXPORTER, TIMEOUT_MS, "30000", PLAIN, "milliseconds; 0 = no limit", "bound of one batch's export, where it is the shorter one")
 SETTING(OTEL_BSP_MAX_QUEUE_SIZE, EXPORTER, COUNT, "2048", PLAIN, "1 or more", "spans held in memory; beyond it they wait in the mapped files or the spool")
 SETTING(OTEL_BSP_MAX_EXPORT_BATCH_SIZE, EXPORTER, COUNT, "512", PLAIN, "1 to OTEL_BSP_MAX_QUEUE_SIZE", "spans of one request")
 SETTING(OTEL_BLRP_EXPORT_TIMEOUT, EXPORTER, TIMEOUT_MS, "30000", PLAIN, "milliseconds; 0 = no limit", "bound of one export of logs; they are sent at once")
@@ -95,15 +95,15 @@ SETTING(OTEL_METRICS_EXEMPLAR_FILTER, EXPORTER, ENUM, "trace_based", PLAIN, "alw
 SETTING(OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE, EXPORTER, ENUM, "cumulative", PLAIN, "cumulative, delta, lowmemory", "sums since the beginning, or since the last export")
 SETTING(OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION, EXPORTER, ENUM, "explicit_bucket_histogram", PLAIN, "explicit_bucket_histogram, base2_exponential_bucket_histogram", "buckets of histograms")
 /* limits */
-SETTING(OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, EXPORTER, COUNT, "", PLAIN, "characters", "")
-SETTING(OTEL_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "")
-SETTING(OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT, EXPORTER, COUNT, "", PLAIN, "characters", "")
-SETTING(OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "", PLAIN, "0 or more", "")
-SETTING(OTEL_SPAN_EVENT_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "")
+SETTING(OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, EXPORTER, COUNT, "", PLAIN, "characters", "of an attribute's value; what is longer is cut")
+SETTING(OTEL_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "attributes of a span, or of a span event")
+SETTING(OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT, EXPORTER, COUNT, "", PLAIN, "characters", "instead of OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")
+SETTING(OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "", PLAIN, "0 or more", "attributes of a span; default OTEL_ATTRIBUTE_COUNT_LIMIT")
+SETTING(OTEL_SPAN_EVENT_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "events of a span")
 SETTING(OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS, EXPORTER, LIST, "", PLAIN, "methods, comma-separated", "replaces the list of known HTTP methods")
 SETTING(OTELSHIM_URL_TEMPLATES, EXPORTER, LIST, "", PLAIN, "paths, comma-separated: /v1/orders/{id}", "url.template of HTTP requests, and their spans' names")
 SETTING(OTEL_SPAN_LINK_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "no span has links yet")
-SETTING(OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "attributes of a span event")
+SETTING(OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "attributes of a span event; default OTEL_ATTRIBUTE_COUNT_LIMIT where that is set")
 SETTING(OTEL_LINK_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "no span has links yet")
 /* the exporter itself */
 SETTING(OTELSHIM_SPOOL_SIZE, EXPORTER, BYTES, "67108864", PLAIN, "bytes (K, M)", "batches kept on disk while a destination is down")

@@ -19,7 +19,7 @@
  * two never share a cache line. Strings are raw bytes, not NUL-terminated unless said so.
  *
  * Append, never move; a number is never used twice. A change that an old reader would misread raises
- * WIRE_VERSION or sets a bit in features_incompatible; extend tests/unit/test_wire_layout.c with it.
+ * WIRE_VERSION or sets a bit in features_incompatible; extend tests/unit/shim/test_wire_layout.c with it.
  */
 #ifndef OTELSHIM_WIRE_H
 #define OTELSHIM_WIRE_H

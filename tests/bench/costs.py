@@ -78,8 +78,8 @@ def hot_loop(n_pairs):
             traced = ground.stub(ground.traced(**more))
             for n_threads in (1, 2, 8) if name == "on" else (1,):
                 say(f"hot loop, {name}, {n_threads} threads")
-                cpu = CLIENT_CPU if n_threads == 1 else None
-                rounds = alternate(n_pairs, *[lambda e=e: float(ground.run([loop, 100000, n_threads, 2000], e, cpu))
+                cpu, how = (CLIENT_CPU, "alone") if n_threads == 1 else (None, "together")
+                rounds = alternate(n_pairs, *[lambda e=e: float(ground.run([loop, 100000, n_threads, 2000 * n_threads, how], e, cpu))
                                               for e in (plain, traced)])
                 costs = [with_ns - without_ns for without_ns, with_ns in rounds]
                 target = targets[name]
@@ -107,8 +107,8 @@ def paths(n_pairs):
         ground.start_exporter(EXPORTER_CPU)
         for path in PATHS:
             say(f"{path}, no server")
-            n = 40000 if path.startswith("curl") else 200000
-            rounds = alternate(n_pairs, *[lambda e=e: float(ground.run([paths_program(), path, n], ground.stub(e), CLIENT_CPU))
+            n = 20000 if path.startswith("curl") else 100000
+            rounds = alternate(n_pairs, *[lambda e=e: float(ground.run([paths_program(), path, n, 2000], ground.stub(e), CLIENT_CPU))
                                           for e in ({**ground.environment, **HEADER}, ground.traced())])
             without, added = instructions_of_path(ground, path)
             row(f"{path}, no server: added per call", quartiles([w - o for o, w in rounds], "{:.0f}") +

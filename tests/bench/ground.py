@@ -46,7 +46,8 @@ def build_program(name, *options):
 
 
 def build_file(target, source, options):
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+    newest = max(f.stat().st_mtime for f in (source, *here.glob("*.h")))
+    if not target.exists() or target.stat().st_mtime < newest:
         target.parent.mkdir(parents=True, exist_ok=True)
         warnings = ["-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-O2", "-g"]
         subprocess.run(["gcc", *warnings, "-o", target, source, *options], check=True, cwd=root)
@@ -179,6 +180,7 @@ def instructions_per_span(ground, few=4000, many=14000):
 
 
 PATHS = ["redis_pipeline", "redis_async", "libpq_async", "libpq_pipeline", "curl_multi", "curl_easy"]
+BLOCK = 496  # calls of loop_paths, timed together
 HEADER = {"BENCH_HEADER": "1"}  # the program sends a header as long as a traceparent: what is added besides is ours
 
 
@@ -187,7 +189,7 @@ def paths_program():
                          *flags_of("libpq")[:-1])
 
 
-def instructions_of_path(ground, path, few=2000, many=6000):
+def instructions_of_path(ground, path, few=4 * BLOCK, many=12 * BLOCK):
     """(without the shim, what it adds) for a call of loop_paths; libcurl's own work for one more header is in the former."""
     costs = []
     for environment in {**ground.environment, **HEADER}, ground.traced():

@@ -13,6 +13,8 @@
  * BENCH_HEADER: HTTP requests have a header as long as a traceparent.
  * Prints nanoseconds per call (the median of 25 equal blocks) and the resident memory in KiB.
  */
+#include "timing.h"
+
 #include <curl/curl.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
@@ -21,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define BLOCKS 25
 #define PIPELINED 16
@@ -222,19 +223,6 @@ static const struct {
              {"curl", open_curl, call_curl},
              {"multi", open_multi, call_multi}};
 
-static double now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 static long resident_kib(void)
 {
     char line[128];
@@ -262,8 +250,7 @@ int main(int argc, char **argv)
             kinds[k].call(n);
             blocks[i] = (now_ns() - from) / n;
         }
-        qsort(blocks, BLOCKS, sizeof(blocks[0]), compare);
-        printf("%.1f %ld\n", blocks[BLOCKS / 2], resident_kib());
+        printf("%.1f %ld\n", median(blocks, BLOCKS), resident_kib());
         return 0;
     }
     fputs("usage: loop_calls KIND CALLS\n", stderr);

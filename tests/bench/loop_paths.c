@@ -1,6 +1,7 @@
 /*
  * loop_paths: calls that end elsewhere than they began, without a server: what is left of them is the library's own work
- * and the shim's. usage: loop_paths PATH CALLS; prints nanoseconds per call, the median of 25 blocks.
+ * and the shim's. usage: loop_paths PATH CALLS [PAUSE_US]: in blocks of 496 calls, PAUSE_US apart (the exporter empties chunks
+ * meanwhile); only the blocks are timed. Prints the median block's nanoseconds per call.
  *
  *   redis_pipeline   redisAppendCommand and redisGetReply, sixteen at a time; this process answers
  *   redis_async      redisAsyncCommand and its callback, likewise
@@ -10,6 +11,8 @@
  *   curl_easy        curl_easy_perform of a GET, one connection; this process answers, from libcurl's progress callback.
  *                    BENCH_HEADER: with a header as long as a traceparent
  */
+#include "timing.h"
+
 #include <curl/curl.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
@@ -20,11 +23,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-#define BLOCKS 25
 #define TOGETHER 16
+#define BLOCK (31 * TOGETHER)
 #define TRANSFERS 8
 
 static redisContext *redis;
@@ -254,38 +256,28 @@ static const struct {
              {"curl_multi", open_curl, call_curl_multi},
              {"curl_easy", open_easy, call_curl_easy}};
 
-static double now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 int main(int argc, char **argv)
 {
-    unsigned n = argc > 2 ? (unsigned)atoi(argv[2]) / BLOCKS / TOGETHER * TOGETHER : 0;
-    double blocks[BLOCKS];
-    for (size_t k = 0; n && k < sizeof(paths) / sizeof(paths[0]); k++) {
+    unsigned n_blocks = argc > 2 ? (unsigned)atoi(argv[2]) / BLOCK : 0;
+    unsigned pause_us = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
+    for (size_t k = 0; n_blocks && k < sizeof(paths) / sizeof(paths[0]); k++) {
         if (strcmp(argv[1], paths[k].name) != 0)
             continue;
+        double *blocks = malloc(n_blocks * sizeof(*blocks));
         paths[k].open();
-        for (unsigned i = 0; i < BLOCKS; i++) {
+        for (unsigned i = 0; i < n_blocks; i++) {
             double from = now_ns();
-            paths[k].call(n);
-            blocks[i] = (now_ns() - from) / n;
+            paths[k].call(BLOCK);
+            blocks[i] = (now_ns() - from) / BLOCK;
+            if (pause_us)
+                usleep(pause_us);
         }
-        qsort(blocks, BLOCKS, sizeof(blocks[0]), compare);
-        printf("%.1f\n", blocks[BLOCKS / 2]);
+        printf("%.1f\n", median(blocks, n_blocks));
+        free(blocks);
         return 0;
     }
     fputs("usage: loop_paths redis_pipeline|redis_async|libpq_async|libpq_pipeline|curl_multi|curl_easy "
-          "CALLS\n",
+          "CALLS [PAUSE_US]\n",
           stderr);
     return 2;
 }

@@ -3,28 +3,16 @@
  *
  * The values go into the program's environment only. Prints the median in microseconds.
  */
+#include "timing.h"
+
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_VALUES 64
-
-static double now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
 
 int main(int argc, char **argv)
 {
@@ -38,14 +26,13 @@ int main(int argc, char **argv)
     for (int i = 0; i < n; i++) {
         pid_t pid;
         int status = 0;
-        double from = now_us();
+        double from = now_ns();
         if (posix_spawn(&pid, argv[i_program], NULL, NULL, argv + i_program, environment) != 0 ||
             waitpid(pid, &status, 0) != pid || status != 0)
             return 1;
-        times[i] = now_us() - from;
+        times[i] = (now_ns() - from) / 1e3;
     }
-    qsort(times, (size_t)n, sizeof(*times), compare);
-    printf("%.1f\n", times[n / 2]);
+    printf("%.1f\n", median(times, (size_t)n));
     free(times);
     return 0;
 }

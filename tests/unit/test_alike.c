@@ -7,6 +7,7 @@
 
 #include "signals/metrics/derive.h"
 #include "signals/spans/assemble.h"
+#include "signals/spans/limits.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +56,9 @@ static struct span *assemble(void)
 {
     given.raw.span.start_mono_ns++;
     given.raw.span.span_id[0]++;
-    return assemble_span(&given.arena, &given.raw, &given.settings);
+    struct span *span = assemble_call(&given.arena, &given.raw, &given.settings);
+    limits_apply(span, &given.arena, &given.settings);
+    return span;
 }
 
 /* Of a span that was asked for often enough. */

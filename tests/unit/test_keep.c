@@ -117,6 +117,26 @@ static void test_what_makes_a_part_bad(void **state)
     }
 }
 
+/* A transfer of a multi handle that nobody asked about for long: the span ends where the transfer did. */
+static void test_slow_is_the_span_not_the_record(void **state)
+{
+    static const struct wire_instrumentation row = {.name = "libcurl", .family = WIRE_HTTP};
+    (void)state;
+    for (uint64_t ms = 1; ms < 1000; ms += 500) {
+        struct keep *keep = setup();
+        const struct raw_fact fact = {
+            .key = WIRE_HTTP_END_US, .type = WIRE_INT, .integer = (int64_t)ms * 1000};
+        struct raw_span raw = call_of(1, WIRE_OK, 2000);
+        raw.instrumentation = &row;
+        raw.facts = &fact;
+        raw.n_facts = 1;
+        struct receipt receipt = {.kind = RECEIPT_CHUNK, .word = 1};
+        keep_hold(keep, &both, &raw, &receipt, 0);
+        assert_int_equal(keep_get_counts(keep).kept, ms > 200);
+        keep_destroy(keep);
+    }
+}
+
 static void test_a_root_can_be_the_bad_one(void **state)
 {
     (void)state;
@@ -200,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_clean_part_is_let_go_with_its_root),
         cmocka_unit_test(test_what_makes_a_part_bad),
+        cmocka_unit_test(test_slow_is_the_span_not_the_record),
         cmocka_unit_test(test_a_root_can_be_the_bad_one),
         cmocka_unit_test(test_a_copy_is_whole),
         cmocka_unit_test(test_parts_are_over_by_time),

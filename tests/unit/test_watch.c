@@ -60,8 +60,10 @@ static void test_directory_of_somebody_else_is_refused(void **state)
     struct reader *reader = *state;
     struct dropbox *dropbox;
     char problem[200];
-    if (geteuid() != 0)
+    if (geteuid() != 0) {
+        print_message("skipped: %s: not root\n", __func__);
         skip();
+    }
     struct dropbox_events events = {.context = reader};
     assert_int_equal(mkdir(reader->directory, 0700), 0);
     assert_int_equal(chown(reader->directory, 12345, 12345), 0);
@@ -320,6 +322,14 @@ static int mount_private(void)
            mkdir("/run/user", 0755);
 }
 
+static void need_private_mounts(const char *test)
+{
+    if (has_private_mounts)
+        return;
+    print_message("skipped: %s: needs root and a mount namespace\n", test);
+    skip();
+}
+
 static void start_standard(struct reader *reader, bool all_uids)
 {
     char problem[200];
@@ -328,8 +338,6 @@ static void start_standard(struct reader *reader, bool all_uids)
                                     .on_span = reader_on_span,
                                     .on_note = reader_on_note,
                                     .context = reader};
-    if (!has_private_mounts)
-        skip();
     if (dropbox_create(&reader->dropbox, NULL, all_uids, false, &events, problem))
         fail_msg("%s", problem);
 }
@@ -342,8 +350,7 @@ static void give(const char *path, uid_t uid)
 static void test_standard_boxes_are_made(void **state)
 {
     struct reader *reader = *state;
-    if (!has_private_mounts)
-        skip();
+    need_private_mounts(__func__);
     assert_int_equal(mkdir("/run/user/0", 0700), 0);
     start_standard(reader, false);
     assert_string_equal(dropbox_directory(reader->dropbox), "/run/user/0/otelshim");
@@ -358,8 +365,7 @@ static void test_squatted_box_has_a_fallback(void **state)
 {
     struct reader *reader = *state;
     struct fake_client fake;
-    if (!has_private_mounts)
-        skip();
+    need_private_mounts(__func__);
     assert_int_equal(mkdir("/dev/shm/otelshim-0", 0777), 0);
     give("/dev/shm/otelshim-0", 12345);
     assert_int_equal(symlink("/tmp", "/dev/shm/otelshim-0-1"), 0);
@@ -380,8 +386,7 @@ static void test_service_serves_every_uid_and_trusts_none(void **state)
     struct reader *reader = *state;
     struct fake_client theirs, ours, late;
     struct stat status;
-    if (!has_private_mounts)
-        skip();
+    need_private_mounts(__func__);
     assert_int_equal(mkdir("/dev/shm/otelshim-12345", 0700), 0);
     give("/dev/shm/otelshim-12345", 12345);
     start_standard(reader, true);

@@ -1,6 +1,7 @@
 /* otlp: see otlp.h; the drawing is in otlp_priv.h. */
 #include "outputs/otlp/otlp_priv.h"
 
+#include "base/clock.h"
 #include "outputs/otlp/encode_logs.h"
 #include "outputs/otlp/encode_metrics.h"
 
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define NOTE_EVERY_MS 10000u
 
@@ -22,10 +22,8 @@ static const struct signal_words {
 
 void otlp_remember_error(struct otlp *otlp, const char *text)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     snprintf(otlp->counts.last_error, sizeof(otlp->counts.last_error), "%s", text);
-    otlp->counts.last_error_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    otlp->counts.last_error_unix_ns = clock_ns(CLOCK_REALTIME);
 }
 
 void otlp_note(struct otlp *otlp, enum fact fact, const char *format, ...)
@@ -90,10 +88,8 @@ struct otlp *otlp_create(struct loop *loop, const struct settings *settings, enu
 {
     struct otlp *otlp = calloc(1, sizeof(*otlp));
     struct problem problem;
-    struct timespec now;
     if (!otlp)
         abort();
-    clock_gettime(CLOCK_REALTIME, &now);
     otlp->loop = loop;
     otlp->settings = settings;
     otlp->signal = signal;
@@ -106,7 +102,7 @@ struct otlp *otlp_create(struct loop *loop, const struct settings *settings, enu
     otlp->sender = sender_create(loop, otlp->delivery);
     otlp->gzip = otlp->delivery->gzip ? gzip_create() : NULL;
     batcher_init(&otlp->batcher, settings->max_batch, settings->max_queue);
-    retry_init(&otlp->retry, (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)otlp);
+    retry_init(&otlp->retry, clock_ns(CLOCK_REALTIME) * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)otlp);
     otlp->schedule_timer = loop_timer_create(loop, on_schedule, otlp);
     otlp->retry_timer = loop_timer_create(loop, on_retry, otlp);
     otlp->pump_timer = loop_timer_create(loop, on_pump, otlp);

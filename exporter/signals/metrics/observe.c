@@ -14,7 +14,6 @@ struct observing {
     struct metric_scope *scope;
     const struct usage *usage;
     uint64_t now_unix_ns;
-    bool is_first;
 };
 
 static struct metric_point *add_point(struct observing *observing, struct metric *metric, const char *key,

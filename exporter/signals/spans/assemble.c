@@ -2,7 +2,6 @@
 #include "signals/spans/assemble_priv.h"
 
 #include "signals/spans/alike.h"
-#include "signals/spans/limits.h"
 
 #define FLAG_IS_REMOTE_KNOWN 0x100u
 #define FLAG_IS_REMOTE 0x200u
@@ -130,8 +129,7 @@ static struct span *make_span(struct arena *arena, const struct raw_span *raw,
     return span;
 }
 
-/* The root of an episode: named after its thread; the thread id is the kernel's
- * (gettid). */
+/* The root of an episode: named after its thread; the thread id is the kernel's (gettid). */
 static void assemble_root(struct assembly *assembly)
 {
     const struct raw_span *raw = assembly->raw;
@@ -215,14 +213,5 @@ struct span *assemble_call(struct arena *arena, const struct raw_span *raw, cons
     span->attributes = like->attributes;
     span->status = like->status;
     span->status_message = like->status_message;
-    return span;
-}
-
-struct span *assemble_span(struct arena *arena, const struct raw_span *raw, const struct settings *settings)
-{
-    if (!(raw->span.flags & WIRE_SPAN_SAMPLED) && !raw->is_kept)
-        return NULL;
-    struct span *span = assemble_call(arena, raw, settings);
-    limits_apply(span, arena, settings);
     return span;
 }

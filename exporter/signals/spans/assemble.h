@@ -19,9 +19,10 @@
 #include "telemetry/raw_span.h"
 #include "telemetry/span.h"
 
-/* Sampled or not, before limits: what metrics are derived from. A short record lacks what only spans need. */
+/*
+ * Sampled or not, before limits: what metrics are derived from. A short record lacks what only spans need. `settings` are
+ * those of raw->process.
+ */
 struct span *assemble_call(struct arena *arena, const struct raw_span *raw, const struct settings *settings);
-/* NULL when it is not to be exported: unsampled, and not kept. `settings` are those of raw->process. */
-struct span *assemble_span(struct arena *arena, const struct raw_span *raw, const struct settings *settings);
 
 #endif

@@ -20,21 +20,14 @@
 static const char *const known_methods[] = {"GET",     "POST",  "PUT",     "HEAD",  "DELETE",
                                             "OPTIONS", "PATCH", "CONNECT", "TRACE", "QUERY"};
 
-/* Methods are case-sensitive: "get" is not GET, and goes on the wire as it is.
- */
+/* Methods are case-sensitive: "get" is not GET, and goes on the wire as it is. */
 static bool is_in_list(const char *list, const struct raw_fact *method)
 {
-    while (*list) {
-        size_t bytes = strcspn(list, ",");
-        const char *begin = list, *end = list + bytes;
-        while (begin < end && (*begin == ' ' || *begin == '\t'))
-            begin++;
-        while (end > begin && (end[-1] == ' ' || end[-1] == '\t'))
-            end--;
-        if ((size_t)(end - begin) == method->n_bytes && memcmp(begin, method->bytes, method->n_bytes) == 0)
+    const char *word;
+    size_t bytes;
+    while (setting_next_element(&list, &word, &bytes))
+        if (bytes == method->n_bytes && memcmp(word, method->bytes, bytes) == 0)
             return true;
-        list += bytes + (list[bytes] == ',');
-    }
     return false;
 }
 
@@ -165,7 +158,7 @@ struct header {
     size_t n_value;
 };
 
-/* False: not "Name: value". */
+/* False: not "Name: value". The name becomes part of a key, which is written as it is: plain ASCII, as names of headers are. */
 static bool parse_header(const struct raw_fact *fact, struct header *header)
 {
     const char *colon = fact->bytes ? memchr(fact->bytes, ':', fact->n_bytes) : NULL;
@@ -174,6 +167,8 @@ static bool parse_header(const struct raw_fact *fact, struct header *header)
         return false;
     for (size_t i = 0; i < header->n_name; i++) {
         char c = fact->bytes[i];
+        if (c <= ' ' || c >= 0x7f)
+            return false;
         header->name[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
     }
     header->name[header->n_name] = 0;

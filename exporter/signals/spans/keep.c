@@ -163,8 +163,8 @@ static bool has_failed(const struct raw_span *raw)
 
 static bool is_bad(const struct settings *settings, const struct raw_span *raw)
 {
-    uint64_t start_ns = raw->span.start_mono_ns;
-    uint64_t took_ns = raw->end_mono_ns > start_ns ? raw->end_mono_ns - start_ns : 0;
+    uint64_t start_ns = raw->span.start_mono_ns, end_ns = raw_span_end_mono_ns(raw);
+    uint64_t took_ns = end_ns > start_ns ? end_ns - start_ns : 0;
     return took_ns > settings->keep_slow_ns || (settings->keep_errors && has_failed(raw));
 }
 

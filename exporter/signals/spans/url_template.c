@@ -1,6 +1,7 @@
 /* url_template: see url_template.h. */
 #include "signals/spans/url_template.h"
 
+#include "settings/settings.h"
 #include <string.h>
 
 static const char *segment_end(const char *at, const char *end)
@@ -35,17 +36,12 @@ bool url_template_find(const char *list, struct text path, struct text *ret_temp
 {
     const char *bytes = path.n_bytes ? path.bytes : "/"; /* http://host has the path / */
     const char *path_end = bytes + (path.n_bytes ? path.n_bytes : 1);
-    while (*list) {
-        const char *begin = list, *end = begin + strcspn(begin, ",");
-        list = *end ? end + 1 : end;
-        while (begin < end && (*begin == ' ' || *begin == '\t'))
-            begin++;
-        while (end > begin && (end[-1] == ' ' || end[-1] == '\t'))
-            end--;
-        if (begin < end && matches(begin, end, bytes, path_end)) {
-            *ret_template = (struct text){.bytes = begin, .n_bytes = (uint32_t)(end - begin)};
+    const char *word;
+    size_t n;
+    while (setting_next_element(&list, &word, &n))
+        if (n && matches(word, word + n, bytes, path_end)) {
+            *ret_template = (struct text){.bytes = word, .n_bytes = (uint32_t)n};
             return true;
         }
-    }
     return false;
 }

@@ -1,19 +1,13 @@
 /* offset: see offset.h. */
 #include "sources/dropbox/offset.h"
 
+#include "base/clock.h"
+
 #include <string.h>
-#include <time.h>
 
 #define SAMPLE_EVERY_NS 100000000ull
 /* Slewing moves at most 0.5 ms a second; finer than this nobody compares clocks of two machines. */
 #define TOLERANCE_NS 200000
-
-static uint64_t read_clock(clockid_t clock)
-{
-    struct timespec time;
-    clock_gettime(clock, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 void offset_add(struct offset_history *history, uint64_t mono_ns, int64_t mono_to_unix_ns)
 {
@@ -37,13 +31,13 @@ void offset_add(struct offset_history *history, uint64_t mono_ns, int64_t mono_t
 
 uint64_t offset_sample_clocks(struct offset_history *history)
 {
-    uint64_t before = read_clock(CLOCK_MONOTONIC);
+    uint64_t before = clock_ns(CLOCK_MONOTONIC);
     if (history->n && before - history->last_mono_ns < SAMPLE_EVERY_NS)
         return before;
     for (int i = 0; i < 3; i++) {
-        before = read_clock(CLOCK_MONOTONIC);
-        uint64_t real = read_clock(CLOCK_REALTIME);
-        uint64_t after = read_clock(CLOCK_MONOTONIC);
+        before = clock_ns(CLOCK_MONOTONIC);
+        uint64_t real = clock_ns(CLOCK_REALTIME);
+        uint64_t after = clock_ns(CLOCK_MONOTONIC);
         if (after - before > 20000 && i < 2)
             continue; /* preempted in between: not the same moment */
         offset_add(history, after, (int64_t)(real - (before + (after - before) / 2)));

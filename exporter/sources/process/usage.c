@@ -1,15 +1,14 @@
 /* usage: see usage.h. */
 #include "sources/process/usage.h"
 
+#include "base/clock.h"
 #include "sources/process/proc.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S 1000000000ull
 #define MAX_FIELDS 24u /* of stat, from state (3) on */
 
 /* Numbers of stat(5), as they are counted there. */
@@ -42,22 +41,15 @@ static bool read_stat(int proc_fd, uint64_t ret_fields[MAX_FIELDS])
     return true;
 }
 
-static uint64_t now_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static void set_times(const uint64_t fields[MAX_FIELDS], struct usage *usage)
 {
     double ticks_per_s = (double)sysconf(_SC_CLK_TCK);
     double started_s = (double)fields[STAT_STARTTIME] / ticks_per_s; /* since boot */
-    double boot_s = (double)now_ns(CLOCK_BOOTTIME) / 1e9;
+    double boot_s = (double)clock_ns(CLOCK_BOOTTIME) / 1e9;
     usage->user_s = (double)fields[STAT_UTIME] / ticks_per_s;
     usage->system_s = (double)fields[STAT_STIME] / ticks_per_s;
     usage->uptime_s = boot_s > started_s ? boot_s - started_s : 0;
-    usage->start_unix_ns = now_ns(CLOCK_REALTIME) - (uint64_t)(usage->uptime_s * 1e9);
+    usage->start_unix_ns = clock_ns(CLOCK_REALTIME) - (uint64_t)(usage->uptime_s * 1e9);
     usage->threads = (int64_t)fields[STAT_THREADS];
     usage->minor_faults = (int64_t)fields[STAT_MINFLT];
     usage->major_faults = (int64_t)fields[STAT_MAJFLT];

@@ -64,9 +64,9 @@ now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 # Gone, or a zombie: its descriptors are closed and its locks are free only then.
 ended() { ! [ -e "/proc/$1/status" ] || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
 
-# start_web: $WEB answers 200 to GET /
+# start_web [SEEN_FILE]: $WEB answers GET; see web.py
 start_web() {
-    python3 "$ROOT/tests/integration/cli/web.py" "$DIR/web.port" &
+    python3 "$ROOT/tests/integration/cli/web.py" "$DIR/web.port" "$@" &
     started+=($!)
     wait_for 5 test -s "$DIR/web.port"
     WEB=http://127.0.0.1:$(cat "$DIR/web.port")

@@ -18,6 +18,11 @@ has_not "auto: not traced itself" "$(tr '\0' '\n' <"/proc/$pid/environ")" LD_PRE
 has "auto: logs to a file" "$(cat "$DIR/state/otelshim/export.log")" "(pid $pid) serves $BOX"
 "$otelshim" export --auto
 is "auto: a second leaves quietly" 0 $?
+mkdir -p "$DIR/config/otelshim"
+echo "OTELSHIM_LOG = debug" >"$DIR/config/otelshim/otelshim.conf"
+"$otelshim" export --auto
+rm "$DIR/config/otelshim/otelshim.conf"
+has "OTELSHIM_LOG in otelshim.conf" "$(cat "$DIR/state/otelshim/export.log")" "exporter $pid serves $BOX"
 is "status: counts" "curl 2 2" "$(ask "'{name} {recorded} {exported}'.format(**d['exporters'][0]['processes'][0])")"
 is "status: destination" "$RECEIVER/v1/traces 2" "$(ask "'{url} {exported}'.format(**d['exporters'][0]['destinations'][0])")"
 has "status: text" "$("$otelshim" status)" "$RECEIVER/v1/traces"

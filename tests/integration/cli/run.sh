@@ -24,6 +24,8 @@ has "malformed setting said once" "$(OTELSHIM_TRACE_GAP=often "$otelshim" run tr
 is "arguments after the program are its own" "--console -x" "$("$otelshim" run echo --console -x)"
 "$otelshim" run sh -c 'exit 42'
 is "exit status" 42 $?
+is "run: what doctor wants to know is not in the program's environment" "" \
+    "$(LD_PRELOAD=$LIBRARY "$otelshim" run -- env | grep WAS_PRELOADED)"
 
 # ---- as its parent ----
 "$otelshim" run --console sh -c 'exit 43'

@@ -1,11 +1,29 @@
-"""web: answers every GET with 200 and five bytes, on a free port of 127.0.0.1, which it writes to the file given."""
+"""web: GET /status/N answers N, /slow waits 300 ms, everything else 200, with five bytes; on a free port of 127.0.0.1.
+
+  web.py PORT_FILE [SEEN_FILE]    PORT_FILE: the port, written once it listens
+                                  SEEN_FILE: one line a request, before its answer: "PATH TRACEPARENT", "-" without one
+"""
 import sys
+import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+seen = open(sys.argv[2], "a", buffering=1) if len(sys.argv) > 2 else None
+lock = threading.Lock()
 
 
 class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one write: no waiting for acknowledgements
+
     def do_GET(self):
-        self.send_response(200)
+        if self.path.startswith("/slow"):
+            time.sleep(0.3)
+        if seen:
+            with lock:
+                print(self.path, self.headers.get("traceparent", "-"), file=seen)
+        status = int(self.path[8:]) if self.path.startswith("/status/") else 200
+        self.send_response(status)
         self.send_header("Content-Length", "5")
         self.end_headers()
         self.wfile.write(b"hello")

@@ -40,7 +40,7 @@ static void loop_cleanup(void *data)
     ((struct poll_loop *)data)->is_over = true;
 }
 
-static void loop_attach(struct poll_loop *loop, redisAsyncContext *ac)
+static inline void loop_attach(struct poll_loop *loop, redisAsyncContext *ac)
 {
     *loop = (struct poll_loop){.is_over = false};
     ac->ev.data = loop;
@@ -53,7 +53,8 @@ static void loop_attach(struct poll_loop *loop, redisAsyncContext *ac)
 }
 
 /* Until the context is freed, `*is_done` or nothing happens for five seconds. `may_write` false: reads alone. */
-static void loop_run(struct poll_loop *loop, redisAsyncContext *ac, const bool *is_done, bool may_write)
+static inline void loop_run(struct poll_loop *loop, redisAsyncContext *ac, const bool *is_done,
+                            bool may_write)
 {
     struct pollfd fd = {.fd = ac->c.fd};
     while (!loop->is_over && !*is_done) {

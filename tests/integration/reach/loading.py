@@ -1,12 +1,11 @@
 """How a program comes by the functions: dlsym(), RTLD_DEEPBIND, copies, flavours, other ways of linking, company."""
 import collections
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 from building import library, link_stub, make, out, program, renamed_stub
-from case import Skip, case
+from case import case
 from kills import number_of
 from lab import LIBRARY, root
 from scope import Web
@@ -70,8 +69,6 @@ print(hasattr(ctypes.CDLL(None), "redisCommand"), hasattr(ctypes.CDLL(None), "pr
 @case("php")
 def php(lab):
     """Its modules are opened with RTLD_DEEPBIND."""
-    if not shutil.which("php"):
-        raise Skip("no php")
     lab.start_servers("postgres")
     web = Web()
     lab.start_exporter()
@@ -145,8 +142,6 @@ def unknown_version(lab):
 @case("flavours")
 def flavours(lab):
     """OpenSSL's and GnuTLS's libcurl in one process, both link orders: who does the work is as without us."""
-    if not os.path.exists("/usr/lib/x86_64-linux-gnu/libcurl-gnutls.so.4") and not shutil.which("git"):
-        raise Skip("no libcurl3-gnutls")
     lab.start_exporter()
     web = Web()
     url = web.url.replace("http:", "https:")
@@ -227,10 +222,7 @@ def sanitizers(lab):
     lab.start_exporter()
     calls = root / "tests/integration/robust/calls.c"
     for name, library_name in (("address", "libasan.so"), ("thread", "libtsan.so"), ("undefined", "libubsan.so")):
-        try:
-            path = make(f"sanitized-{name}", f"-fsanitize={name}", calls, *link_stub(), "-lpthread")
-        except subprocess.CalledProcessError:
-            raise Skip(f"no -fsanitize={name}")
+        path = make(f"sanitized-{name}", f"-fsanitize={name}", calls, *link_stub(), "-lpthread")
         runtime = subprocess.run(["gcc", f"-print-file-name={library_name}"], capture_output=True, text=True).stdout.strip()
         runtime = os.path.realpath(runtime)
         order = {"ASAN_OPTIONS": "verify_asan_link_order=0"}

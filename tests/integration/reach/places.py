@@ -1,10 +1,9 @@
 """From where a program calls: callbacks that never come back, constructors, destructors, children inside a span."""
 import collections
 import re
-import shutil
 
 from building import CXX, library, link_stub, make, out, program
-from case import Skip, case
+from case import case
 from lab import LIBRARY
 from loading import numbers
 from scope import Web
@@ -13,8 +12,6 @@ from scope import Web
 @case("callbacks")
 def callbacks(lab):
     """Exceptions, longjmp, pthread_exit() and pthread_cancel() out of a callback: destructors run, the next request is whole."""
-    if not shutil.which("g++"):
-        raise Skip("no g++")
     lab.start_exporter()
     web = Web()
     path = make("callbacks", "callbacks.cpp", "-lcurl", "-lpthread", compiler=CXX)

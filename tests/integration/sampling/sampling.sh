@@ -2,11 +2,7 @@
 # sampling: ratios, TRACEPARENT, OTELSHIM_KEEP, rules, and otelshim.conf changed under a running program.
 # shellcheck source-path=SCRIPTDIR/../cli source=../cli/common.sh
 . "$(dirname "$0")/../cli/common.sh"
-here=$ROOT/tests/integration/sampling
-python3 "$here/web.py" "$DIR/web.port" "$DIR/web.seen" &
-started+=($!)
-wait_for 5 test -s "$DIR/web.port"
-WEB=http://127.0.0.1:$(cat "$DIR/web.port")
+start_web "$DIR/web.seen"
 start_receiver
 export OTEL_EXPORTER_OTLP_ENDPOINT=$RECEIVER OTEL_BSP_SCHEDULE_DELAY=50 OTEL_METRICS_EXPORTER=none
 CONF=$XDG_CONFIG_HOME/otelshim/otelshim.conf

@@ -32,8 +32,10 @@ static void small_library_make(const char *name, const char *source, const char 
     char file[80], command[1024];
     snprintf(file, sizeof(file), "%s.c", name);
     small_library_write(file, source);
-    if (system("${CC:-cc} --version >/dev/null 2>&1"))
+    if (system("${CC:-cc} --version >/dev/null 2>&1")) {
+        print_message("skipped: lib%s.so: no compiler\n", name);
         skip();
+    }
     snprintf(command, sizeof(command),
              "cd \"$DIRECTORY\" && ${CC:-cc} -O2 -fPIC -shared -L. -Wl,-rpath,$DIRECTORY -o lib%s.so %s.c %s",
              name, name, flags);

@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -133,18 +134,26 @@ static void before_linux_4_14_a_fork_child_is_told_by_its_pid(void)
 }
 
 /* ---- a full file system ---- */
+static void write_map(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+    if (fd < 0)
+        return;
+    (void)!write(fd, text, strlen(text)); /* root already has one */
+    close(fd);
+}
+
 static bool mount_small_box(const char *size)
 {
-    char uids[32], options[32];
+    char uids[32], gids[32], options[32];
     snprintf(uids, sizeof uids, "0 %u 1", geteuid());
+    snprintf(gids, sizeof gids, "0 %u 1", getegid());
     snprintf(options, sizeof options, "size=%s,mode=0700", size);
     if (geteuid() ? unshare(CLONE_NEWUSER | CLONE_NEWNS) : unshare(CLONE_NEWNS))
         return false;
-    int fd = open("/proc/self/uid_map", O_WRONLY);
-    if (fd >= 0) {
-        (void)!write(fd, uids, strlen(uids)); /* root already has one */
-        close(fd);
-    }
+    write_map("/proc/self/uid_map", uids);
+    write_map("/proc/self/setgroups", "deny");
+    write_map("/proc/self/gid_map", gids);
     (void)mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
     return mount("none", test_box, "tmpfs", 0, options) == 0;
 }
@@ -227,7 +236,42 @@ static void pages_of_64_kib(void)
     write_with_pages_of(64u << 10);
 }
 
+static _Atomic bool is_filling, may_end;
+
+static void fill_slowly(uint8_t *area)
+{
+    (void)area;
+    is_filling = true;
+    while (!may_end)
+        usleep(1000);
+}
+
+static void *open_first(void *box)
+{
+    *(const struct dropbox **)box = dropbox_open_for_span();
+    return NULL;
+}
+
+static void who_does_not_wait_for_a_slow_maker_is_counted(void)
+{
+    struct mapped_file file;
+    pthread_t maker;
+    const struct dropbox *box = NULL;
+    dropbox_on_make(fill_slowly);
+    CHECK(pthread_create(&maker, NULL, open_first, &box) == 0);
+    while (!is_filling)
+        usleep(1000);
+    CHECK(!dropbox_open());          /* waits in vain; no span is lost */
+    CHECK(!dropbox_open_for_span()); /* one is */
+    CHECK(!dropbox_open_for_span());
+    may_end = true;
+    CHECK(pthread_join(maker, NULL) == 0);
+    CHECK(box && dropbox_open_for_span() == box && find_file(&file, getpid()));
+    CHECK(read_dropped(&file, DROP_FILE_LATE) == 2);
+}
+
 #define TESTS(X)                                         \
+    X(who_does_not_wait_for_a_slow_maker_is_counted)     \
     X(a_low_file_limit_gives_a_small_pool)               \
     X(ulimit_f_1_is_inert)                               \
     X(a_limit_lowered_later_does_not_kill_the_ringer)    \
