@@ -11,6 +11,7 @@
 #include "start.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #define STACK_BYTES (48u << 10)
 #define MAX_TRIES 2u
@@ -34,7 +35,9 @@ static struct {
     const struct crash_signal *signal;
     uint8_t siginfo[128];
     struct crash_landing landing;
-    stack_t alternate; /* what it was */
+    stack_t alternate; /* what it was, as are these */
+    uint64_t limits[3][2];
+    bool is_lifted[3];
 } claim;
 static _Alignas(16) uint8_t own_stack[STACK_BYTES];
 
@@ -242,6 +245,32 @@ static void announce(const struct dropbox *box, uint32_t sequence, bool is_quiet
     wait_until_captured(box, sequence, is_quiet, is_starting);
 }
 
+/* ---- limits ---- */
+/* What a file needs that is yet to be made. The hard limits are the administrator's; the soft ones go back before the core is written. */
+static const int resources[] = {RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_FSIZE};
+#define N_RESOURCES (sizeof resources / sizeof resources[0])
+
+static void lift_limits(void)
+{
+    for (uint32_t i = 0; i < N_RESOURCES; i++) {
+        uint64_t *was = claim.limits[i], now[2];
+        if (was[1] || sys_is_error(sys_prlimit(resources[i], NULL, was)) || was[0] == was[1])
+            continue;
+        now[0] = now[1] = was[1];
+        claim.is_lifted[i] = !sys_is_error(sys_prlimit(resources[i], now, NULL));
+    }
+}
+
+static void put_limits_back(void)
+{
+    for (uint32_t i = 0; i < N_RESOURCES; i++) {
+        if (claim.is_lifted[i])
+            (void)sys_prlimit(resources[i], claim.limits[i], NULL);
+        claim.is_lifted[i] = false;
+        claim.limits[i][1] = 0;
+    }
+}
+
 /* ---- on the own stack ---- */
 static void use(const struct dropbox *box, bool is_quiet)
 {
@@ -267,8 +296,11 @@ static void capture(void)
     if (is_quiet)
         crash_setup.is_quiet = crash_setup.is_filtered = true;
     const struct dropbox *box = dropbox_file(), *made = NULL;
+    if (!box && claim.kind == WIRE_FAULT_FATAL)
+        lift_limits();
     if (!box && !is_quiet)
-        box = made = claim.kind == WIRE_FAULT_HANDLED ? dropbox_open() : dropbox_open_for_crash();
+        box = made =
+            claim.kind == WIRE_FAULT_FATAL ? dropbox_open_for_crash(claim.n_faults != 0) : dropbox_open();
     if (box)
         use(box, is_quiet);
     if (made && !sharing_is_own())
@@ -284,6 +316,7 @@ void capture_run(void)
         if (!crash_run(capture, own_stack + sizeof own_stack, &claim.landing) || claim.is_written)
             break;
     __atomic_store_n(&claim.is_guarded, 0, __ATOMIC_SEQ_CST);
+    put_limits_back();
     if (!(claim.alternate.ss_flags & SS_DISABLE)) /* the program's handler may look */
         (void)sys_call3(__NR_sigaltstack, (long)&claim.alternate, 0, 0);
     sys_restore_signals(&old);

@@ -53,7 +53,11 @@ static inline uint32_t crash_sandbox(void)
 static inline void crash_copy(void *to, const void *from, size_t bytes)
 {
 #if defined(__x86_64__)
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+    size_t words = bytes / 8, rest = bytes % 8;
+    __asm__ volatile("rep movsq\n\tmovq %3, %%rcx\n\trep movsb"
+                     : "+D"(to), "+S"(from), "+c"(words)
+                     : "r"(rest)
+                     : "memory");
 #else
     uint8_t *at = to;
     const uint8_t *source = from;
