@@ -8,8 +8,9 @@
 
 #include "symbols_priv.h"
 
-#define TRACE_TOP 32u        /* kept of each end of a stack that is deeper than SYMBOLS_MAX_FRAMES */
-#define TRACE_MAX (1u << 20) /* nothing is deeper */
+#define TRACE_TOP 32u          /* kept of each end of a stack that is deeper than SYMBOLS_MAX_FRAMES */
+#define TRACE_SKIP_AFTER 1024u /* from so many frames on a recursion is stepped over */
+#define TRACE_MAX (1u << 22)   /* nothing is deeper */
 #define TRACE_PERIODS 16u
 
 struct trace_frame {
@@ -52,6 +53,11 @@ const struct machine *machine_of(const struct symbols *symbols);
 
 /* False: enough, `end_reason` says why. */
 bool trace_add(struct symbols *symbols, struct trace *trace, const struct trace_frame *frame);
+/*
+ * Counts the frames of a recursion that is under way, as far as the words of the stack say that it goes on. Returns how many were
+ * added; 0: none. The unwinder is to go on with *ret_next, which is not yet among them.
+ */
+uint32_t trace_skip(struct symbols *symbols, struct trace *trace, struct trace_frame *ret_next);
 const struct trace_frame *trace_last(const struct trace *trace);
 
 #endif

@@ -194,27 +194,41 @@ static void test_walk_vdso(void **state)
     crash_fini(&crash);
 }
 
+/* Every frame is counted, also those that are stepped over: as many as with few, and 9,900 more. */
 static void test_walk_deep_recursion(void **state)
 {
     (void)state;
-    struct crash_copy crash;
-    run_c(&crash, "-O1",
-          "volatile int *nowhere; int depth;\n"
-          "int even(int n);\n"
-          "__attribute__((noinline)) int odd(int n) { return n ? even(n - 1) + 1 : (*nowhere = 1); }\n"
-          "__attribute__((noinline)) int even(int n) { return n ? odd(n - 1) * 2 : (*nowhere = 2); }\n"
-          "int main(void) { return even(10000); }\n",
-          1);
-    const struct symbols_stack *stack = crash.stack;
-    uint32_t main_at = crash_find(stack, "main", 0);
-    assert_null(stack->end_reason);
-    assert_true(stack->n_left_out > 9900 && stack->n_left_out < 10000);
-    assert_int_equal(stack->left_out_at, 32);
-    assert_true(main_at >= 60 && main_at < 64);
-    assert_int_equal(stack->recursion_period, 2);
-    assert_in_range(stack->recursion_times, 4998, 5000);
-    assert_in_range(stack->recursion_at, 0, 2);
-    crash_fini(&crash);
+    static const char *const flags[] = {"-O1", "-O0", "-O2 -fomit-frame-pointer -fno-optimize-sibling-calls"};
+    for (int i = 0; i < 6; i++) {
+        struct crash_copy crash;
+        static uint32_t n_few;
+        char text[768];
+        snprintf(text, sizeof(text),
+                 "volatile int *nowhere; int depth;\n"
+                 "int even(int n);\n"
+                 "__attribute__((noinline)) int odd(int n) { return n ? even(n - 1) + 1 : (*nowhere = 1); }\n"
+                 "__attribute__((noinline)) int even(int n) { volatile char room[40]; room[n & 31] = 1;\n"
+                 "  return n ? odd(n - 1) * 2 + room[n & 31] : (*nowhere = 2); }\n"
+                 "int main(void) { return even(%d) + 1; }\n",
+                 i % 2 ? 10000 : 100);
+        run_c(&crash, flags[i / 2], text, 1);
+        const struct symbols_stack *stack = crash.stack;
+        uint32_t main_at = crash_find(stack, "main", 0), n = stack->n_frames + stack->n_left_out;
+        assert_null(stack->end_reason);
+        assert_int_equal(stack->recursion_period, 2);
+        assert_in_range(stack->recursion_at, 0, 2);
+        if (i % 2 == 0) {
+            n_few = n;
+            assert_int_equal(stack->n_left_out, 0);
+            assert_in_range(stack->recursion_times, 49, 50);
+        } else {
+            assert_int_equal(n, n_few + 9900);
+            assert_int_equal(stack->left_out_at, 32);
+            assert_true(main_at >= 60 && main_at < 64);
+            assert_in_range(stack->recursion_times, 4999, 5000);
+        }
+        crash_fini(&crash);
+    }
 }
 
 static void test_walk_overflow(void **state)
