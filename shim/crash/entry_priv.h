@@ -101,6 +101,11 @@ HIDDEN struct wire_fault *fault_find(uint8_t *slot, uint32_t tid);
 /* Is the handler that was called for it still below `stack_pointer`? The kernel's frame must be as it was. */
 HIDDEN bool fault_is_running(const struct wire_fault *fault, uint64_t stack_pointer);
 
+/* ---- entry_slot.c ---- */
+/* `is_again`: the first try was cut off by a fault; what may have been its cause is left out. *ret_is_written is set on the way. */
+HIDDEN void slot_write(uint8_t *slot, const struct crash_signal *signal, enum wire_fault_kind kind,
+                       bool is_again, uint32_t *ret_is_written);
+
 /* ---- entry_capture.c ---- */
 /* One thread of all that share this memory captures at a time. */
 HIDDEN bool capture_claim(const struct crash_signal *signal, enum wire_fault_kind kind, uint64_t wait_ns);
