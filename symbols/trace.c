@@ -58,7 +58,8 @@ static bool stop(struct trace *trace, const char *reason)
 bool trace_add(struct symbols *symbols, struct trace *trace, const struct trace_frame *frame)
 {
     const struct trace_frame *previous = trace_last(trace);
-    if (trace->n >= TRACE_MAX)
+    if (trace->n >= TRACE_MAX || ++trace->n_walked > TRACE_MAX_WALKED ||
+        (trace->n_signals += frame->is_signal) > TRACE_MAX_SIGNALS)
         return stop(trace, "too many frames");
     if (previous && frame->pc == 0) {
         trace->is_complete = frame->guess == SYMBOLS_SURE;
@@ -66,9 +67,9 @@ bool trace_add(struct symbols *symbols, struct trace *trace, const struct trace_
     }
     if (previous && !is_code(symbols, frame->pc) && !is_code(symbols, frame->pc - 1))
         return stop(trace, "a return address that is in no code: the stack is corrupt");
-    /* each caller lies above its callee; only a UNIX signal's handler may stand on another stack. A leaf has no frame. */
+    /* each caller lies above its callee; only a UNIX signal's handler may stand on another stack, and a leaf has no frame */
     if (previous && !previous->is_signal && !frame->is_signal &&
-        (frame->sp < previous->sp || (frame->sp == previous->sp && trace->n > 1)))
+        (frame->sp < previous->sp || (frame->sp == previous->sp && !previous->is_exact)))
         return stop(trace, "the chain of frames does not go up: the stack is corrupt");
     count_runs(trace, frame);
     if (trace->n < SYMBOLS_MAX_FRAMES)

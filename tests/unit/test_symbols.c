@@ -170,11 +170,42 @@ static void test_walk_signal_frame(void **state)
         crash_print(crash.stack);
     assert_int_equal(faulty, 2);
     assert_true(crash.stack->frames[1].is_signal);
+    assert_false(crash.stack->frames[1].is_approximate && crash.stack->frames[1].function &&
+                 strcmp(crash.stack->frames[1].function, "__restore_rt") == 0);
     assert_int_equal(crash.stack->frames[2].line, 8);
     assert_string_equal(crash.stack->frames[3].function, "main");
     assert_null(crash.stack->end_reason);
     crash_fini(&crash);
 }
+
+#if defined(__x86_64__)
+/* The top of the stack is made a signal frame that says it interrupted its own trampoline, for ever. */
+static void test_walk_signal_loop(void **state)
+{
+    (void)state;
+    struct crash_copy crash;
+    run_c(&crash, "-O1",
+          "#include <signal.h>\n"
+          "volatile int *nowhere;\n"
+          "void handler(int s) { (void)s; *nowhere = 2; }\n"
+          "int main(void) { struct sigaction a = {.sa_handler = handler, .sa_flags = SA_NODEFER}; "
+          "sigaction(SIGSEGV, &a, 0);\n"
+          "  *nowhere = 1; return 0; }\n",
+          2);
+    const struct symbols_frame *trampoline = &crash.stack->frames[1];
+    assert_true(trampoline->is_signal);
+    uint64_t sp = crash.stack->frames[0].cfa, pc = trampoline->pc;
+    uint8_t *frame = crash.pieces[0].bytes + (sp - crash.pieces[0].address);
+    memcpy(frame + 40 + 120, &sp, 8); /* uc_mcontext: rsp, rip */
+    memcpy(frame + 40 + 128, &pc, 8);
+    symbols_close(crash.symbols);
+    crash_walk(&crash);
+    assert_string_equal(crash.stack->frames[0].function, "handler");
+    assert_true(crash.stack->n_frames + crash.stack->n_left_out < 1000);
+    assert_non_null(crash.stack->end_reason);
+    crash_fini(&crash);
+}
+#endif
 
 static void test_walk_vdso(void **state)
 {
@@ -320,12 +351,21 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_walk_plain),    cmocka_unit_test(test_walk_libunwind),
-        cmocka_unit_test(test_walk_inlined),  cmocka_unit_test(test_walk_call_to_nowhere),
-        cmocka_unit_test(test_walk_smashed),  cmocka_unit_test(test_walk_signal_frame),
-        cmocka_unit_test(test_walk_vdso),     cmocka_unit_test(test_walk_deep_recursion),
-        cmocka_unit_test(test_walk_overflow), cmocka_unit_test(test_walk_thread),
-        cmocka_unit_test(test_walk_noreturn), cmocka_unit_test(test_walk_short_copy),
+        cmocka_unit_test(test_walk_plain),
+        cmocka_unit_test(test_walk_libunwind),
+        cmocka_unit_test(test_walk_inlined),
+        cmocka_unit_test(test_walk_call_to_nowhere),
+        cmocka_unit_test(test_walk_smashed),
+        cmocka_unit_test(test_walk_signal_frame),
+        cmocka_unit_test(test_walk_vdso),
+#if defined(__x86_64__)
+        cmocka_unit_test(test_walk_signal_loop),
+#endif
+        cmocka_unit_test(test_walk_deep_recursion),
+        cmocka_unit_test(test_walk_overflow),
+        cmocka_unit_test(test_walk_thread),
+        cmocka_unit_test(test_walk_noreturn),
+        cmocka_unit_test(test_walk_short_copy),
     };
     return cmocka_run_group_tests(tests, NULL, remove_directory);
 }
