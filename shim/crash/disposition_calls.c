@@ -207,8 +207,15 @@ static int change(int number, const struct sigaction *action, struct sigaction *
     return change_taken(number, action, old);
 }
 
+/* Libcurl sets SIGPIPE twelve times a request: what is nothing to us goes on at once. */
 EXPORTED int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
+    __typeof__(&sigaction) real =
+        (__typeof__(&sigaction))__atomic_load_n(&reals[REAL_sigaction], __ATOMIC_RELAXED);
+    uint64_t special = __atomic_load_n(&disposition_special, __ATOMIC_RELAXED);
+    bool is_ours = (unsigned)number - 1 >= 64 || special >> ((unsigned)number - 1) & 1;
+    if (real && !is_ours && !(action && action->sa_flags & SA_ONSTACK))
+        return real(number, action, old);
     return change(number, action, old);
 }
 
