@@ -98,6 +98,8 @@ HIDDEN void fault_fill(struct wire_fault *fault, const struct crash_signal *sign
 HIDDEN struct wire_fault *fault_note(uint8_t *slot, const struct crash_signal *signal,
                                      enum wire_fault_kind kind, uint32_t flags);
 HIDDEN struct wire_fault *fault_find(uint8_t *slot, uint32_t tid);
+/* Did it happen in the handler for another one, which is still at work? (The JVM probes memory while it writes its error report.) */
+HIDDEN bool fault_is_nested(uint8_t *slot, const struct crash_signal *signal);
 /* Is the handler that was called for it still below `stack_pointer`? The kernel's frame must be as it was. */
 HIDDEN bool fault_is_running(const struct wire_fault *fault, uint64_t stack_pointer);
 

@@ -400,12 +400,27 @@ static void handler_is_running(void)
     CHECK(!fault_is_running(fault, at - 4096));
 }
 
+static void first_fault_is_kept(void)
+{
+    ucontext_t contexts[2] = {here(), here()}; /* the second one lies higher: it was first */
+    crash_start();
+    uint32_t pid = (uint32_t)getpid();
+    struct crash_signal nested = signal_of(pid, pid, 1, &contexts[0]),
+                        first = signal_of(pid, pid, 1, &contexts[1]);
+    CHECK(!fault_is_nested(slot, &nested));
+    CHECK(fault_note(slot, &first, WIRE_FAULT_HANDLED, 0));
+    CHECK(fault_is_nested(slot, &nested) && !fault_is_nested(slot, &first));
+    memset(&contexts[1], 0, sizeof contexts[1]);
+    CHECK(!fault_is_nested(slot, &nested));
+}
+
 static void test_table(void **state)
 {
     (void)state;
     run_alone(faults_are_noted);
     run_alone(table_is_full);
     run_alone(handler_is_running);
+    run_alone(first_fault_is_kept);
 }
 
 int main(void)
