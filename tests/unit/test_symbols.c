@@ -281,8 +281,30 @@ static void test_walk_overflow(void **state)
     crash_fini(&crash);
 }
 
-/* Threads end in clone3 or start_thread, not in _start. */
+/* A thread ends in clone, not in _start. */
 static void test_walk_thread(void **state)
+{
+    (void)state;
+    struct crash_copy crash;
+    run_c(&crash, "-O1 -pthread",
+          "#include <pthread.h>\n"
+          "volatile int *nowhere;\n"
+          "void *work(void *p) { *nowhere = 1; return p; }\n"
+          "int main(void) { pthread_t t; pthread_create(&t, 0, work, 0); pthread_join(t, 0); return 0; }\n",
+          1);
+    const struct symbols_stack *stack = crash.stack;
+    if (stack->end_reason)
+        crash_print(stack);
+    assert_string_equal(stack->frames[0].function, "work");
+    assert_int_equal(stack->frames[0].line, 3);
+    assert_null(stack->end_reason);
+    assert_int_equal(crash_find(stack, "main", 0), UINT32_MAX);
+    assert_int_equal(crash_find(stack, "_start", 0), UINT32_MAX);
+    crash_fini(&crash);
+}
+
+/* Through libc: a callback of qsort(). */
+static void test_walk_callback(void **state)
 {
     (void)state;
     struct crash_copy crash;
@@ -297,8 +319,7 @@ static void test_walk_thread(void **state)
     crash_run(&crash, "./case", 1, 1 << 20);
     crash_walk(&crash);
     assert_string_equal(crash.stack->frames[0].function, "compare");
-    assert_true(crash_find(crash.stack, "main", 1) !=
-                UINT32_MAX); /* through libc, which has no debugging information */
+    assert_true(crash_find(crash.stack, "main", 1) != UINT32_MAX);
     assert_null(crash.stack->end_reason);
     crash_fini(&crash);
 }
@@ -364,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_walk_deep_recursion),
         cmocka_unit_test(test_walk_overflow),
         cmocka_unit_test(test_walk_thread),
+        cmocka_unit_test(test_walk_callback),
         cmocka_unit_test(test_walk_noreturn),
         cmocka_unit_test(test_walk_short_copy),
     };
