@@ -10,9 +10,6 @@
  */
 #include "cli/crashing_priv.h"
 
-#include "base/log.h"
-
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
