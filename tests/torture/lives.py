@@ -169,8 +169,10 @@ def out_of_memory(lab):
         raise Skip("no memory control group can be made here")
     try:
         lab.start_exporter()
-        variables, preload = trial.traced(lab)
-        run = trial.Run(lab, "with", [environment_program(), "eats_memory", str(group / "cgroup.procs")], variables, ["watched", *preload])
+        variables, preload = trial.traced(lab, {"TORTURE_SLEEP_MS": "150"})
+        procs = str(group / "cgroup.procs")
+        enter = f'echo $$ >{procs} || exit 77; exec "$@"'  # as in life: a program begins in its group
+        run = trial.Run(lab, "with", ["sh", "-c", enter, "sh", environment_program(), "eats_memory", procs], variables, ["watched", *preload])
         if run.ending == "exit 77":
             raise Skip("no process can be put into a control group here")
         lab.check(run.ending == "SIGKILL", run.ending)
