@@ -55,7 +55,7 @@ static inline void crash_copy(void *to, const void *from, size_t bytes)
 #if defined(__x86_64__)
     size_t words = bytes / 8, rest = bytes % 8;
     __asm__ volatile("rep movsq\n\tmovq %3, %%rcx\n\trep movsb"
-                     : "+D"(to), "+S"(from), "+c"(words)
+                     : "+&D"(to), "+&S"(from), "+&c"(words)
                      : "r"(rest)
                      : "memory");
 #else
