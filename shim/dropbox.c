@@ -18,6 +18,7 @@ struct dropbox_process dropbox_process;
 
 static struct {
     uint32_t generation;         /* of the last file made; raised by the thread that makes one */
+    bool is_dying;               /* a crash makes the file: its own faults are to reach the handler */
     void (*fill)(uint8_t *area); /* set by the constructor */
     struct dropbox_image images[MAX_IMAGES];
     /* What was lost before there was a file to count it in; a fork child's own begins at nothing. */
@@ -123,6 +124,8 @@ static bool make_image(struct dropbox_words *words)
 static bool take_making(struct dropbox_words *words, uint64_t *ret_signals)
 {
     sys_block_signals(ret_signals); /* a handler that leaves by longjmp would leave it locked */
+    if (state.is_dying)
+        sys_restore_signals(ret_signals);
     uint32_t nobody = 0;
     if (__atomic_compare_exchange_n(&words->is_making, &nobody, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return true;
@@ -200,11 +203,14 @@ const struct dropbox *dropbox_open(void)
     return box;
 }
 
-const struct dropbox *dropbox_open_for_crash(void)
+const struct dropbox *dropbox_open_for_crash(bool is_again)
 {
     struct dropbox_words *words = own_words();
+    state.is_dying = true;
     if (words && words->is_closed)
         words->is_closed = words->is_refused = 0;
+    if (words && is_again)
+        words->is_making = 0;
     return dropbox_open();
 }
 

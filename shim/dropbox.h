@@ -104,9 +104,10 @@ static inline void dropbox_ring(const struct dropbox *box, bool urgent, uint64_t
 
 /*
  * For a crash (context: signal, on a stack of 48 KiB). Opens as dropbox_open(), and also after the exit hook: that file may be gone.
+ * The caller has blocked what is to be blocked. `is_again`: its first try was cut off by a fault.
  * The bell is rung whatever `asleep` says and whenever it was rung last; `is_quiet`: by no other system call than the wake.
  */
-const struct dropbox *dropbox_open_for_crash(void);
+const struct dropbox *dropbox_open_for_crash(bool is_again);
 /* A child of vfork() has made this file on its parent's memory: the parent shall have one of its own. The file stays. */
 void dropbox_leave(const struct dropbox *box);
 void dropbox_ring_for_crash(const struct dropbox *box, uint64_t now_mono_ns, bool is_quiet);

@@ -77,21 +77,28 @@ struct wanted {
     bool is_any; /* nothing to check it by: what dwz shared out */
 };
 
-/* A descriptor; -1: not there, or another one. */
-static int try_file(struct symbols *symbols, const struct wanted *wanted, const char *path, char **ret_path)
+static int try_path(const struct wanted *wanted, const char *path, char **ret_path)
 {
-    char *below = path_below(symbols, path);
-    int fd = below ? open_file(below) : -1;
+    int fd = path ? open_file(path) : -1;
     if (fd < 0)
         return -1;
-    if (wanted->is_any ||
-        (wanted->n_id > 0 ? has_build_id(fd, wanted->id, (size_t)wanted->n_id) : has_crc(fd, wanted->crc))) {
-        *ret_path = strdup(below);
-        if (*ret_path)
-            return fd;
+    bool is_it = wanted->is_any || (wanted->n_id > 0 ? has_build_id(fd, wanted->id, (size_t)wanted->n_id)
+                                                     : has_crc(fd, wanted->crc));
+    char *copy = is_it ? strdup(path) : NULL;
+    if (!copy) {
+        close(fd);
+        return -1;
     }
-    close(fd);
-    return -1;
+    *ret_path = copy;
+    return fd;
+}
+
+/* A descriptor; -1: not there, or another one. Below the root, or where its build id proves it as it is. */
+static int try_file(struct symbols *symbols, const struct wanted *wanted, const char *path, char **ret_path)
+{
+    const char *root = symbols->input->root;
+    int fd = try_path(wanted, path_below(symbols, path), ret_path);
+    return fd < 0 && root && root[0] && wanted->n_id > 0 ? try_path(wanted, path, ret_path) : fd;
 }
 
 /* ---- where it may be ---- */

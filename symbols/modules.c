@@ -156,9 +156,15 @@ static bool is_the_file(struct symbols *symbols, struct object *object, Elf *elf
     return !object->is_mismatched;
 }
 
-bool object_report(struct symbols *symbols, struct object *object, Dwfl *dwfl)
+static void set_userdata(struct symbols *symbols, Dwfl_Module *module)
 {
-    char *file = path_below(symbols, object->path);
+    void **userdata;
+    dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
+    *userdata = symbols;
+}
+
+static bool report_file(struct symbols *symbols, struct object *object, Dwfl *dwfl, char *file)
+{
     int fd = file ? open_file(file) : -ENOENT;
     if (fd < 0)
         return false;
@@ -167,20 +173,33 @@ bool object_report(struct symbols *symbols, struct object *object, Dwfl *dwfl)
     if (is_it)
         find_bias(symbols, object, elf);
     elf_end(elf);
-    if (!is_it || object->bias == UNKNOWN) {
-        close(fd);
-        return false;
-    }
-    object->dwfl = dwfl_report_elf(dwfl, object->path, file, fd, object->bias, true);
+    if (is_it && object->bias != UNKNOWN)
+        object->dwfl = dwfl_report_elf(dwfl, object->path, file, fd, object->bias, true);
     if (!object->dwfl) {
         close(fd);
         return false;
     }
     object->file = file;
-    void **userdata;
-    dwfl_module_info(object->dwfl, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
-    *userdata = symbols;
+    set_userdata(symbols, object->dwfl);
     return true;
+}
+
+/*
+ * Below the root; or, when the build id proves it, as it is: the kernel tells paths of a process that is merely in a chroot from
+ * the reader's root.
+ */
+bool object_report(struct symbols *symbols, struct object *object, Dwfl *dwfl)
+{
+    const char *root = symbols->input->root;
+    if (report_file(symbols, object, dwfl, path_below(symbols, object->path)))
+        return true;
+    bool was_mismatched = object->is_mismatched;
+    if (!root || !root[0] || !object->n_build_id)
+        return false;
+    if (report_file(symbols, object, dwfl, pool_copy(&symbols->pool, object->path, strlen(object->path))))
+        return true;
+    object->is_mismatched |= was_mismatched;
+    return false;
 }
 
 /* ---- vDSO ---- */
@@ -230,7 +249,6 @@ static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwar
 
 static void report_vdso(struct symbols *symbols, struct object *object)
 {
-    void **userdata;
     read_vdso(symbols, object);
     if (!symbols->vdso)
         return;
@@ -238,8 +256,7 @@ static void report_vdso(struct symbols *symbols, struct object *object)
     object->dwfl = dwfl_report_module(symbols->dwfl, "[vdso]", object->low, object->high);
     if (!object->dwfl)
         return;
-    dwfl_module_info(object->dwfl, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
-    *userdata = symbols;
+    set_userdata(symbols, object->dwfl);
 }
 
 /* ---- all of them ---- */

@@ -65,7 +65,8 @@ const char *symtab_find(struct symbols *symbols, struct object *object, uint64_t
         const struct symbol *symbol = &object->symtab[i];
         if (symbol->value > address)
             continue;
-        if (address - symbol->value < symbol->size && is_better(symbol, holds))
+        /* a label of assembly (__restore_rt) has no size: it is sure only of its first byte */
+        if (address - symbol->value < (symbol->size ? symbol->size : 1) && is_better(symbol, holds))
             holds = symbol;
         if (is_better(symbol, nearest))
             nearest = symbol;

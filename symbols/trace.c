@@ -58,7 +58,8 @@ static bool stop(struct trace *trace, const char *reason)
 bool trace_add(struct symbols *symbols, struct trace *trace, const struct trace_frame *frame)
 {
     const struct trace_frame *previous = trace_last(trace);
-    if (trace->n >= TRACE_MAX)
+    if (trace->n >= TRACE_MAX || ++trace->n_walked > TRACE_MAX_WALKED ||
+        (trace->n_signals += frame->is_signal) > TRACE_MAX_SIGNALS)
         return stop(trace, "too many frames");
     if (previous && frame->pc == 0) {
         trace->is_complete = frame->guess == SYMBOLS_SURE;
@@ -66,9 +67,9 @@ bool trace_add(struct symbols *symbols, struct trace *trace, const struct trace_
     }
     if (previous && !is_code(symbols, frame->pc) && !is_code(symbols, frame->pc - 1))
         return stop(trace, "a return address that is in no code: the stack is corrupt");
-    /* each caller lies above its callee; only a UNIX signal's handler may stand on another stack. A leaf has no frame. */
+    /* each caller lies above its callee; only a UNIX signal's handler may stand on another stack, and a leaf has no frame */
     if (previous && !previous->is_signal && !frame->is_signal &&
-        (frame->sp < previous->sp || (frame->sp == previous->sp && trace->n > 1)))
+        (frame->sp < previous->sp || (frame->sp == previous->sp && !previous->is_exact)))
         return stop(trace, "the chain of frames does not go up: the stack is corrupt");
     count_runs(trace, frame);
     if (trace->n < SYMBOLS_MAX_FRAMES)
@@ -77,4 +78,91 @@ bool trace_add(struct symbols *symbols, struct trace *trace, const struct trace_
     trace->n++;
     trace->n_by_rule += frame->guess == SYMBOLS_SURE;
     return true;
+}
+
+/* ---- recursion ---- */
+
+/* A recursion that is under way: frame i is as frame i - period, `stride` bytes further up. */
+struct recursion {
+    uint32_t period;
+    uint64_t stride;
+    uint64_t below
+        [TRACE_PERIODS]; /* of each frame of a period: where its return address lies below its stack pointer */
+};
+
+static struct trace_frame *back(struct trace *trace, uint32_t i)
+{
+    return &trace->last[(trace->n - 1 - i) % TRACE_TOP];
+}
+
+/* The place of the return address of the frame `i` before the last. */
+static bool find_return_address(struct symbols *symbols, struct trace *trace, uint32_t i, uint64_t *ret_below)
+{
+    const struct trace_frame *frame = back(trace, i), *callee = back(trace, i + 1);
+    uint64_t word;
+    for (uint64_t below = 8; below <= frame->sp - callee->sp; below += 8)
+        if (memory_word(symbols, frame->sp - below, &word) && word == frame->pc) {
+            *ret_below = below;
+            return true;
+        }
+    return false;
+}
+
+static bool find_recursion(struct symbols *symbols, struct trace *trace, struct recursion *ret_recursion)
+{
+    struct recursion recursion = {0};
+    for (uint32_t period = TRACE_PERIODS; period >= 1; period--)
+        if (trace->runs[period - 1].length >= UINT64_C(2) * TRACE_TOP)
+            recursion.period = period;
+    if (!recursion.period)
+        return false;
+    recursion.stride = back(trace, 0)->sp - back(trace, recursion.period)->sp;
+    for (uint32_t i = 0; i + recursion.period < TRACE_TOP; i++) {
+        const struct trace_frame *frame = back(trace, i), *before = back(trace, i + recursion.period);
+        if (frame->sp - before->sp != recursion.stride || frame->is_exact || frame->guess != SYMBOLS_SURE ||
+            (frame->fp != before->fp && frame->fp - before->fp != recursion.stride))
+            return false;
+    }
+    for (uint32_t i = 0; i < recursion.period; i++)
+        if (!find_return_address(symbols, trace, i, &recursion.below[i]))
+            return false;
+    *ret_recursion = recursion;
+    return recursion.stride && recursion.stride < UINT32_MAX;
+}
+
+uint32_t trace_skip(struct symbols *symbols, struct trace *trace, struct trace_frame *ret_next)
+{
+    struct recursion recursion;
+    uint32_t n = 0;
+    if (!find_recursion(symbols, trace, &recursion))
+        return 0;
+    while (trace->n < TRACE_MAX) {
+        const struct trace_frame *before = back(trace, recursion.period - 1),
+                                 *last = back(trace, 2 * recursion.period - 1);
+        struct trace_frame next = *before;
+        uint64_t word;
+        next.sp += recursion.stride;
+        next.fp += before->fp - last->fp;
+        /* the frames of a period take turns: the next is as the one a period before, which was `n` turns ago at that index */
+        uint32_t turn = recursion.period - 1 - n % recursion.period;
+        if (!memory_word(symbols, next.sp - recursion.below[turn], &word) || word != next.pc)
+            break;
+        trace->last[trace->n % TRACE_TOP] = next;
+        trace->n++;
+        n++;
+    }
+    if (n < 2) {
+        trace->n -= n;
+        return 0;
+    }
+    trace->n--; /* the last of them is walked again: from there the unwinder goes on */
+    n--;
+    *ret_next = trace->last[trace->n % TRACE_TOP];
+    trace->n_by_rule += n;
+    for (uint32_t period = recursion.period; period <= TRACE_PERIODS; period += recursion.period) {
+        trace->runs[period - 1].length += n;
+        if (trace->runs[period - 1].length > trace->best[period - 1].length)
+            trace->best[period - 1] = trace->runs[period - 1];
+    }
+    return n;
 }

@@ -8,8 +8,11 @@
 
 #include "symbols_priv.h"
 
-#define TRACE_TOP 32u        /* kept of each end of a stack that is deeper than SYMBOLS_MAX_FRAMES */
-#define TRACE_MAX (1u << 20) /* nothing is deeper */
+#define TRACE_TOP 32u               /* kept of each end of a stack that is deeper than SYMBOLS_MAX_FRAMES */
+#define TRACE_SKIP_AFTER 1024u      /* from so many frames on a recursion is stepped over */
+#define TRACE_MAX (1u << 22)        /* nothing is deeper */
+#define TRACE_MAX_WALKED (1u << 18) /* by rule, one by one: a second */
+#define TRACE_MAX_SIGNALS 64u       /* a made-up signal frame may lead to itself */
 #define TRACE_PERIODS 16u
 
 struct trace_frame {
@@ -30,6 +33,7 @@ struct trace {
     uint32_t n;                         /* of the whole stack */
     bool is_complete;                   /* reached the thread's first frame */
     const char *end_reason;
+    uint32_t n_walked, n_signals;
     uint32_t n_by_rule; /* frames that are no guess */
     struct trace_run runs[TRACE_PERIODS], best[TRACE_PERIODS];
 };
@@ -52,6 +56,11 @@ const struct machine *machine_of(const struct symbols *symbols);
 
 /* False: enough, `end_reason` says why. */
 bool trace_add(struct symbols *symbols, struct trace *trace, const struct trace_frame *frame);
+/*
+ * Counts the frames of a recursion that is under way, as far as the words of the stack say that it goes on. Returns how many were
+ * added; 0: none. The unwinder is to go on with *ret_next, which is not yet among them.
+ */
+uint32_t trace_skip(struct symbols *symbols, struct trace *trace, struct trace_frame *ret_next);
 const struct trace_frame *trace_last(const struct trace *trace);
 
 #endif

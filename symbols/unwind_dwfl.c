@@ -14,8 +14,11 @@ struct walk {
     struct symbols *symbols;
     const struct machine *machine;
     struct trace *trace;
-    bool is_by_rule;     /* the frame before had call frame information: this one is no guess */
-    bool was_signal;     /* the frame before was a trampoline */
+    bool is_by_rule;  /* the frame before had call frame information: this one is no guess */
+    bool was_signal;  /* the frame before was a trampoline */
+    bool is_resumed;  /* the first frame is a caller: its program counter is one byte into the call */
+    bool has_skipped; /* ended to go on behind a recursion */
+    struct trace_frame next;
     uint64_t has_cfi_pc; /* last answer of has_cfi() */
     bool has_cfi;
 };
@@ -107,6 +110,10 @@ static int on_frame(Dwfl_Frame *state, void *argument)
     walk->symbols->is_memory_missing = false;
     if (!dwfl_frame_pc(state, &pc, &is_exact)) /* unwinds one further: whether that is a signal's frame */
         return DWARF_CB_ABORT;
+    if (is_first && walk->is_resumed) {
+        is_exact = false;
+        pc++;
+    }
     frame.pc = pc;
     frame.is_exact = is_exact;
     if (dwfl_frame_reg(state, walk->machine->sp, &frame.sp) != 0 || (!is_first && frame.sp == 0))
@@ -119,7 +126,8 @@ static int on_frame(Dwfl_Frame *state, void *argument)
         return DWARF_CB_ABORT;
     walk->was_signal = frame.is_signal;
     walk->is_by_rule = has_cfi(walk, is_exact ? pc : pc - 1);
-    return DWARF_CB_OK;
+    walk->has_skipped = trace->n % TRACE_SKIP_AFTER == 0 && trace_skip(walk->symbols, trace, &walk->next) > 0;
+    return walk->has_skipped ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
 
 static bool attach(struct symbols *symbols)
@@ -147,6 +155,16 @@ static void walk_dwfl(struct symbols *symbols, const uint64_t registers[SYMBOLS_
     for (unsigned i = 0; i < SYMBOLS_REGISTERS; i++)
         symbols->registers[i] = memory_strip(symbols, registers[i]);
     int result = dwfl_getthread_frames(symbols->dwfl, TID, on_frame, &walk);
+    while (walk.has_skipped) { /* half a million frames of a small recursion take 2 s by rule */
+        const struct machine *machine = walk.machine;
+        struct walk rest = {
+            symbols, machine, trace, .is_by_rule = true, .is_resumed = true, .has_cfi_pc = UNKNOWN};
+        symbols->registers[machine->pc] = walk.next.pc - 1;
+        symbols->registers[machine->sp] = walk.next.sp;
+        symbols->registers[machine->fp] = walk.next.fp;
+        walk = rest;
+        result = dwfl_getthread_frames(symbols->dwfl, TID, on_frame, &walk);
+    }
     /* for dwfl a return address that cannot be read is one that is undefined: the end */
     if (result == 0 && !symbols->is_memory_missing && walk.is_by_rule)
         trace->is_complete = true;

@@ -100,7 +100,7 @@ static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t
         .start_ip = object->low, .end_ip = object->high, .format = UNW_INFO_FORMAT_REMOTE_TABLE};
     table.u.rti.segbase = header;
     table.u.rti.table_data = header + sizeof(hdr);
-    table.u.rti.table_len = hdr.n * 8u / sizeof(unw_word_t);
+    table.u.rti.table_len = (unw_word_t)hdr.n * 8u / sizeof(unw_word_t);
     int result = walk->library->search(space, ip, &table, info, need_unwind_info, argument);
     walk->found |= result >= 0;
     return result;

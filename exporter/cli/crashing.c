@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "sources/process/proc.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>

@@ -170,7 +170,7 @@ void incident_add_spans(struct pipeline *pipeline, struct incident *incident)
         recent_list(incident->traced->mortality->recent, &crash->arena, &crash->n_recent_spans);
     crash->recent_spans = recent;
     /* nobody crashed: what it was doing is clear where only one thread did something */
-    bool is_clear = list.n > 0 && !crash->trace_id && crash->kind != CRASH_STACKS;
+    bool is_clear = list.n > 0 && !crash->tid;
     for (uint32_t i = 1; i < list.n; i++)
         is_clear &= list.items[i].tid == list.items[0].tid;
     if (is_clear) {

@@ -10,9 +10,6 @@
  */
 #include "cli/crashing_priv.h"
 
-#include "base/log.h"
-
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -156,7 +153,7 @@ static bool decide_handled(struct pipeline *pipeline, struct traced *traced)
     uint64_t oldest_ns = mortality->died_mono_ns > FRESH_NS ? mortality->died_mono_ns - FRESH_NS : 0;
     bool has_slot = crashing_read_slot(pipeline, traced->process, &arena, &slot, &bytes) &&
                     slot.fault.kind == WIRE_FAULT_HANDLED && slot.fault.mono_ns >= oldest_ns;
-    bool is_found = bytes && slot_find_handled(bytes, oldest_ns, &fault);
+    bool is_found = bytes && slot_find_handled(bytes, 0, oldest_ns, &fault);
     if (has_slot && (!is_found || slot.fault.mono_ns >= fault.mono_ns || slot.fault.tid == fault.tid))
         fault = slot.fault;
     else
@@ -210,6 +207,20 @@ static void decide_without_fault(struct pipeline *pipeline, struct traced *trace
     incident_complete(pipeline, incident);
 }
 
+/* abort() out of its own handler: what it handled is what happened. */
+static void find_root(struct pipeline *pipeline, struct traced *traced, struct incident *incident)
+{
+    struct arena arena = {0};
+    struct slot slot;
+    struct wire_fault fault;
+    const uint8_t *bytes;
+    (void)crashing_read_slot(pipeline, traced->process, &arena, &slot, &bytes);
+    if (incident->crash.kind == CRASH_SIGNAL && bytes &&
+        slot_find_handled(bytes, incident->crash.tid, 0, &fault))
+        (void)collect_root(&incident->crash, &fault);
+    arena_fini(&arena);
+}
+
 /* Once everything that it recorded was read. */
 static void decide(struct pipeline *pipeline, struct traced *traced)
 {
@@ -221,6 +232,7 @@ static void decide(struct pipeline *pipeline, struct traced *traced)
         return;
     if (incident) {
         if (incident->step == INCIDENT_CAPTURED) {
+            find_root(pipeline, traced, incident);
             describe_end(&incident->crash, &mortality->death);
             incident_complete(pipeline, incident);
         }

@@ -3,6 +3,7 @@
 #include "lifecycle.h"
 #include "settings.h"
 
+#include <errno.h>
 #include <sys/auxv.h>
 
 #ifndef AT_MINSIGSTKSZ
@@ -15,6 +16,7 @@ void crash_start(void)
     const struct shim_settings *settings = settings_get();
     if (settings->crash_off || !lifecycle_is_active())
         return;
+    int kept = errno; /* getauxval() sets it where the kernel gives no such value, and main() begins with 0 */
     uint64_t frame_bytes = getauxval(AT_MINSIGSTKSZ);
     crash_setup.frame_bytes = frame_bytes ? frame_bytes : FRAME_BYTES;
     crash_setup.sandbox = crash_sandbox();
@@ -26,6 +28,7 @@ void crash_start(void)
     crash_setup.is_on = true;
     disposition_start();
     altstack_start();
+    errno = kept;
 }
 
 bool crash_note_exit(void)

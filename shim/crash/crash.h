@@ -3,8 +3,8 @@
  *
  *   disposition.c  what the program believes about its UNIX signals; what the kernel is told instead
  *   entry_*.S      the kernel's handler for them: asks entry.c, then jumps to the program's own handler or returns
- *   entry.c        freestanding: decides; dies as the program would have died. entry_fault.c: who and where; entry_capture.c:
- *                  fault → crash slot, bell, wait for "captured"
+ *   entry.c        freestanding: decides; dies as the program would have died. entry_fault.c: who and where; entry_slot.c: into
+ *                  the crash slot; entry_capture.c: on a stack of its own, bell, wait for "captured"
  *   crash.c        starts it all; what exit asks
  *   memory.c       freestanding: copies out of memory that may not be there
  *   modules.c      freestanding: the loader's list, without its locks

@@ -40,6 +40,8 @@ static struct {
     uint64_t restorer; /* likewise; 0: the kernel has its own (aarch64) */
 } state __attribute__((section(".data")));
 
+uint64_t disposition_special __attribute__((section(".data")));
+
 static uint64_t bit_of(int signal)
 {
     return 1ull << (unsigned)(signal - 1);
@@ -53,6 +55,7 @@ bool disposition_is_taken(int signal)
 
 void disposition_take(int signal)
 {
+    (void)__atomic_fetch_or(&disposition_special, bit_of(signal), __ATOMIC_RELAXED);
     (void)__atomic_fetch_or(&state.taken, bit_of(signal), __ATOMIC_RELEASE);
 }
 

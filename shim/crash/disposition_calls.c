@@ -98,7 +98,7 @@ static int set_kernel(int number, const struct disposition_view *view, struct si
 /* What the kernel made of it (it drops flags it does not know), and libc's restorer, belong to what the program reads back. */
 static void read_back(int number, struct disposition_view *view)
 {
-    struct sigaction kernel;
+    struct sigaction kernel = {.sa_restorer = NULL}; /* aarch64's libc does not write it */
     if (REAL(sigaction)(number, NULL, &kernel) != 0 || !is_entry(&kernel))
         return;
     uint64_t changed = (uint32_t)DISPOSITION_OUR_FLAGS;
@@ -141,7 +141,7 @@ static void show_old(const struct sigaction *kernel, const struct disposition_vi
 static int query_taken(int number, struct sigaction *old)
 {
     struct disposition_view view;
-    struct sigaction kernel;
+    struct sigaction kernel = {.sa_restorer = NULL};
     disposition_load(number, &view);
     int result = REAL(sigaction)(number, NULL, &kernel);
     if (result == 0)
@@ -151,7 +151,7 @@ static int query_taken(int number, struct sigaction *old)
 
 static int change_taken(int number, const struct sigaction *action, struct sigaction *old)
 {
-    struct sigaction kernel, given = *action;
+    struct sigaction kernel = {.sa_restorer = NULL}, given = *action;
     struct disposition_view before, wanted;
     uint64_t signals;
     int result;
@@ -207,8 +207,15 @@ static int change(int number, const struct sigaction *action, struct sigaction *
     return change_taken(number, action, old);
 }
 
+/* Libcurl sets SIGPIPE twelve times a request: what is nothing to us goes on at once. */
 EXPORTED int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
+    __typeof__(&sigaction) real =
+        (__typeof__(&sigaction))__atomic_load_n(&reals[REAL_sigaction], __ATOMIC_RELAXED);
+    uint64_t special = __atomic_load_n(&disposition_special, __ATOMIC_RELAXED);
+    bool is_ours = (unsigned)number - 1 >= 64 || special >> ((unsigned)number - 1) & 1;
+    if (real && !is_ours && !(action && action->sa_flags & SA_ONSTACK))
+        return real(number, action, old);
     return change(number, action, old);
 }
 

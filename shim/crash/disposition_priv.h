@@ -23,6 +23,8 @@ struct disposition_kernel {
     uint64_t handler, flags, restorer, mask;
 };
 
+/* Signals that are taken, or were once asked to run on alternate stacks; bit per signal. All others are libc's alone. */
+extern HIDDEN uint64_t disposition_special;
 /* Is it one of ours, and are we at work? */
 HIDDEN bool disposition_is_taken(int signal);
 /* Cold: what the kernel shall return from handlers through; 0: its own way. */

@@ -106,6 +106,8 @@ static void note_handled(struct crash_signal *signal)
     const struct dropbox *box = dropbox_file();
     if (!box && !is_fault(signal) && signal->number != SIGABRT) /* it was only sent */
         return;
+    if (box && fault_is_nested(box->crash_slot, signal))
+        return; /* the first one is what the process may die of */
     bool is_time = is_time_to_capture(signal);
     if (is_time)
         signal->pid = sys_getpid();

@@ -1,5 +1,5 @@
 /*
- * entry_capture: one fault into the crash slot, and the wait for its reader (entry_priv.h).
+ * entry_capture: who captures, on which stack, and the wait for the reader (entry_priv.h).
  *
  * It runs on a stack of its own, as there may be a kilobyte left on the program's alternate one: the kernel must then not be told
  * of that one, or a fault in here would be laid over the frame that we return through. Such a fault is undone: its context goes on
@@ -7,18 +7,13 @@
  */
 #include "crash/sharing.h"
 #include "entry_priv.h"
-#include "real_libc.h"
 #include "start.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #define STACK_BYTES (48u << 10)
 #define MAX_TRIES 2u
-#define RED_ZONE_BYTES 128u
-#define PAGE 4096u
-#define MAX_GUARD_PAGES 256u /* below a stack that overflowed */
-#define MAX_ALTERNATE_BYTES \
-    (32u << 10) /* of an alternate stack, from its top: the frame of the first signal is there */
 #define WAIT_STEP_NS 10000000u
 #define MAX_START_NS 100000000u /* an exporter that was started has its lock by then */
 #define PR_SET_PTRACER 0x59616d61
@@ -34,7 +29,9 @@ static struct {
     const struct crash_signal *signal;
     uint8_t siginfo[128];
     struct crash_landing landing;
-    stack_t alternate; /* what it was */
+    stack_t alternate; /* what it was, as are these */
+    uint64_t limits[3][2];
+    bool is_lifted[3];
 } claim;
 static _Alignas(16) uint8_t own_stack[STACK_BYTES];
 
@@ -100,103 +97,7 @@ bool capture_was_made(const struct crash_signal *signal)
            claim.kind == WIRE_FAULT_FATAL;
 }
 
-/* ---- stacks ---- */
-/* The first byte at or above that can be read: a stack that overflowed stands below its own memory. */
-static uint64_t find_readable(uint64_t from)
-{
-    for (uint32_t i = 0; i < MAX_GUARD_PAGES; i++, from = (from & ~(uint64_t)(PAGE - 1)) + PAGE)
-        if (memory_is_readable(from))
-            return from;
-    return 0;
-}
-
-static uint32_t copy_stack(uint8_t *to, uint32_t max_bytes, uint64_t stack_pointer, uint64_t frame_pointer,
-                           uint64_t *ret_from)
-{
-    uint64_t from =
-        find_readable(stack_pointer < RED_ZONE_BYTES ? stack_pointer : stack_pointer - RED_ZONE_BYTES);
-    if (!from && frame_pointer > stack_pointer) /* an array of megabytes was stepped over */
-        from = find_readable(frame_pointer & ~(uint64_t)(PAGE - 1));
-    *ret_from = from;
-    return from ? (uint32_t)memory_copy(to, from, max_bytes) : 0;
-}
-
-/*
- * Where the code stood that the first signal on this alternate stack interrupted. Every frame of the kernel's holds the stack's own
- * bounds (uc_stack): they are looked for from the top.
- */
-static const ucontext_t *find_first_context(uint64_t from, uint64_t low, uint64_t high)
-{
-    if (high - from > MAX_ALTERNATE_BYTES)
-        from = high - MAX_ALTERNATE_BYTES;
-    from = (from + 7) & ~7ull;
-    for (uint64_t at = (high & ~7ull) - sizeof(stack_t); at >= from && at < high; at -= 8) {
-        const stack_t *stack = (const stack_t *)(uintptr_t)at; /* NOLINT(performance-no-int-to-ptr) */
-        if ((uint64_t)(uintptr_t)stack->ss_sp == low && stack->ss_size == high - low)
-            return (const ucontext_t *)(uintptr_t)(at -
-                                                   offsetof(ucontext_t, uc_stack)); /* NOLINT: as above */
-    }
-    return NULL;
-}
-
-static void copy_stacks(struct wire_crash *crash, uint8_t *slot, const ucontext_t *context)
-{
-    uint64_t pointer = fault_stack_pointer(context), low, high;
-    crash->stack_bytes = copy_stack(slot + WIRE_CRASH_STACK_OFFSET, WIRE_CRASH_STACK_MAX, pointer,
-                                    fault_frame_pointer(context), &crash->stack_from);
-    const ucontext_t *outer =
-        fault_is_on_alternate(context, &low, &high) ? find_first_context(pointer, low, high) : NULL;
-    if (outer)
-        crash->outer_bytes =
-            copy_stack(slot + WIRE_CRASH_OUTER_OFFSET, WIRE_CRASH_OUTER_MAX, fault_stack_pointer(outer),
-                       fault_frame_pointer(outer), &crash->outer_from);
-}
-
 /* ---- the slot ---- */
-/* glibc: struct abort_msg_s { unsigned int size; char msg[]; } *__abort_msg. */
-static void copy_message(struct wire_crash *crash, int signal)
-{
-    uint64_t at = 0;
-    const void *variable = signal == SIGABRT && !claim.n_faults ? libc_find_data("__abort_msg") : NULL;
-    if (!variable || memory_copy(&at, (uint64_t)(uintptr_t)variable, sizeof at) != sizeof at || !at)
-        return;
-    size_t n = memory_copy(crash->message, at + sizeof(unsigned), sizeof crash->message), bytes = 0;
-    while (bytes < n && crash->message[bytes])
-        bytes++;
-    crash->message_bytes = (uint32_t)bytes;
-}
-
-static void set_state(struct wire_crash *crash, enum wire_crash_state state)
-{
-    __atomic_store_n(&crash->state, state, __ATOMIC_RELEASE);
-}
-
-static void write_slot(struct wire_crash *crash, uint8_t *slot, const struct crash_signal *signal)
-{
-    bool is_cut = false;
-    uint32_t n_modules = 0;
-    set_state(crash, WIRE_CRASH_CLAIMED);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    crash->sequence++;
-    crash_zero(&crash->flags, sizeof *crash - offsetof(struct wire_crash, flags));
-    fault_fill(&crash->fault, signal, (enum wire_fault_kind)claim.kind);
-    crash->fault.pid = signal->pid;
-    crash->fault.tid = signal->tid;
-    crash->fault.sequence = 2;
-    (void)sys_prctl(16 /* PR_GET_NAME */, crash->fault.thread_name);
-    copy_message(crash, signal->number);
-    thrown_copy(signal->tid, crash);
-    set_state(crash, WIRE_CRASH_REGISTERS);
-    claim.is_written = 1;
-    copy_stacks(crash, slot, signal->context);
-    set_state(crash, WIRE_CRASH_STACK);
-    crash->modules_bytes =
-        modules_write(slot + WIRE_CRASH_MODULES_OFFSET, WIRE_CRASH_MODULES_MAX, &n_modules, &is_cut);
-    crash->n_modules = n_modules;
-    crash->flags |= is_cut ? WIRE_CRASH_CUT_MODULES : 0;
-    set_state(crash, WIRE_CRASH_WHOLE);
-}
-
 /* A crash that nobody has read yet is worth more than a fault that the program handles. */
 static bool may_write(const struct wire_crash *crash, const struct dropbox *box)
 {
@@ -242,13 +143,40 @@ static void announce(const struct dropbox *box, uint32_t sequence, bool is_quiet
     wait_until_captured(box, sequence, is_quiet, is_starting);
 }
 
+/* ---- limits ---- */
+/* What a file needs that is yet to be made. The hard limits are the administrator's; the soft ones go back before the core is written. */
+static const int resources[] = {RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_FSIZE};
+#define N_RESOURCES (sizeof resources / sizeof resources[0])
+
+static void lift_limits(void)
+{
+    for (uint32_t i = 0; i < N_RESOURCES; i++) {
+        uint64_t *was = claim.limits[i], now[2];
+        if (was[1] || sys_is_error(sys_prlimit(resources[i], NULL, was)) || was[0] == was[1])
+            continue;
+        now[0] = now[1] = was[1];
+        claim.is_lifted[i] = !sys_is_error(sys_prlimit(resources[i], now, NULL));
+    }
+}
+
+static void put_limits_back(void)
+{
+    for (uint32_t i = 0; i < N_RESOURCES; i++) {
+        if (claim.is_lifted[i])
+            (void)sys_prlimit(resources[i], claim.limits[i], NULL);
+        claim.is_lifted[i] = false;
+        claim.limits[i][1] = 0;
+    }
+}
+
 /* ---- on the own stack ---- */
 static void use(const struct dropbox *box, bool is_quiet)
 {
     struct wire_crash *crash = (struct wire_crash *)(void *)box->crash_slot;
     if (!may_write(crash, box))
         return;
-    write_slot(crash, box->crash_slot, claim.signal);
+    slot_write(box->crash_slot, claim.signal, (enum wire_fault_kind)claim.kind, claim.n_faults != 0,
+               &claim.is_written);
     if (claim.kind != WIRE_FAULT_HANDLED)
         announce(box, crash->sequence, is_quiet);
     if (claim.kind == WIRE_FAULT_ASKED && box->exporter->captured != crash->sequence)
@@ -267,8 +195,11 @@ static void capture(void)
     if (is_quiet)
         crash_setup.is_quiet = crash_setup.is_filtered = true;
     const struct dropbox *box = dropbox_file(), *made = NULL;
+    if (!box && claim.kind == WIRE_FAULT_FATAL)
+        lift_limits();
     if (!box && !is_quiet)
-        box = made = claim.kind == WIRE_FAULT_HANDLED ? dropbox_open() : dropbox_open_for_crash();
+        box = made =
+            claim.kind == WIRE_FAULT_FATAL ? dropbox_open_for_crash(claim.n_faults != 0) : dropbox_open();
     if (box)
         use(box, is_quiet);
     if (made && !sharing_is_own())
@@ -284,6 +215,7 @@ void capture_run(void)
         if (!crash_run(capture, own_stack + sizeof own_stack, &claim.landing) || claim.is_written)
             break;
     __atomic_store_n(&claim.is_guarded, 0, __ATOMIC_SEQ_CST);
+    put_limits_back();
     if (!(claim.alternate.ss_flags & SS_DISABLE)) /* the program's handler may look */
         (void)sys_call3(__NR_sigaltstack, (long)&claim.alternate, 0, 0);
     sys_restore_signals(&old);

@@ -157,6 +157,14 @@ struct wire_fault *fault_find(uint8_t *slot, uint32_t tid)
     return NULL;
 }
 
+bool fault_is_nested(uint8_t *slot, const struct crash_signal *signal)
+{
+    const struct wire_fault *fault = fault_find(slot, signal->tid);
+    uint64_t here = (uint64_t)(uintptr_t)signal->context;
+    return fault && fault->kind == WIRE_FAULT_HANDLED && here < fault->context &&
+           fault_is_running(fault, here);
+}
+
 /* Nobody's, a dead thread's, else the first one that nobody is writing to. */
 static struct wire_fault *claim(uint8_t *slot, const struct crash_signal *signal)
 {

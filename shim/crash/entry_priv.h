@@ -53,7 +53,11 @@ static inline uint32_t crash_sandbox(void)
 static inline void crash_copy(void *to, const void *from, size_t bytes)
 {
 #if defined(__x86_64__)
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+    size_t words = bytes / 8, rest = bytes % 8;
+    __asm__ volatile("rep movsq\n\tmovq %3, %%rcx\n\trep movsb"
+                     : "+&D"(to), "+&S"(from), "+&c"(words)
+                     : "r"(rest)
+                     : "memory");
 #else
     uint8_t *at = to;
     const uint8_t *source = from;
@@ -94,8 +98,15 @@ HIDDEN void fault_fill(struct wire_fault *fault, const struct crash_signal *sign
 HIDDEN struct wire_fault *fault_note(uint8_t *slot, const struct crash_signal *signal,
                                      enum wire_fault_kind kind, uint32_t flags);
 HIDDEN struct wire_fault *fault_find(uint8_t *slot, uint32_t tid);
+/* Did it happen in the handler for another one, which is still at work? (The JVM probes memory while it writes its error report.) */
+HIDDEN bool fault_is_nested(uint8_t *slot, const struct crash_signal *signal);
 /* Is the handler that was called for it still below `stack_pointer`? The kernel's frame must be as it was. */
 HIDDEN bool fault_is_running(const struct wire_fault *fault, uint64_t stack_pointer);
+
+/* ---- entry_slot.c ---- */
+/* `is_again`: the first try was cut off by a fault; what may have been its cause is left out. *ret_is_written is set on the way. */
+HIDDEN void slot_write(uint8_t *slot, const struct crash_signal *signal, enum wire_fault_kind kind,
+                       bool is_again, uint32_t *ret_is_written);
 
 /* ---- entry_capture.c ---- */
 /* One thread of all that share this memory captures at a time. */

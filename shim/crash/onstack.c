@@ -43,9 +43,10 @@ void onstack_ask(int signal, bool has_flag)
     uint64_t bit = bit_of(signal);
     if (!sharing_is_own())
         return;
-    if (has_flag)
+    if (has_flag) {
+        (void)__atomic_fetch_or(&disposition_special, bit, __ATOMIC_RELAXED);
         (void)__atomic_fetch_or(&state.asked, bit, __ATOMIC_RELAXED);
-    else if (__atomic_load_n(&state.asked, __ATOMIC_RELAXED) & bit)
+    } else if (__atomic_load_n(&state.asked, __ATOMIC_RELAXED) & bit)
         (void)__atomic_fetch_and(&state.asked, ~bit, __ATOMIC_RELAXED);
     if (has_flag && __atomic_load_n(&state.is_hiding, __ATOMIC_ACQUIRE) && altstack_is_programs())
         onstack_reveal();

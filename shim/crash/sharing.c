@@ -24,14 +24,19 @@ static union {
     uint8_t page[PAGE_BYTES];
 } own __attribute__((aligned(PAGE_BYTES)));
 
+static bool is_wiped __attribute__((section(".data"))); /* set once in the constructor */
+
 void sharing_start(void)
 {
-    if (!sys_is_error(sys_madvise(&own, sizeof(own), MADV_WIPEONFORK)))
+    is_wiped = !sys_is_error(sys_madvise(&own, sizeof(own), MADV_WIPEONFORK));
+    if (is_wiped)
         own.words.pid = sys_getpid();
 }
 
 bool sharing_is_own(void)
 {
+    if (!is_wiped) /* a fork child would find its parent's pid here */
+        return true;
     uint32_t pid = sys_getpid(), nobody = 0;
     return __atomic_compare_exchange_n(&own.words.pid, &nobody, pid, false, __ATOMIC_RELAXED,
                                        __ATOMIC_RELAXED) ||

@@ -141,7 +141,7 @@ EXPORTED void __cxa_throw(void *object, void *type, void (*destroy)(void *))
     struct real_entry *entry = &entries[ENTRY_THROW];
     __typeof__(&__cxa_throw) real =
         (__typeof__(&__cxa_throw))real_find(entry, __builtin_return_address(0), NULL);
-    const struct exceptions *exceptions = exceptions_of(entry);
+    const struct exceptions *exceptions = crash_is_on() ? exceptions_of(entry) : NULL;
     if (exceptions)
         note((uint64_t)(uintptr_t)object, (uint64_t)(uintptr_t)type,
              (uint64_t)(uintptr_t)__builtin_frame_address(0), exceptions);
@@ -154,7 +154,7 @@ EXPORTED void __cxa_rethrow(void)
     struct real_entry *entry = &entries[ENTRY_RETHROW];
     __typeof__(&__cxa_rethrow) real =
         (__typeof__(&__cxa_rethrow))real_find(entry, __builtin_return_address(0), NULL);
-    const struct exceptions *exceptions = exceptions_of(entry);
+    const struct exceptions *exceptions = crash_is_on() ? exceptions_of(entry) : NULL;
     uint64_t caught = exceptions ? exceptions->caught : 0;
     const struct throw *last = throw_of((uint64_t)(uintptr_t)__builtin_thread_pointer());
     if (caught && last->object - caught > HEADER_BYTES)

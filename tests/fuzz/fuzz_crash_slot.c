@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_modules(&slot);
     }
     struct wire_fault fault;
-    if (slot_find_handled(bytes, 0, &fault)) {
+    if (slot_find_handled(bytes, 0, 0, &fault)) {
         check(fault.pid != 0 && fault.tid != 0 && (fault.sequence & 1) == 0);
         sink += (unsigned)strlen(fault.thread_name);
     }

@@ -137,7 +137,7 @@ def not_oom(lab, runs, found):
 row(107, "killed", "kill -9 of a watched process", program="environment", flags=["-O1"], dies="SIGKILL", watched=True,
     expect={"is_bare": True, "ended": ("killed", 9), "reason": "killed"}, also=not_oom)
 row(107, "killed_at_once", "kill -9 before the exporter knew it", program="environment", flags=["-O1"], deed="killed", dies="SIGKILL", watched=True,
-    environment={"TORTURE_SLEEP_MS": "0"}, expect={"is_bare": True}, also=not_oom)
+    environment={"TORTURE_SLEEP_MS": "0"}, reports=range(0, 2), expect={"is_bare": True}, also=not_oom, has="one, where the exporter saw it live")
 
 
 # ---- memory and hangs -------------------------------------------------------------------------------------
@@ -169,8 +169,10 @@ def out_of_memory(lab):
         raise Skip("no memory control group can be made here")
     try:
         lab.start_exporter()
-        variables, preload = trial.traced(lab)
-        run = trial.Run(lab, "with", [environment_program(), "eats_memory", str(group / "cgroup.procs")], variables, ["watched", *preload])
+        variables, preload = trial.traced(lab, {"TORTURE_SLEEP_MS": "150"})
+        procs = str(group / "cgroup.procs")
+        enter = f'echo $$ >{procs} || exit 77; exec "$@"'  # as in life: a program begins in its group
+        run = trial.Run(lab, "with", ["sh", "-c", enter, "sh", environment_program(), "eats_memory", procs], variables, ["watched", *preload])
         if run.ending == "exit 77":
             raise Skip("no process can be put into a control group here")
         lab.check(run.ending == "SIGKILL", run.ending)
@@ -311,19 +313,19 @@ def in_our_handler(lab):
     for i, n in enumerate(steps):
         variables, preload = trial.traced(lab, {"TORTURE_QUIET": "1"})
         from_s = time.monotonic()
-        result = lab.run(["timeout", "-s", "KILL", "5", str(stepper), str(n), "/usr/bin/env", f"LD_PRELOAD={preload[0][8:]}", program, "null_offset"], variables, timeout=20)
+        watched = f'export OTELSHIM_MAIN=$$ LD_PRELOAD={preload[0][8:]}; exec {program} null_offset'
+        result = lab.run(["timeout", "-s", "KILL", "5", str(stepper), str(n), "/bin/sh", "-c", watched], variables, timeout=20)
         took_s = time.monotonic() - from_s
         lab.check(result.returncode in (128 + signal.SIGSEGV, 0), f"{n} steps: {result.returncode} {result.stderr[-200:]}")
         lab.check(took_s < 5, f"{n} steps: {took_s:.1f} s")
         if b"steps" in result.stdout:
             break  # longer than the handler
-    lab.until(lambda: report.is_quiet(lab, 1), 10)
-    found = report.read_reports(lab)
+    found = report.wait_for_reports(lab, i + 1, 6)
     pids = [r.json["pid"] for r in found]
     lab.check(len(set(pids)) == len(pids), f"two reports of one process: {pids}")
-    n_original = sum(r.functions()[:1] == ["null_offset"] for r in found)
+    n_original = sum(r.json.get("address") == "0x130" for r in found)
     print(f"    {i + 1} places: {len(found)} reports, {n_original} of the first fault", flush=True)
-    lab.check(n_original >= (i + 1) / 3, f"{n_original} of {i + 1} reports say the first fault")
+    lab.check(n_original >= (i + 1) / 4, f"{n_original} of {i + 1} reports say the first fault")
 
 
 @case("table")

@@ -77,7 +77,8 @@ def forget(lab):
     import shutil
     for name in ("without", "with"):
         shutil.rmtree(lab.directory / f"run-{name}")
-    shutil.rmtree(report.directory(lab), ignore_errors=True)
+    for file in report.directory(lab).iterdir():
+        file.unlink(missing_ok=True)
 
 
 def describe(reports, expect):

@@ -28,7 +28,9 @@ def split(name):
     with lock:
         path = building.out / f"split/{name}/program"
         debug = path.with_suffix(".debug")
-        if not debug.exists():
+        if not building.is_fresh(debug, [building.here / "programs/symbols.c"]):
+            path.with_suffix(".linked").unlink(missing_ok=True)
+            path.with_suffix(".mini.xz").unlink(missing_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             building.compile_to(path, building.here / "programs/symbols.c", ["-O1", f'-DNAME="{name}"', "-rdynamic", "-Wl,--build-id"])
             call("objcopy", "--only-keep-debug", path, debug)

@@ -34,7 +34,7 @@
 #define CRASH_MAX_PIECES 2u
 
 struct crash_copy {
-    pid_t pid;
+    pid_t pid, tid; /* tid: of the thread that got the signal */
     int signal;
     uint64_t registers[SYMBOLS_REGISTERS];
     char *maps;
@@ -100,13 +100,13 @@ static inline void crash_copy_registers(struct crash_copy *crash)
 {
 #if defined(__x86_64__)
     struct user_regs_struct r;
-    assert_int_equal(ptrace(PTRACE_GETREGS, crash->pid, NULL, &r), 0);
+    assert_int_equal(ptrace(PTRACE_GETREGS, crash->tid, NULL, &r), 0);
     const uint64_t by_number[] = {r.rax, r.rdx, r.rcx, r.rbx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8,
                                   r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, r.rip};
     memcpy(crash->registers, by_number, sizeof(by_number));
 #else
     struct iovec iov = {crash->registers, 33 * 8};
-    assert_int_equal(ptrace(PTRACE_GETREGSET, crash->pid, NT_PRSTATUS, &iov), 0);
+    assert_int_equal(ptrace(PTRACE_GETREGSET, crash->tid, NT_PRSTATUS, &iov), 0);
 #endif
 }
 
@@ -161,15 +161,20 @@ static inline void crash_run(struct crash_copy *crash, const char *program, int 
     }
     assert_true(crash->pid > 0);
     for (int signal = 0, seen = 0; seen < nth;) {
-        assert_int_equal(waitpid(crash->pid, &status, 0), crash->pid);
+        crash->tid = waitpid(-1, &status, __WALL);
+        assert_true(crash->tid > 0);
+        if (!WIFSTOPPED(status) && crash->tid != crash->pid)
+            continue; /* a thread that ended */
         if (!WIFSTOPPED(status))
             fail_msg("%s ended with status %#x, and not by a signal", program, status);
-        signal = WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
+        /* threads are followed from the exec on, each begins with a SIGSTOP */
+        ptrace(PTRACE_SETOPTIONS, crash->tid, NULL, (void *)(intptr_t)PTRACE_O_TRACECLONE);
+        signal = WSTOPSIG(status) == SIGTRAP || WSTOPSIG(status) == SIGSTOP ? 0 : WSTOPSIG(status);
         crash->signal = WSTOPSIG(status);
         seen += signal == SIGSEGV || signal == SIGABRT || signal == SIGILL || signal == SIGBUS ||
                 signal == SIGFPE;
         if (seen < nth)
-            assert_int_equal(ptrace(PTRACE_CONT, crash->pid, NULL, (void *)(intptr_t)signal), 0);
+            assert_int_equal(ptrace(PTRACE_CONT, crash->tid, NULL, (void *)(intptr_t)signal), 0);
     }
     crash_copy_registers(crash);
     crash_copy_maps(crash);
@@ -180,7 +185,8 @@ static inline void crash_run(struct crash_copy *crash, const char *program, int 
              crash_sp(crash) >= crash->modules.items[i].high))
             crash_copy_piece(crash, crash->modules.items[i].low, stack_max);
     kill(crash->pid, SIGKILL);
-    assert_int_equal(waitpid(crash->pid, &status, 0), crash->pid);
+    for (pid_t ended = 0; ended != crash->pid; ended = waitpid(-1, &status, __WALL))
+        assert_true(ended >= 0);
 }
 
 static inline void crash_walk_of(struct crash_copy *crash, uint16_t machine)

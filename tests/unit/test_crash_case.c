@@ -139,7 +139,7 @@ static void test_slot_youngest_handled_fault(void **state)
     struct wire_fault found, fault = a_fault(WIRE_FAULT_HANDLED);
     (void)state;
     make_slot();
-    assert_false(slot_find_handled(bytes, 0, &found));
+    assert_false(slot_find_handled(bytes, 0, 0, &found));
     fault.mono_ns = 500;
     put_fault(3, &fault);
     fault.mono_ns = 700;
@@ -148,9 +148,11 @@ static void test_slot_youngest_handled_fault(void **state)
     fault.mono_ns = 900;
     fault.sequence = 3; /* torn */
     put_fault(31, &fault);
-    assert_true(slot_find_handled(bytes, 400, &found));
+    assert_true(slot_find_handled(bytes, 0, 400, &found));
     assert_int_equal(found.tid, 12);
-    assert_false(slot_find_handled(bytes, 800, &found));
+    assert_true(slot_find_handled(bytes, 11, 400, &found));
+    assert_int_equal(found.tid, 11);
+    assert_false(slot_find_handled(bytes, 0, 800, &found));
 }
 
 /* ---- case ---- */

@@ -34,7 +34,7 @@ struct fault {
     const char *instruction; /* bytes at the pc, with `n` of them */
     size_t n;
     uint64_t rax, rbx;
-    const char *class, *reason; /* reason: a part of it */
+    const char *class, *reason; /* reason: a part of it and a newline */
 };
 
 static const struct fault faults[] = {
@@ -42,7 +42,7 @@ static const struct fault faults[] = {
      "write to 0x0: null pointer, address from rax = 0x0"},
     {SIGSEGV, SEGV_MAPERR, 0x18, PC, SP, READ, "\x48\x8b\x43\x18", 4, 7, 0, "null",
      "read of 0x18: null pointer + 24, address from rbx = 0x0"},
-    {SIGSEGV, SEGV_MAPERR, 0x18, PC, SP, READ, "\x48\x8b\x43\x10", 4, 7, 0, "null", "null pointer + 24"},
+    {SIGSEGV, SEGV_MAPERR, 0x18, PC, SP, READ, "\x48\x8b\x43\x60", 4, 7, 0, "null", "null pointer + 24\n"},
     {SIGSEGV, SEGV_MAPERR, 0, 0, SP, FETCH, "", 0, 0, 0, "null-call", "through a null pointer"},
     {SIGSEGV, SEGV_MAPERR, 0x414141414141, PC, SP, READ, "\x8b\x00", 2, 0x414141414141, 0, "unmapped",
      "where nothing is mapped (any more), address from rax = 0x414141414141"},
@@ -105,7 +105,8 @@ static void run_fault(const struct fault *fault)
         .crash = &crash, .modules = &modules, .registers = registers, .n_code = fault->n};
     memcpy(input.code, fault->instruction, fault->n);
     explain(&input, &arena, &why);
-    if (strcmp(why.class, fault->class) != 0 || !strstr(why.reason, fault->reason))
+    const char *line = arena_printf(&arena, "%s\n", why.reason);
+    if (strcmp(why.class, fault->class) != 0 || !strstr(line, fault->reason))
         fail_msg("signal %d code %d address 0x%lx: %s: %s; wanted %s: %s", fault->signal, fault->code,
                  (unsigned long)fault->address, why.class, why.reason, fault->class, fault->reason);
     bool is_without = fault->signal != SIGSEGV && fault->signal != SIGBUS;

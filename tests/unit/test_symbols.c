@@ -170,11 +170,42 @@ static void test_walk_signal_frame(void **state)
         crash_print(crash.stack);
     assert_int_equal(faulty, 2);
     assert_true(crash.stack->frames[1].is_signal);
+    assert_false(crash.stack->frames[1].is_approximate && crash.stack->frames[1].function &&
+                 strcmp(crash.stack->frames[1].function, "__restore_rt") == 0);
     assert_int_equal(crash.stack->frames[2].line, 8);
     assert_string_equal(crash.stack->frames[3].function, "main");
     assert_null(crash.stack->end_reason);
     crash_fini(&crash);
 }
+
+#if defined(__x86_64__)
+/* The top of the stack is made a signal frame that says it interrupted its own trampoline, for ever. */
+static void test_walk_signal_loop(void **state)
+{
+    (void)state;
+    struct crash_copy crash;
+    run_c(&crash, "-O1",
+          "#include <signal.h>\n"
+          "volatile int *nowhere;\n"
+          "void handler(int s) { (void)s; *nowhere = 2; }\n"
+          "int main(void) { struct sigaction a = {.sa_handler = handler, .sa_flags = SA_NODEFER}; "
+          "sigaction(SIGSEGV, &a, 0);\n"
+          "  *nowhere = 1; return 0; }\n",
+          2);
+    const struct symbols_frame *trampoline = &crash.stack->frames[1];
+    assert_true(trampoline->is_signal);
+    uint64_t sp = crash.stack->frames[0].cfa, pc = trampoline->pc;
+    uint8_t *frame = crash.pieces[0].bytes + (sp - crash.pieces[0].address);
+    memcpy(frame + 40 + 120, &sp, 8); /* uc_mcontext: rsp, rip */
+    memcpy(frame + 40 + 128, &pc, 8);
+    symbols_close(crash.symbols);
+    crash_walk(&crash);
+    assert_string_equal(crash.stack->frames[0].function, "handler");
+    assert_true(crash.stack->n_frames + crash.stack->n_left_out < 1000);
+    assert_non_null(crash.stack->end_reason);
+    crash_fini(&crash);
+}
+#endif
 
 static void test_walk_vdso(void **state)
 {
@@ -194,27 +225,41 @@ static void test_walk_vdso(void **state)
     crash_fini(&crash);
 }
 
+/* Every frame is counted, also those that are stepped over: as many as with few, and 9,900 more. */
 static void test_walk_deep_recursion(void **state)
 {
     (void)state;
-    struct crash_copy crash;
-    run_c(&crash, "-O1",
-          "volatile int *nowhere; int depth;\n"
-          "int even(int n);\n"
-          "__attribute__((noinline)) int odd(int n) { return n ? even(n - 1) + 1 : (*nowhere = 1); }\n"
-          "__attribute__((noinline)) int even(int n) { return n ? odd(n - 1) * 2 : (*nowhere = 2); }\n"
-          "int main(void) { return even(10000); }\n",
-          1);
-    const struct symbols_stack *stack = crash.stack;
-    uint32_t main_at = crash_find(stack, "main", 0);
-    assert_null(stack->end_reason);
-    assert_true(stack->n_left_out > 9900 && stack->n_left_out < 10000);
-    assert_int_equal(stack->left_out_at, 32);
-    assert_true(main_at >= 60 && main_at < 64);
-    assert_int_equal(stack->recursion_period, 2);
-    assert_in_range(stack->recursion_times, 4998, 5000);
-    assert_in_range(stack->recursion_at, 0, 2);
-    crash_fini(&crash);
+    static const char *const flags[] = {"-O1", "-O0", "-O2 -fomit-frame-pointer -fno-optimize-sibling-calls"};
+    for (int i = 0; i < 6; i++) {
+        struct crash_copy crash;
+        static uint32_t n_few;
+        char text[768];
+        snprintf(text, sizeof(text),
+                 "volatile int *nowhere; int depth;\n"
+                 "int even(int n);\n"
+                 "__attribute__((noinline)) int odd(int n) { return n ? even(n - 1) + 1 : (*nowhere = 1); }\n"
+                 "__attribute__((noinline)) int even(int n) { volatile char room[40]; room[n & 31] = 1;\n"
+                 "  return n ? odd(n - 1) * 2 + room[n & 31] : (*nowhere = 2); }\n"
+                 "int main(void) { return even(%d) + 1; }\n",
+                 i % 2 ? 10000 : 100);
+        run_c(&crash, flags[i / 2], text, 1);
+        const struct symbols_stack *stack = crash.stack;
+        uint32_t main_at = crash_find(stack, "main", 0), n = stack->n_frames + stack->n_left_out;
+        assert_null(stack->end_reason);
+        assert_int_equal(stack->recursion_period, 2);
+        assert_in_range(stack->recursion_at, 0, 2);
+        if (i % 2 == 0) {
+            n_few = n;
+            assert_int_equal(stack->n_left_out, 0);
+            assert_in_range(stack->recursion_times, 49, 50);
+        } else {
+            assert_int_equal(n, n_few + 9900);
+            assert_int_equal(stack->left_out_at, 32);
+            assert_true(main_at >= 60 && main_at < 64);
+            assert_in_range(stack->recursion_times, 4999, 5000);
+        }
+        crash_fini(&crash);
+    }
 }
 
 static void test_walk_overflow(void **state)
@@ -236,8 +281,30 @@ static void test_walk_overflow(void **state)
     crash_fini(&crash);
 }
 
-/* Threads end in clone3 or start_thread, not in _start. */
+/* A thread ends in clone, not in _start. */
 static void test_walk_thread(void **state)
+{
+    (void)state;
+    struct crash_copy crash;
+    run_c(&crash, "-O1 -pthread",
+          "#include <pthread.h>\n"
+          "volatile int *nowhere;\n"
+          "void *work(void *p) { *nowhere = 1; return p; }\n"
+          "int main(void) { pthread_t t; pthread_create(&t, 0, work, 0); pthread_join(t, 0); return 0; }\n",
+          1);
+    const struct symbols_stack *stack = crash.stack;
+    if (stack->end_reason)
+        crash_print(stack);
+    assert_string_equal(stack->frames[0].function, "work");
+    assert_int_equal(stack->frames[0].line, 3);
+    assert_null(stack->end_reason);
+    assert_int_equal(crash_find(stack, "main", 0), UINT32_MAX);
+    assert_int_equal(crash_find(stack, "_start", 0), UINT32_MAX);
+    crash_fini(&crash);
+}
+
+/* Through libc: a callback of qsort(). */
+static void test_walk_callback(void **state)
 {
     (void)state;
     struct crash_copy crash;
@@ -252,8 +319,7 @@ static void test_walk_thread(void **state)
     crash_run(&crash, "./case", 1, 1 << 20);
     crash_walk(&crash);
     assert_string_equal(crash.stack->frames[0].function, "compare");
-    assert_true(crash_find(crash.stack, "main", 1) !=
-                UINT32_MAX); /* through libc, which has no debugging information */
+    assert_true(crash_find(crash.stack, "main", 1) != UINT32_MAX);
     assert_null(crash.stack->end_reason);
     crash_fini(&crash);
 }
@@ -306,12 +372,22 @@ static int remove_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_walk_plain),    cmocka_unit_test(test_walk_libunwind),
-        cmocka_unit_test(test_walk_inlined),  cmocka_unit_test(test_walk_call_to_nowhere),
-        cmocka_unit_test(test_walk_smashed),  cmocka_unit_test(test_walk_signal_frame),
-        cmocka_unit_test(test_walk_vdso),     cmocka_unit_test(test_walk_deep_recursion),
-        cmocka_unit_test(test_walk_overflow), cmocka_unit_test(test_walk_thread),
-        cmocka_unit_test(test_walk_noreturn), cmocka_unit_test(test_walk_short_copy),
+        cmocka_unit_test(test_walk_plain),
+        cmocka_unit_test(test_walk_libunwind),
+        cmocka_unit_test(test_walk_inlined),
+        cmocka_unit_test(test_walk_call_to_nowhere),
+        cmocka_unit_test(test_walk_smashed),
+        cmocka_unit_test(test_walk_signal_frame),
+        cmocka_unit_test(test_walk_vdso),
+#if defined(__x86_64__)
+        cmocka_unit_test(test_walk_signal_loop),
+#endif
+        cmocka_unit_test(test_walk_deep_recursion),
+        cmocka_unit_test(test_walk_overflow),
+        cmocka_unit_test(test_walk_thread),
+        cmocka_unit_test(test_walk_callback),
+        cmocka_unit_test(test_walk_noreturn),
+        cmocka_unit_test(test_walk_short_copy),
     };
     return cmocka_run_group_tests(tests, NULL, remove_directory);
 }

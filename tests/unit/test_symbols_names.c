@@ -269,6 +269,19 @@ static void test_names_cxx(void **state)
     crash_expect(crash.stack, expected, 3);
     assert_string_equal(crash.stack->frames[0].symbol, "_ZN6engine4BookIiE3addEi");
     crash_fini(&crash);
+    /* inlined, and local to the file: no linkage name and no symbol, the scopes alone tell */
+    crash_source("book.cc",
+                 "namespace engine { int *nowhere; namespace { struct Price { int v; void set(int n) {\n"
+                 "  v = n; *nowhere = n; } }; } }\n"
+                 "int main(int n, char **) { engine::Price p; p.set(n); return p.v; }\n");
+    crash_sh("g++ -g -O2 -o book book.cc");
+    crash_run(&crash, "./book", 1, 1 << 20);
+    crash_walk(&crash);
+    crash_expect(crash.stack,
+                 (const char *const[]){"engine::(anonymous namespace)::Price::set book.cc:2 inlined",
+                                       "main book.cc:3"},
+                 2);
+    crash_fini(&crash);
 }
 
 /* rustc writes no .debug_aranges either, and both of its schemes are met: v0 by default today, legacy by default before. */

@@ -16,10 +16,10 @@ static size_t print_name(const struct span *span, char *ret_name, size_t max_byt
     if (span->kind == SPAN_CLIENT && span->scope && strcmp(span->scope, HTTP_SCOPE) == 0)
         url = attribute_find(&span->attributes, "url.full");
     const char *target = url ? strstr(url->value.string.bytes, "://") : NULL;
-    size_t n = strnlen(span->name, max_bytes), method = strcspn(span->name, " ");
+    size_t method = target ? strcspn(span->name, " ") : 0;
     if (!target || method + 1 >= max_bytes) {
-        memcpy(ret_name, span->name, n);
-        return n;
+        const char *end = memccpy(ret_name, span->name, 0, max_bytes);
+        return end ? (size_t)(end - ret_name) - 1 : max_bytes;
     }
     target += 3;
     size_t user_info = strcspn(target, "@/");

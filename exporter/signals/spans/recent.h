@@ -1,7 +1,7 @@
 /*
  * recent: the last finished spans of a process, for its crash report: ids, times and names, no attributes.
  *
- * Context: loop, once per span: a copy of at most 128 bytes [50 instructions]. Ownership: the process's; recent_list() copies.
+ * Context: loop, once per span: a copy of at most 128 bytes. Ownership: the process's; recent_list() copies.
  */
 #ifndef OTELSHIM_RECENT_H
 #define OTELSHIM_RECENT_H

@@ -43,14 +43,15 @@ static const char *copy_text(struct crash_case *crash, const char *text)
     return text ? arena_copy(&crash->arena, text, strlen(text)) : NULL;
 }
 
-static void copy_arguments(struct crash_case *crash, const struct process *process)
+/* Each with its NUL, the last one perhaps cut before it. */
+static void split_arguments(struct crash_case *crash, const char *text, size_t n_bytes)
 {
-    const char *copy = arena_copy(&crash->arena, process->arguments, process->arguments_bytes);
+    const char *copy = arena_copy(&crash->arena, text, n_bytes);
     uint32_t n = 0, max = 0;
-    for (size_t i = 0; i < process->arguments_bytes; i++)
+    for (size_t i = 0; i < n_bytes; i++)
         max += !copy[i];
     const char **arguments = arena_alloc(&crash->arena, (max + 1) * sizeof(*arguments));
-    for (size_t at = 0; at < process->arguments_bytes; at += strlen(copy + at) + 1)
+    for (size_t at = 0; at < n_bytes; at += strlen(copy + at) + 1)
         arguments[n++] = copy + at;
     crash->arguments = arguments;
     crash->n_arguments = n;
@@ -86,7 +87,9 @@ void collect_process(struct crash_case *crash, const struct process *process, co
 #else
     crash->machine = EM_AARCH64;
 #endif
-    copy_arguments(crash, process);
+    split_arguments(crash, process->arguments, process->arguments_bytes);
+    crash->debuginfod =
+        copy_text(crash, getenv("DEBUGINFOD_URLS")); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
     if (process->start_ticks) {
         uint64_t started_ns = process->start_ticks * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
         uint64_t boot_ns = now_ns(CLOCK_BOOTTIME);
@@ -176,13 +179,65 @@ void collect_slot(struct crash_case *crash, const struct slot *slot)
     memcpy(crash->thrown_frames, slot->thrown_frames, sizeof(crash->thrown_frames));
 }
 
+/* The kernel saves stack pointer and program counter of what it interrupts side by side, on both machines. */
+static bool has_signal_frame(const struct crash_memory *memory, uint64_t sp, uint64_t pc)
+{
+    for (size_t at = -memory->address & 7; memory->n_bytes >= at + 16; at += 8) {
+        uint64_t words[2];
+        memcpy(words, memory->bytes + at, sizeof(words));
+        if (words[0] == sp && words[1] == pc)
+            return true;
+    }
+    return false;
+}
+
+bool collect_root(struct crash_case *crash, const struct wire_fault *fault)
+{
+    bool is_arm = fault->machine == EM_AARCH64;
+    uint64_t sp = fault->registers[is_arm ? WIRE_AARCH64_SP : 7];
+    uint64_t pc = fault->registers[is_arm ? WIRE_AARCH64_PC : WIRE_X86_64_IP];
+    struct crash_thread *thread = first_thread(crash);
+    /* a signal that it raised again, blocked until the handler returned: it comes where the fault was */
+    bool is_within = thread->registers[is_arm ? WIRE_AARCH64_SP : 7] == sp &&
+                     thread->registers[is_arm ? WIRE_AARCH64_PC : WIRE_X86_64_IP] == pc;
+    for (uint32_t i = 0; i < thread->n_memory; i++)
+        is_within |= has_signal_frame(&thread->memory[i], sp, pc);
+    if (!is_within || thread->tid != fault->tid)
+        return false;
+    collect_fault(crash, fault);
+    crash->kind = CRASH_HANDLED;
+    return true;
+}
+
 /* ---- while it lives ---- */
 
-static const char *read_maps(struct arena *arena, int proc)
+/* A main thread that has ended shows nothing any more: any other one does. */
+static void print_path(char ret_path[40], uint32_t tid, const char *name)
 {
+    snprintf(ret_path, 40, "task/%u/%s", tid, name);
+}
+
+static void read_exe(struct crash_case *crash, int proc)
+{
+    char path[40], text[4096];
+    print_path(path, crash->tid, "exe");
+    ssize_t n = readlinkat(proc, path, text, sizeof(text));
+    if (n > 0)
+        crash->exe = arena_copy(&crash->arena, text, (size_t)n);
+    print_path(path, crash->tid, "cmdline");
+    n = proc_read(proc, path, text, sizeof(text));
+    if (n > 0 && !crash->n_arguments)
+        split_arguments(crash, text, (size_t)n);
+}
+
+static const char *read_maps(struct arena *arena, int proc, uint32_t tid)
+{
+    char path[40] = "maps";
+    if (tid)
+        print_path(path, tid, "maps");
     for (size_t max = MAPS_FIRST_BYTES; max <= MAPS_MAX_BYTES; max *= 8) {
         char *text = arena_alloc(arena, max);
-        int n = proc_read(proc, "maps", text, max);
+        int n = proc_read(proc, path, text, max);
         if (n <= 0)
             return NULL; /* a process that is not dumpable shows an empty one, or none */
         if ((size_t)n < max - 1 || max == MAPS_MAX_BYTES)
@@ -251,7 +306,9 @@ void collect_living(struct crash_case *crash, uint32_t pid, uint64_t start_ticks
             close(proc);
         return;
     }
-    crash->maps = read_maps(&crash->arena, proc);
+    crash->maps = read_maps(&crash->arena, proc, crash->tid);
+    if (!*crash->exe)
+        read_exe(crash, proc);
     read_rss(crash, proc);
     read_deep_stack(crash, pid);
     if (!is_alone(crash, proc))

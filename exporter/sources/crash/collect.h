@@ -21,6 +21,11 @@ void collect_process(struct crash_case *crash, const struct process *process, co
 void collect_fault(struct crash_case *crash, const struct wire_fault *fault);
 /* And all else of the slot; its copy must live in the case's arena. */
 void collect_slot(struct crash_case *crash, const struct slot *slot);
+/*
+ * The program handled `fault`, and the crash happened within that handler (it calls abort(), raises the signal again): the kernel's
+ * frame of that handler lies on the stack above. Then that fault is what is told of, and true returned.
+ */
+bool collect_root(struct crash_case *crash, const struct wire_fault *fault);
 /* There is no fault to tell of: only how and when it ended. */
 void collect_time(struct crash_case *crash, uint64_t mono_ns);
 /* Of the living process `pid`: mappings, the stack beyond what the slot holds, the other threads, its root and memory. */

@@ -81,14 +81,15 @@ bool slot_decode(const uint8_t *bytes, struct slot *ret_slot)
     return true;
 }
 
-bool slot_find_handled(const uint8_t *bytes, uint64_t oldest_mono_ns, struct wire_fault *ret_fault)
+bool slot_find_handled(const uint8_t *bytes, uint32_t tid, uint64_t oldest_mono_ns,
+                       struct wire_fault *ret_fault)
 {
     bool is_found = false;
     for (uint32_t i = 0; i < WIRE_CRASH_FAULTS; i++) {
         struct wire_fault fault;
         memcpy(&fault, bytes + WIRE_CRASH_FAULTS_OFFSET + i * sizeof(fault), sizeof(fault));
         if (!fault.sequence || fault.sequence & 1 || !is_right_fault(&fault) ||
-            fault.kind != WIRE_FAULT_HANDLED || fault.mono_ns < oldest_mono_ns ||
+            fault.kind != WIRE_FAULT_HANDLED || fault.mono_ns < oldest_mono_ns || (tid && fault.tid != tid) ||
             (is_found && fault.mono_ns <= ret_fault->mono_ns))
             continue;
         fault.thread_name[sizeof(fault.thread_name) - 1] = 0;

@@ -41,10 +41,11 @@ struct slot {
 bool slot_decode(const uint8_t *bytes, struct slot *ret_slot);
 
 /*
- * The youngest fault of the table that the program handled itself, not older than `oldest_mono_ns`. `bytes` as above. A fault
+ * The youngest fault of the table that the program handled itself, of thread `tid` (0: of any), not older than `oldest_mono_ns`. `bytes` as above. A fault
  * on its way to be handled says nothing: the caller knows that the process died.
  */
-bool slot_find_handled(const uint8_t *bytes, uint64_t oldest_mono_ns, struct wire_fault *ret_fault);
+bool slot_find_handled(const uint8_t *bytes, uint32_t tid, uint64_t oldest_mono_ns,
+                       struct wire_fault *ret_fault);
 
 /* How many of the bytes are whole and right struct wire_module. */
 uint32_t slot_check_modules(const uint8_t *bytes, uint32_t n_bytes);

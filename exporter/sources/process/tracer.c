@@ -111,6 +111,20 @@ static bool is_known(const struct tracing *tracing, uint32_t tid)
     return tid == tracing->except_tid;
 }
 
+/* A main thread that called pthread_exit() stays as a zombie. */
+static bool has_ended(uint32_t pid, uint32_t tid)
+{
+    char path[64], text[256];
+    snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", pid, tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = 0;
+    const char *state = strrchr(text, ')');
+    return n <= 0 || (state && strncmp(state, ") Z", 3) == 0);
+}
+
 static void seize(struct tracing *tracing, uint32_t tid)
 {
     if (tracing->n_threads == THREADS_MAX) {
@@ -121,9 +135,10 @@ static void seize(struct tracing *tracing, uint32_t tid)
     thread->tid = tid;
     if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) == 0 && ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0)
         return;
-    thread->step = errno == ESRCH ? STEP_GONE : STEP_REFUSED;
+    int error = errno;
+    thread->step = error == ESRCH || has_ended(tracing->pid, tid) ? STEP_GONE : STEP_REFUSED;
     if (thread->step == STEP_REFUSED && !tracing->error)
-        tracing->error = errno;
+        tracing->error = error;
 }
 
 /* Returns how many were new. */

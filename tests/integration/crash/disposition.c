@@ -103,7 +103,8 @@ static void say_action(const char *what, int number)
     }
     memcpy(&mask, &now.sa_mask, sizeof(mask));
     say("%s: %s flags %x mask %llx restorer %d\n", what, name_of(&now), (unsigned)now.sa_flags,
-        (unsigned long long)mask, now.sa_restorer != NULL);
+        (unsigned long long)mask,
+        now.sa_flags & 0x04000000 && now.sa_restorer); /* else libc has not written it */
 }
 
 static void say_stack(const char *what)
@@ -222,6 +223,7 @@ static void cause_file_size(void)
 static void cause(int number)
 {
     volatile int zero = 0, *volatile nothing = NULL;
+    (void)zero;
     switch (number) {
     case SIGSEGV:
         *nothing = 1;
@@ -670,6 +672,7 @@ int main(int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "";
     char here[64];
     interrupted = here;
+    say("errno %d\n", errno);
     say_stack("at first");
     if (!strcmp(what, "matrix"))
         matrix();

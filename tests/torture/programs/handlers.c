@@ -48,7 +48,8 @@ static void describe(int signal, siginfo_t *info, void *context)
         own_stack                                         ? stack_of(&here)
         : llabs((long long)(sp - (uint64_t)&here)) < 8192 ? "the interrupted stack, near"
                                                           : "another stack",
-        own_stack ? "" : stack_of((void *)sp), info && info->si_code > 0 ? (int)(pc - (uint64_t)(uintptr_t)fault) : 0);
+        own_stack ? "" : stack_of((void *)sp),
+        info && info->si_code > 0 ? (int)(pc - (uint64_t)(uintptr_t)fault) : 0);
 }
 
 static void handler_exit(int signal, siginfo_t *info, void *context)

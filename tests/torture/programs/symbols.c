@@ -1,6 +1,11 @@
 /* Cases 3-6: a program whose names and lines are elsewhere, or nowhere. */
 #include "torture.h"
 
+#ifdef NAME /* each its own build id */
+extern const char symbols_name[];
+const char symbols_name[] = NAME;
+#endif
+
 void exported_function(volatile int *p);
 
 static NOINLINE void static_function(volatile int *p)

@@ -2,6 +2,7 @@
 #include "mapped_file.h"
 
 #include <elf.h>
+#include <gnu/libc-version.h>
 #include <link.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -96,7 +97,8 @@ static void modules_are_listed(void)
     uint32_t bytes = modules_write(modules, sizeof modules, &n, &is_cut);
     const struct wire_module *program = (const struct wire_module *)(const void *)modules,
                              *libc = find_module(n, "/libc.so.6");
-    uint64_t code = (uint64_t)(uintptr_t)&modules_are_listed, function = (uint64_t)(uintptr_t)&qsort;
+    uint64_t code = (uint64_t)(uintptr_t)&modules_are_listed,
+             function = (uint64_t)(uintptr_t)&gnu_get_libc_version;
     CHECK(n >= 3 && bytes && !is_cut);
     CHECK(program->path_bytes == 0 && program->low <= code && code < program->high);
     CHECK(libc && libc->low <= function && function < libc->high && libc->build_id_bytes == 20);
@@ -400,12 +402,27 @@ static void handler_is_running(void)
     CHECK(!fault_is_running(fault, at - 4096));
 }
 
+static void first_fault_is_kept(void)
+{
+    ucontext_t contexts[2] = {here(), here()}; /* the second one lies higher: it was first */
+    crash_start();
+    uint32_t pid = (uint32_t)getpid();
+    struct crash_signal nested = signal_of(pid, pid, 1, &contexts[0]),
+                        first = signal_of(pid, pid, 1, &contexts[1]);
+    CHECK(!fault_is_nested(slot, &nested));
+    CHECK(fault_note(slot, &first, WIRE_FAULT_HANDLED, 0));
+    CHECK(fault_is_nested(slot, &nested) && !fault_is_nested(slot, &first));
+    memset(&contexts[1], 0, sizeof contexts[1]);
+    CHECK(!fault_is_nested(slot, &nested));
+}
+
 static void test_table(void **state)
 {
     (void)state;
     run_alone(faults_are_noted);
     run_alone(table_is_full);
     run_alone(handler_is_running);
+    run_alone(first_fault_is_kept);
 }
 
 int main(void)
