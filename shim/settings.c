@@ -3,6 +3,7 @@
 
 #include "propagate.h"
 #include "ratio.h"
+#include "sys.h"
 #include "text.h"
 #include <stdatomic.h>
 #include <string.h>
@@ -57,7 +58,9 @@ static struct {
 
 const struct shim_settings *settings_ready;
 
-/* What another thread sees while the scan runs: nothing is recorded yet. */
+/* The scan takes some microseconds. In a fork child of one that was scanning nobody goes on with it. */
+#define MAX_WAIT_NS 100000000u
+#define MAX_WAITS 8u
 static const struct shim_settings not_ready = {.is_disabled = true};
 
 /* "NAME=value\0" into the text, and the value's place into values[]. What does not fit is left out. */
@@ -263,14 +266,26 @@ static void understand(struct shim_settings *settings)
     understand_options(settings);
 }
 
+/* Another thread scans. Who went on as if disabled made the whole process inert: that is decided once (lifecycle.c). */
+static const struct shim_settings *wait_for_scan(void)
+{
+    for (unsigned i = 0; i < MAX_WAITS && atomic_load(&scanned.state) == 1; i++)
+        (void)sys_futex_wait(&scanned.state, 1, MAX_WAIT_NS);
+    return atomic_load(&scanned.state) == 2 ? &scanned.settings : &not_ready;
+}
+
 const struct shim_settings *settings_scan(void)
 {
     unsigned state = 0;
-    if (!atomic_compare_exchange_strong(&scanned.state, &state, 1))
-        return state == 2 ? &scanned.settings : &not_ready;
-    scan_environment();
-    understand(&scanned.settings);
-    atomic_store_explicit(&scanned.state, 2, memory_order_release);
-    __atomic_store_n(&settings_ready, &scanned.settings, __ATOMIC_RELEASE);
-    return &scanned.settings;
+    uint64_t signals;
+    sys_block_signals(&signals); /* a handler on this thread would wait for itself */
+    if (atomic_compare_exchange_strong(&scanned.state, &state, 1)) {
+        scan_environment();
+        understand(&scanned.settings);
+        atomic_store_explicit(&scanned.state, 2, memory_order_release);
+        __atomic_store_n(&settings_ready, &scanned.settings, __ATOMIC_RELEASE);
+        sys_futex_wake(&scanned.state);
+    }
+    sys_restore_signals(&signals);
+    return state == 1 ? wait_for_scan() : &scanned.settings;
 }

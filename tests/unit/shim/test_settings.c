@@ -1,7 +1,9 @@
 /* The shim's view of the settings that the exporter parses too: see ../setting_vectors.h. Each in a process of its own,
  * because the environment is scanned once. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -67,8 +69,49 @@ static void test_shim_agrees(void **state)
     }
 }
 
+#define N_FIRST 8
+
+static pthread_barrier_t together;
+
+static void *look_first(void *ret_is_disabled)
+{
+    pthread_barrier_wait(&together);
+    *(bool *)ret_is_disabled = settings_get()->is_disabled;
+    return NULL;
+}
+
+/* Threads that come first, together: nobody may take the settings for those of a process that is off. */
+static int look_together(void)
+{
+    pthread_t threads[N_FIRST];
+    bool is_disabled[N_FIRST];
+    int n = 0;
+    pthread_barrier_init(&together, NULL, N_FIRST);
+    for (int i = 0; i < N_FIRST; i++)
+        pthread_create(&threads[i], NULL, look_first, &is_disabled[i]);
+    for (int i = 0; i < N_FIRST; i++) {
+        pthread_join(threads[i], NULL);
+        n += is_disabled[i];
+    }
+    return n;
+}
+
+static void test_first_together(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        pid_t child = fork();
+        int status;
+        if (child == 0)
+            _exit(look_together());
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shim_agrees)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shim_agrees),
+                                       cmocka_unit_test(test_first_together)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
