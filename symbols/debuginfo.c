@@ -48,7 +48,7 @@ static bool has_build_id(int fd, const void *id, size_t n_id)
     const void *found = NULL;
     Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
     ssize_t n = elf ? dwelf_elf_gnu_build_id(elf, &found) : -1;
-    bool is_same = n == (ssize_t)n_id && memcmp(found, id, n_id) == 0;
+    bool is_same = found && n == (ssize_t)n_id && memcmp(found, id, n_id) == 0;
     elf_end(elf);
     return is_same;
 }

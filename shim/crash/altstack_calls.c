@@ -37,7 +37,7 @@ static void *find_real(unsigned real, const char *name)
 /* The kernel reads and writes first: a bad pointer is EFAULT. */
 EXPORTED int sigaltstack(const stack_t *stack, stack_t *old)
 {
-    stack_t before;
+    stack_t before = {.ss_flags = SS_DISABLE};
     stack_t *to = old ? old : &before;
     int result = REAL(sigaltstack)(stack, to);
     if (result != 0)

@@ -61,7 +61,7 @@ void store_print_stem(const struct crash_case *crash, const char *comm, char ret
     struct tm utc;
     time_t seconds = (time_t)(crash->time_unix_ns / 1000000000u);
     size_t n = 0;
-    for (; comm[n] && n < sizeof(clean) - 1; n++) {
+    for (; n < sizeof(clean) - 1 && comm[n]; n++) {
         bool is_plain = (comm[n] >= 'a' && comm[n] <= 'z') || (comm[n] >= 'A' && comm[n] <= 'Z') ||
                         (comm[n] >= '0' && comm[n] <= '9') || comm[n] == '_' || (comm[n] == '.' && n > 0);
         clean[n] = '_';
