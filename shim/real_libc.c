@@ -110,6 +110,16 @@ void *libc_find_behind_us(const char *name)
     return find(name, BEHIND_US, ELF_DEFAULT);
 }
 
+void *libc_find_once(void **known, const char *name)
+{
+    void *found = __atomic_load_n(known, __ATOMIC_RELAXED);
+    if (!found) {
+        found = libc_find_behind_us(name);
+        __atomic_store_n(known, found, __ATOMIC_RELAXED);
+    }
+    return found;
+}
+
 uint32_t libc_find_names(const char *const *names, unsigned n_names)
 {
     struct elf_name hashed[32];

@@ -27,6 +27,8 @@ const struct libc_loader *libc_loader_get(void);
 
 /* What a program's call of `name` would reach without us: the first definer behind us. NULL: none. */
 void *libc_find_behind_us(const char *name);
+/* The same, remembered in *known. No lock, no allocation: for calls that are made in UNIX-signal handlers. */
+void *libc_find_once(void **known, const char *name);
 
 /* Which of up to 32 names does any object define? A bit for each, in one walk. */
 uint32_t libc_find_names(const char *const *names, unsigned n_names);

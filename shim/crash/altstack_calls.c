@@ -16,23 +16,12 @@
 #include <pthread.h>
 #include <threads.h>
 
-#define EXPORTED __attribute__((visibility("default")))
 #define REAL_NAMES(X) X(sigaltstack) X(pthread_create) X(thrd_create)
 #define REAL_NUMBER(name) REAL_##name,
 enum { REAL_NAMES(REAL_NUMBER) N_REALS };
 static void *reals[N_REALS];
-
-/* Libc's, or of another interposer behind us. No lock: sigaltstack() is called in UNIX-signal handlers. */
-static void *find_real(unsigned real, const char *name)
-{
-    void *found = __atomic_load_n(&reals[real], __ATOMIC_RELAXED);
-    if (!found) {
-        found = libc_find_behind_us(name);
-        __atomic_store_n(&reals[real], found, __ATOMIC_RELAXED);
-    }
-    return found;
-}
-#define REAL(name) ((__typeof__(&name))find_real(REAL_##name, #name))
+/* Libc's, or of another interposer behind us. */
+#define REAL(name) ((__typeof__(&name))libc_find_once(&reals[REAL_##name], #name))
 
 /* The kernel reads and writes first: a bad pointer is EFAULT. */
 EXPORTED int sigaltstack(const stack_t *stack, stack_t *old)

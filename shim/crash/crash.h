@@ -1,7 +1,8 @@
 /*
  * crash: what the parts of shim/crash/ want of each other.
  *
- *   disposition.c  what the program believes about its UNIX signals; what the kernel is told instead
+ *   disposition.c  what the program believes about its UNIX signals; what the kernel is told instead. disposition_calls.c: sigaction();
+ *                  signal_calls.c: signal() and its relatives
  *   entry_*.S      the kernel's handler for them: asks entry.c, then jumps to the program's own handler or returns
  *   entry.c        freestanding: decides; dies as the program would have died. entry_fault.c: who and where; entry_slot.c: into
  *                  the crash slot; entry_capture.c: on a stack of its own, bell, wait for "captured"
@@ -23,6 +24,7 @@
 #include <stdint.h>
 
 #define HIDDEN __attribute__((visibility("hidden")))
+#define EXPORTED __attribute__((visibility("default")))
 
 /* Kernel numbering: 1..64. */
 #define CRASH_SIGNALS 65
@@ -80,6 +82,6 @@ HIDDEN bool altstack_find(uint64_t address, uint64_t *ret_low, uint64_t *ret_hig
 /* ---- thrown.c ---- */
 struct wire_crash;
 /* The calling thread's last uncaught throw, into the slot's thrown_… fields. */
-HIDDEN void thrown_copy(uint32_t tid, struct wire_crash *crash);
+HIDDEN void thrown_copy(struct wire_crash *crash);
 
 #endif

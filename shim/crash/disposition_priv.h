@@ -1,5 +1,5 @@
 /*
- * disposition_priv: what disposition.c (freestanding) and disposition_calls.c (the interposed names) share.
+ * disposition_priv: what disposition.c (freestanding), disposition_calls.c and signal_calls.c (the interposed names) share.
  *
  * Context: signal, unless a comment says cold.
  */
@@ -37,6 +37,8 @@ HIDDEN void disposition_publish(int signal, const struct disposition_view *view)
 /* What the kernel is told for a view that is not SIG_IGN. */
 HIDDEN void disposition_for_kernel(int signal, const struct disposition_view *view,
                                    struct disposition_kernel *ret_kernel);
+/* sigaction(), for whoever calls it on the program's behalf. */
+HIDDEN int disposition_change(int number, const struct sigaction *action, struct sigaction *old);
 /* The flags in which the kernel's action may differ from the program's. */
 #define DISPOSITION_OUR_FLAGS (SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_RESETHAND)
 

@@ -100,7 +100,7 @@ void slot_write(uint8_t *slot, const struct crash_signal *signal, enum wire_faul
     (void)sys_prctl(16 /* PR_GET_NAME */, crash->fault.thread_name);
     if (signal->number == SIGABRT && !is_again)
         copy_message(crash);
-    thrown_copy(signal->tid, crash);
+    thrown_copy(crash);
     set_state(crash, WIRE_CRASH_REGISTERS);
     *ret_is_written = 1;
     copy_stacks(crash, slot, signal->context);

@@ -20,7 +20,6 @@
 #include <crash_slot.h>
 #include <sys/auxv.h>
 
-#define EXPORTED __attribute__((visibility("default")))
 #define MAX_THROWS 64u    /* threads whose last throw is kept; by the thread pointer */
 #define MAX_BASES 8u      /* of an exception's class */
 #define HEADER_BYTES 256u /* at most, of what the runtime puts in front of an exception object */
@@ -249,12 +248,11 @@ static bool is_uncaught(const struct throw *throw, int number)
     return now.n_uncaught || (number == SIGABRT && now.caught && throw->object - now.caught <= HEADER_BYTES);
 }
 
-void thrown_copy(uint32_t tid, struct wire_crash *crash)
+void thrown_copy(struct wire_crash *crash)
 {
     uint64_t thread = thread_pointer();
     const struct throw *throw = throw_of(thread);
     int number = ((const siginfo_t *)(const void *)crash->fault.siginfo)->si_signo;
-    (void)tid;
     if (!thread || throw->thread != thread || throw->sequence & 1 || !is_uncaught(throw, number))
         return;
     crash->thrown_bytes = read_name(crash->thrown_type, sizeof(crash->thrown_type), throw->type);
