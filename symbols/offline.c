@@ -5,15 +5,19 @@
  */
 #include "symbols_priv.h"
 
-#include <stdio.h>
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* Half a byte at its end is not one. */
 static uint32_t parse_build_id(const char *text, uint8_t bytes[BUILD_ID_MAX])
 {
     uint32_t n = 0;
-    unsigned byte;
-    for (; n < BUILD_ID_MAX && sscanf(text + (size_t)2 * n, "%2x", &byte) == 1; n++)
-        bytes[n] = (uint8_t)byte;
+    for (; n < BUILD_ID_MAX && isxdigit((unsigned char)text[0]) && isxdigit((unsigned char)text[1]); n++) {
+        const char byte[] = {text[0], text[1], 0};
+        bytes[n] = (uint8_t)strtoul(byte, NULL, 16);
+        text += 2;
+    }
     return n;
 }
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define SYMBOLS_MAX_FRAMES 256u
-#define SYMBOLS_REGISTERS 40u /* by DWARF number, wire/crash.h: x86-64 0-16, aarch64 0-32 */
+#define SYMBOLS_REGISTERS 40u /* by DWARF number, wire/crash_slot.h: x86-64 0-16, aarch64 0-32 */
 
 /* A mapping of the crashed process, a line of /proc/PID/maps; or, where that could not be read, one of the loader's list. */
 struct symbols_module {

@@ -1,6 +1,8 @@
 /* symbols: where names come from: stripped files, files elsewhere, files that are gone or others. */
 #include "symbols_crash.h"
 
+#include <sys/mman.h>
+
 static const char program[] = "static int *nowhere;\n"
                               "__attribute__((noinline)) static int hidden(int n) {\n"
                               "  *nowhere = n;\n"
@@ -205,6 +207,12 @@ static void test_names_offset(void **state)
         symbols_name_offset(later, frame->module, "00112233445566778899aabbccddeeff00112233", frame->offset);
     assert_true(other->frames[0].is_mismatched);
     assert_null(other->frames[0].function);
+    /* of a report that somebody wrote: half a byte at the end, and nothing readable behind the text */
+    char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_int_equal(mprotect(pages + 4096, 4096, PROT_NONE), 0);
+    memcpy(pages + 4096 - 4, "abc", 4);
+    assert_true(symbols_name_offset(later, frame->module, pages + 4096 - 4, 1)->n_frames > 0);
+    munmap(pages, 8192);
     const struct symbols_stack *none = symbols_name_offset(later, "/nowhere", NULL, 4096);
     assert_int_equal(none->n_frames, 1);
     assert_null(none->frames[0].function);
