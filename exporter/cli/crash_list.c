@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SERVICE_STORE "/var/lib/otelshim/crashes"
 #define ENDING ".json"
 #define NS_PER_S 1000000000ull
 
@@ -109,8 +108,8 @@ void crash_list_load(struct crash_list *ret_list, const struct crash_filter *fil
     *list = (struct crash_list){.n = 0};
     if (crash_store_path(list->path) == 0)
         load_directory(list, filter, list->path);
-    if (strcmp(list->path, SERVICE_STORE) != 0)
-        load_directory(list, filter, SERVICE_STORE);
+    if (strcmp(list->path, STORE_SERVICE_PATH) != 0)
+        load_directory(list, filter, STORE_SERVICE_PATH);
     if (list->n)
         qsort(list->entries, list->n, sizeof(struct crash_entry *), compare);
     uint32_t keep = filter->is_last ? 1 : filter->max_count;

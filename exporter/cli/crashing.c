@@ -4,6 +4,7 @@
  */
 #include "cli/crashing_priv.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "sources/process/proc.h"
 
@@ -11,19 +12,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TICK_MS 5u
 #define DEATH_WAIT_NS (1000 * NS_PER_MS)  /* a captured process that dies later is reported without its end */
 #define ADOPT_AFTER_NS (3000 * NS_PER_MS) /* first, cases whose process's file is there are taken over */
-
-uint64_t crashing_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- a fault in the slot ---- */
 
@@ -51,7 +44,7 @@ static void collect(struct incident *incident, const struct process *process, co
                     bool is_alive)
 {
     struct crash_case *crash = &incident->crash;
-    crash->kind = slot->fault.kind == SLOT_ASKED ? CRASH_STACKS : CRASH_SIGNAL;
+    crash->kind = slot->fault.kind == WIRE_FAULT_ASKED ? CRASH_STACKS : CRASH_SIGNAL;
     collect_slot(crash, slot);
     const char *why_not = collect_why_not(process);
     if (why_not || !is_alive) {
@@ -83,7 +76,7 @@ static void capture(struct pipeline *pipeline, struct traced *traced, struct inc
     snprintf(serial, sizeof(serial), "slot %u", slot->sequence);
     collect_process(&incident->crash, traced->process, serial);
     bool is_taken_over = !is_alive && incident_take_over(pipeline, incident, &is_reported);
-    incident->is_living = slot->fault.kind == SLOT_ASKED || slot->fault.pid != traced->process->pid;
+    incident->is_living = slot->fault.kind == WIRE_FAULT_ASKED || slot->fault.pid != traced->process->pid;
     if (!incident->is_living)
         traced->mortality->incident = incident;
     if (is_reported) { /* by an exporter that died behind it */
@@ -94,7 +87,7 @@ static void capture(struct pipeline *pipeline, struct traced *traced, struct inc
         collect(incident, traced->process, slot, is_alive);
     incident_store(pipeline, incident, false);
     dropbox_set_captured(pipeline->dropbox, traced->process, slot->sequence);
-    uint64_t held_us = (crashing_now_ns() - slot->fault.mono_ns) / 1000;
+    uint64_t held_us = (clock_ns(CLOCK_MONOTONIC) - slot->fault.mono_ns) / 1000;
     tell_captured(traced, incident,
                   is_alive        ? ""
                   : is_taken_over ? " by an earlier exporter"
@@ -158,17 +151,13 @@ static void give_up_waiting(struct pipeline *pipeline, uint64_t now_ns)
 /* The last that is known, for whoever is killed for want of it. */
 static void sample_memory(struct traced *traced)
 {
-    char text[128], *end;
     const struct process *process = traced->process;
     int proc = process->is_watched && !process->is_foreign && !traced->mortality->has_died
                    ? proc_open(process->pid)
                    : -1;
     if (proc < 0)
         return;
-    if (proc_read(proc, "statm", text, sizeof(text)) > 0) {
-        (void)strtoull(text, &end, 10);
-        traced->mortality->rss_bytes = strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
-    }
+    (void)proc_resident_bytes(proc, &traced->mortality->rss_bytes);
     close(proc);
 }
 
@@ -190,7 +179,7 @@ void crashing_look(struct pipeline *pipeline)
     struct crashing *crashing = pipeline->crashing;
     if (!crashing)
         return;
-    uint64_t now_ns = crashing_now_ns();
+    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
     if (now_ns >= crashing->next_second_ns)
         once_a_second(pipeline, now_ns);
     for (struct traced *each = pipeline->traced; each; each = each->hh.next)
@@ -209,7 +198,7 @@ static void tick(void *context)
 {
     struct pipeline *pipeline = context;
     struct crashing *crashing = pipeline->crashing;
-    give_up_waiting(pipeline, crashing_now_ns());
+    give_up_waiting(pipeline, clock_ns(CLOCK_MONOTONIC));
     incidents_look(pipeline);
     bool is_undecided = has_undecided(pipeline);
     if (is_undecided && pipeline->pacer)
@@ -294,7 +283,7 @@ void crashing_start(struct pipeline *pipeline)
     crashing->last = &crashing->incidents;
     crashing->store.directory = -1;
     crashing->timer = loop_timer_create(pipeline->loop, tick, pipeline);
-    crashing->adopt_ns = crashing_now_ns() + ADOPT_AFTER_NS;
+    crashing->adopt_ns = clock_ns(CLOCK_MONOTONIC) + ADOPT_AFTER_NS;
     pipeline->crashing = crashing;
     if (crash_store_path(path) == 0)
         (void)store_open(&crashing->store, path, false); /* made by the first crash */

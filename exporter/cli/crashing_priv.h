@@ -73,7 +73,6 @@ struct crashing {
     uint32_t n_ends;
 };
 
-uint64_t crashing_now_ns(void);
 /* Something waits: look again soon. */
 void crashing_hurry(struct pipeline *pipeline);
 

@@ -1,6 +1,7 @@
 /* incident: the life of one crash case in the exporter. See crashing.h. */
 #include "cli/crashing_priv.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/self.h"
 #include "signals/spans/assemble.h"
@@ -21,11 +22,10 @@ struct incident *incident_create(struct pipeline *pipeline, struct traced *trace
     if (!incident)
         return NULL;
     incident->lock = incident->root_fd = -1;
-    incident->began_mono_ns = crashing_now_ns();
+    incident->began_mono_ns = clock_ns(CLOCK_MONOTONIC);
     incident->traced = traced;
-    if (traced) {
+    if (traced)
         incident->resource = resource_reference(traced->process->resource);
-    }
     *crashing->last = incident;
     crashing->last = &incident->next;
     crashing->n_incidents++;
@@ -75,6 +75,20 @@ static void move_store(struct pipeline *pipeline)
     crashing->store = other;
 }
 
+/* Somebody removed the directory: it is made anew, where `otelshim crashes` looks. */
+static bool remake_store(struct store *store)
+{
+    char path[PATH_MAX];
+    memcpy(path, store->path, sizeof(path));
+    store_close(store);
+    return store_open(store, path, true) == 0;
+}
+
+static int write_case(struct crashing *crashing, struct incident *incident, bool is_last)
+{
+    return store_write_case(&crashing->store, &incident->crash, incident->stem, is_last, &incident->lock);
+}
+
 void incident_store(struct pipeline *pipeline, struct incident *incident, bool is_last)
 {
     struct crashing *crashing = pipeline->crashing;
@@ -85,12 +99,12 @@ void incident_store(struct pipeline *pipeline, struct incident *incident, bool i
         const char *slash = incident->crash.exe ? strrchr(incident->crash.exe, '/') : NULL;
         store_print_stem(&incident->crash, slash ? slash + 1 : "", incident->stem);
     }
-    int error =
-        store_write_case(&crashing->store, &incident->crash, incident->stem, is_last, &incident->lock);
+    int error = write_case(crashing, incident, is_last);
+    if (error == -ENOENT && remake_store(&crashing->store))
+        error = write_case(crashing, incident, is_last);
     if (error) {
         move_store(pipeline);
-        error =
-            store_write_case(&crashing->store, &incident->crash, incident->stem, is_last, &incident->lock);
+        error = write_case(crashing, incident, is_last);
     }
     incident->is_stored = error == 0; /* unlocked, at worst: then a second exporter may finish it too */
     if (error)
@@ -98,10 +112,10 @@ void incident_store(struct pipeline *pipeline, struct incident *incident, bool i
                   strerrordesc_np(-error));
 }
 
-static int open_case(const struct store *store, const char *stem, const char *suffix)
+static int open_case(const struct store *store, const char *stem)
 {
     char name[STORE_STEM_BYTES + 8];
-    snprintf(name, sizeof(name), "%s.%s", stem, suffix);
+    snprintf(name, sizeof(name), "%s.case", stem);
     return openat(store->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 }
 
@@ -112,7 +126,7 @@ bool incident_take_over(struct pipeline *pipeline, struct incident *incident, bo
     char stem[STORE_STEM_BYTES];
     bool has_case = store_find(store, incident->crash.id, "case", stem);
     *ret_is_reported = !has_case && store_find(store, incident->crash.id, "json", stem);
-    int fd = has_case ? open_case(store, stem, "case") : -1;
+    int fd = has_case ? open_case(store, stem) : -1;
     if (fd < 0)
         return false;
     struct crash_case crash = {.kind = CRASH_SIGNAL};
@@ -226,20 +240,17 @@ static void start_child(struct pipeline *pipeline, struct incident *incident)
 /* What the child wrote; else the same report without names, made here: nothing is opened and nothing parsed for it. */
 static void take_report(struct pipeline *pipeline, struct incident *incident)
 {
-    const struct store *store = &pipeline->crashing->store;
+    struct store *store = &pipeline->crashing->store;
     if (incident->is_stored && crash_report_load(&incident->report, store->directory, incident->stem) == 0)
         return;
     crash_report_fini(&incident->report);
-    if (incident->is_stored) {
-        int fd = open_case(store, incident->stem, "case");
-        if (fd >= 0) {
-            (void)crash_case_read(&incident->crash, fd);
-            close(fd);
-        }
-    }
+    if (incident->is_stored) /* its name may be gone, or no descriptor left: the locked one is it */
+        (void)crash_case_read(&incident->crash, incident->lock);
     crash_report_make(&incident->report, &incident->crash, CRASH_RAW);
     crash_case_fini(&incident->crash);
-    if (store->directory >= 0)
+    if (store->directory >= 0 &&
+        crash_report_save(&incident->report, store->directory, incident->stem) == -ENOENT &&
+        remake_store(store))
         (void)crash_report_save(&incident->report, store->directory, incident->stem);
 }
 

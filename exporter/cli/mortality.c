@@ -10,6 +10,8 @@
  */
 #include "cli/crashing_priv.h"
 
+#include "base/clock.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -65,7 +67,7 @@ void crashing_on_death(void *context, struct process *process, const char *death
         return;
     struct mortality *mortality = traced->mortality;
     mortality->has_died = true;
-    mortality->died_mono_ns = crashing_now_ns();
+    mortality->died_mono_ns = clock_ns(CLOCK_MONOTONIC);
     mortality->is_clean = strcmp(death, "exit") == 0;
     mortality->is_replaced = strcmp(death, "exec") == 0;
     mortality->pidfd = pidfd >= 0 ? fcntl(pidfd, F_DUPFD_CLOEXEC, 0) : -1;
@@ -131,7 +133,7 @@ static struct incident *begin_end(struct pipeline *pipeline, struct traced *trac
 static bool is_of_handled(const struct mortality *mortality, const struct wire_fault *fault)
 {
     const struct death *death = &mortality->death;
-    if (fault->flags & SLOT_EXITED_INSIDE)
+    if (fault->flags & WIRE_FAULT_EXITED_INSIDE)
         return death->how != DEATH_SIGNALED || is_crash_signal(death->status);
     if (mortality->is_clean)
         return false;
@@ -249,7 +251,7 @@ bool crashing_may_bury(void *context, struct process *process)
     if (!traced || !pipeline->crashing || !traced->mortality->has_died)
         return true;
     struct mortality *mortality = traced->mortality;
-    uint64_t age_ns = crashing_now_ns() - mortality->died_mono_ns;
+    uint64_t age_ns = clock_ns(CLOCK_MONOTONIC) - mortality->died_mono_ns;
     bool is_leaving = pipeline->crashing->is_leaving;
     if (!mortality->is_decided) {
         bool is_found = mortality->is_replaced || find_status(pipeline, traced);

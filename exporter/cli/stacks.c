@@ -1,4 +1,5 @@
 /* stacks: what every thread of a running process is doing just now, traced or not. The process is stopped for milliseconds. */
+#include "base/clock.h"
 #include "base/terminal.h"
 #include "cli/command.h"
 #include "signals/crash/report.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 const char command_stacks_help[] = "usage: otelshim stacks [-o text|json] PID\n"
@@ -66,7 +66,6 @@ static int show(uint32_t pid, bool is_json)
 {
     struct crash_case crash = {.kind = CRASH_STACKS};
     struct process process;
-    struct timespec now;
     char serial[48], root[40];
     int error = describe(&process, &crash.arena, pid);
     if (error) {
@@ -74,8 +73,7 @@ static int show(uint32_t pid, bool is_json)
         crash_case_fini(&crash);
         return STATUS_FAILED;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(serial, sizeof(serial), "stacks %lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
+    snprintf(serial, sizeof(serial), "stacks %llu", (unsigned long long)clock_ns(CLOCK_REALTIME));
     collect_process(&crash, &process, serial);
     collect_time(&crash, 0);
     crash.kind = CRASH_STACKS;

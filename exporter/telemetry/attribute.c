@@ -45,6 +45,18 @@ struct text text_repaired(struct arena *arena, const char *text, size_t bytes)
     return (struct text){.bytes = out, .n_bytes = (uint32_t)n_out};
 }
 
+char *text_print_hex(struct arena *arena, const uint8_t *bytes, size_t n_bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = arena_alloc(arena, 2 * n_bytes + 1);
+    for (size_t i = 0; i < n_bytes; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    text[2 * n_bytes] = 0;
+    return text;
+}
+
 void attribute_set_text(struct attributes *list, struct arena *arena, const char *key, const char *text,
                         size_t bytes)
 {

@@ -46,14 +46,10 @@ struct crash_span { /* open when it died, or finished shortly before: already na
     const char *status;                  /* "unset", "ok", "error" */
 };
 
-struct crash_setting {
-    const char *name, *value;
-};
-
 struct crash_case {
     struct arena arena;
     enum crash_kind kind;
-    char id[37]; /* UUID version 4, text */
+    char id[37]; /* UUID, text: made of what the process is, so that two exporters name one death alike */
     uint64_t time_unix_ns;
     uint32_t pid, tid, uid;
     uint16_t machine;
@@ -80,12 +76,12 @@ struct crash_case {
     const struct crash_span *open_spans, *recent_spans; /* recent: the last 20, oldest first */
     uint32_t n_open_spans, n_recent_spans;
     const char *trace_id, *span_id; /* of the span that the crashing thread was in; NULL none */
-    /* how the process ended, as far as anybody knows: "signal", "exit", "killed", "unknown", "lives" */
+    /* how the process ended, as far as anybody knows: "signal", "exit", "killed", "oom", "vanished", "unknown", "lives" */
     const char *ended_by;
     int ended_status; /* signal number or exit status; -1 unknown */
     bool dumped_core;
     uint64_t rss_bytes; /* last seen; 0 unknown */
-    const char *root;   /* /proc/PID/root while it lives; "" none */
+    const char *root;   /* prefix of its files: of another mount namespace, while it lives; "" none */
     const char *debuginfod;
 };
 

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <utime.h>
@@ -363,6 +364,36 @@ static void test_store_adopts_what_nobody_holds_once(void **state)
     store_close(&store);
 }
 
+/* In a storm descriptors run out: the case that cannot be marked as tried waits for the next exporter. */
+static void test_store_keeps_a_case_that_it_cannot_mark(void **state)
+{
+    struct store store;
+    struct crash_case crash = a_case();
+    struct rlimit before, tight;
+    char stem[STORE_STEM_BYTES], found[STORE_STEM_BYTES], name[STORE_STEM_BYTES + 8];
+    int lock = -1, theirs = -1;
+    unsigned n_hopeless = 0;
+    (void)state;
+    assert_int_equal(store_open(&store, directory, false), 0);
+    store_print_stem(&crash, "trader", stem);
+    assert_int_equal(store_write_case(&store, &crash, stem, false, &lock), 0);
+    snprintf(name, sizeof(name), "%s.case", stem);
+    make_old(name);
+    close(lock);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    tight = before;
+    tight.rlim_cur = (rlim_t)lock + 1; /* room for the directory, then for the lock: not for the mark */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    bool is_found = store_adopt(&store, 2, found, &theirs, hopeless, &n_hopeless);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_false(is_found);
+    assert_int_equal(n_hopeless, 0);
+    assert_true(store_adopt(&store, 2, found, &theirs, hopeless, &n_hopeless));
+    assert_string_equal(found, stem);
+    close(theirs);
+    store_close(&store);
+}
+
 static void touch(const char *name, size_t size)
 {
     struct file_part part = {.bytes = bytes, .n_bytes = size};
@@ -462,6 +493,7 @@ int main(void)
         IN_DIRECTORY(test_case_with_wrong_bytes_harms_nobody),
         IN_DIRECTORY(test_store_names),
         IN_DIRECTORY(test_store_adopts_what_nobody_holds_once),
+        IN_DIRECTORY(test_store_keeps_a_case_that_it_cannot_mark),
         IN_DIRECTORY(test_store_prunes_the_oldest),
         cmocka_unit_test(test_recent_keeps_the_last_twenty),
     };

@@ -157,6 +157,32 @@ static char *print(const struct crash_report *report)
     return text;
 }
 
+static void test_text_of_endings(void **state)
+{
+    static const struct {
+        enum crash_kind kind;
+        int status;
+        const char *by, *line;
+    } ends[] = {{CRASH_SIGNAL, SIGSEGV, "signal", "ended     by signal 11\n"},
+                {CRASH_KILLED, SIGKILL, "killed", "ended     by signal 9\n"},
+                {CRASH_OOM, SIGKILL, "oom", "ended     killed by the kernel for want of memory\n"},
+                {CRASH_HANDLED, 7, "exit", "ended     exit status 7\n"},
+                {CRASH_VANISHED, -1, "vanished", "ended     how is not known\n"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct crash_case crash = make_case();
+        struct crash_report report = {0};
+        crash.kind = ends[i].kind;
+        crash.ended_by = ends[i].by;
+        crash.ended_status = ends[i].status;
+        crash_report_make(&report, &crash, CRASH_RAW);
+        char *text = print(&report);
+        assert_non_null(strstr(text, ends[i].line));
+        free(text);
+        crash_report_fini(&report);
+    }
+}
+
 static void test_text(void **state)
 {
     (void)state;
@@ -395,17 +421,12 @@ static void test_nothing_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_json_round_trip),
-        cmocka_unit_test(test_foreign_documents),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_log_and_span),
-        cmocka_unit_test(test_endings),
-        cmocka_unit_test(test_just_after),
-        cmocka_unit_test(test_jump_to_nowhere),
-        cmocka_unit_test(test_nothing_known),
+        cmocka_unit_test(test_messages),        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_text_of_endings), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_json_round_trip), cmocka_unit_test(test_foreign_documents),
+        cmocka_unit_test(test_files),           cmocka_unit_test(test_log_and_span),
+        cmocka_unit_test(test_endings),         cmocka_unit_test(test_just_after),
+        cmocka_unit_test(test_jump_to_nowhere), cmocka_unit_test(test_nothing_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,6 +206,33 @@ static void test_threads_signals_arrive(void **state)
     waitpid(pid, NULL, 0);
 }
 
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+/* UNIX signals that the exporter gets itself while it waits (the end of a child) must not cut the copying short. */
+static void test_threads_under_interruptions(void **state)
+{
+    (void)state;
+    const struct itimerval often = {{0, 300}, {0, 300}}, never = {{0, 0}, {0, 0}};
+    struct sigaction action = {.sa_handler = do_nothing};
+    pid_t pid = start();
+    const char *maps = read_maps(pid);
+    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+    for (unsigned i = 0; i < 20; i++) {
+        struct arena arena = {0};
+        struct threads threads;
+        setitimer(ITIMER_REAL, &often, NULL);
+        threads_copy(&arena, (uint32_t)pid, 0, maps, &threads);
+        setitimer(ITIMER_REAL, &never, NULL);
+        check_threads(&threads, N_THREADS);
+        arena_fini(&arena);
+    }
+    check_goes_on(pid);
+    stop(pid);
+}
+
 static void test_threads_says_why_not(void **state)
 {
     struct arena arena = {0};
@@ -287,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_threads_without_maps),
         cmocka_unit_test(test_threads_of_a_stopped_process_stay_stopped),
         cmocka_unit_test(test_threads_signals_arrive),
+        cmocka_unit_test(test_threads_under_interruptions),
         cmocka_unit_test(test_threads_says_why_not),
         cmocka_unit_test(test_threads_mapping_end),
         cmocka_unit_test(test_death_of_others),

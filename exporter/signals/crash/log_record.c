@@ -4,9 +4,10 @@
  */
 #include "signals/crash/report.h"
 
+#include "base/clock.h"
+
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #define SCOPE "otelshim.crash"
 #define STACKTRACE_MAX (64u << 10)
@@ -62,10 +63,8 @@ struct log_record *crash_report_to_log(const struct crash_report *report, const 
 {
     struct log_record *record = arena_zalloc(arena, sizeof(*record));
     struct attributes *list = &record->attributes;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     record->time_unix_ns = report->time_unix_ns;
-    record->observed_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    record->observed_unix_ns = clock_ns(CLOCK_REALTIME);
     record->severity = SEVERITY_FATAL;
     record->severity_text = "FATAL";
     record->event_name = "app.crash";

@@ -124,6 +124,8 @@ static void print_ending(const struct printer *printer)
     char text[128];
     if (strcmp(by, "exit") == 0)
         snprintf(text, sizeof(text), "exit status %d", report->ended_status);
+    else if (strcmp(by, "oom") == 0)
+        snprintf(text, sizeof(text), "killed by the kernel for want of memory");
     else if (strcmp(by, "signal") == 0 || strcmp(by, "killed") == 0)
         snprintf(text, sizeof(text), "by signal %d%s", report->ended_status,
                  report->dumped_core ? ", core dumped" : "");

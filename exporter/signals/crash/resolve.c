@@ -14,7 +14,6 @@
 #define SP_X86_64 7
 #define LR_AARCH64 30
 #define PERF_MAP_MAX_BYTES (16u << 20)
-#define BUILD_ID_MAX 64u
 
 /* ---- memory ---- */
 
@@ -61,19 +60,6 @@ size_t resolver_read_code(const struct resolver *resolver, uint64_t pc, uint8_t 
 static const char *copy_text(const struct resolver *resolver, const char *text)
 {
     return text ? text_repaired(resolver->arena, text, strlen(text)).bytes : NULL;
-}
-
-static const char *print_build_id(struct arena *arena, const uint8_t *bytes, size_t n)
-{
-    if (!bytes || !n || n > BUILD_ID_MAX)
-        return NULL;
-    char *text = arena_alloc(arena, 2 * n + 1);
-    for (size_t i = 0; i < n; i++) {
-        text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-        text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-    }
-    text[2 * n] = 0;
-    return text;
 }
 
 static struct crash_frame copy_frame(const struct resolver *resolver, const struct symbols_frame *from)
@@ -124,7 +110,8 @@ static struct crash_frame locate(const struct resolver *resolver, uint64_t pc, c
     if (module && module->path[0]) {
         frame.module = copy_text(resolver, module->path);
         frame.offset = crash_modules_offset(module, pc);
-        frame.build_id = print_build_id(resolver->arena, module->build_id, module->n_build_id);
+        if (module->n_build_id) /* at most BUILD_ID_MAX of symbols/ */
+            frame.build_id = text_print_hex(resolver->arena, module->build_id, module->n_build_id);
     }
     return frame;
 }

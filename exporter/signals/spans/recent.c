@@ -47,18 +47,6 @@ void recent_add(struct recent *recent, const struct span *span, uint32_t tid)
     item->name_bytes = (uint8_t)print_name(span, item->name, RECENT_NAME_BYTES);
 }
 
-static const char *print_id(struct arena *arena, const uint8_t *id, uint32_t n_bytes)
-{
-    static const char digits[] = "0123456789abcdef";
-    char *text = arena_alloc(arena, 2 * (size_t)n_bytes + 1);
-    for (size_t i = 0; i < n_bytes; i++) {
-        text[2 * i] = digits[id[i] >> 4];
-        text[2 * i + 1] = digits[id[i] & 15];
-    }
-    text[2 * (size_t)n_bytes] = 0;
-    return text;
-}
-
 static const char *name_kind(uint32_t kind)
 {
     static const char *const names[] = {"unspecified", "internal", "server",
@@ -85,8 +73,8 @@ struct crash_span *recent_list(const struct recent *recent, struct arena *arena,
             /* a cut name may end in half a character: the text is repaired */
             .name = text_repaired(arena, item->name, item->name_bytes).bytes,
             .kind = name_kind(item->kind),
-            .trace_id = print_id(arena, item->trace_id, sizeof(item->trace_id)),
-            .span_id = print_id(arena, item->span_id, sizeof(item->span_id)),
+            .trace_id = text_print_hex(arena, item->trace_id, sizeof(item->trace_id)),
+            .span_id = text_print_hex(arena, item->span_id, sizeof(item->span_id)),
             .tid = item->tid,
             .start_unix_ns = item->start_unix_ns,
             .end_unix_ns = item->end_unix_ns,
@@ -103,8 +91,8 @@ void recent_describe(struct crash_span *to, struct arena *arena, const struct sp
     *to = (struct crash_span){
         .name = text_repaired(arena, name, print_name(span, name, sizeof(name))).bytes,
         .kind = name_kind(span->kind),
-        .trace_id = print_id(arena, span->trace_id, sizeof(span->trace_id)),
-        .span_id = print_id(arena, span->span_id, sizeof(span->span_id)),
+        .trace_id = text_print_hex(arena, span->trace_id, sizeof(span->trace_id)),
+        .span_id = text_print_hex(arena, span->span_id, sizeof(span->span_id)),
         .tid = tid,
         .start_unix_ns = span->start_unix_ns,
         .end_unix_ns = is_open ? 0 : span->end_unix_ns,

@@ -13,7 +13,7 @@
 
 #include "telemetry/crash_case.h"
 
-#define CASE_MAX_BYTES (64u << 20)
+#define CASE_MAX_BYTES (96u << 20)
 
 /* From memory; what is read points into `bytes`, or lives in the case's arena. 0, -EBADMSG. */
 int case_decode(struct crash_case *ret_crash, const uint8_t *bytes, size_t n_bytes);

@@ -1,7 +1,9 @@
 /* collect: see collect.h. */
 #include "sources/crash/collect.h"
 
+#include "base/clock.h"
 #include "base/sha256.h"
+#include "sources/crash/case.h"
 #include "sources/process/proc.h"
 #include "sources/process/threads.h"
 #include "telemetry/resource.h"
@@ -13,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_S 1000000000ull
@@ -21,13 +22,10 @@
 #define MAPS_MAX_BYTES (8u << 20)
 #define MAX_PIECES \
     3u /* of the crashed thread's memory: its stack, the one it was interrupted on, the deep rest */
-
-static uint64_t now_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
+#define REST_BYTES (4u << 20) /* all else: slot, registers, spans, arguments */
+static_assert((uint64_t)THREADS_MAX * THREADS_STACK_MAX + COLLECT_STACK_MAX + MAPS_MAX_BYTES + REST_BYTES <=
+                  CASE_MAX_BYTES,
+              "what is collected can be read again");
 
 /* ---- who ---- */
 
@@ -92,7 +90,7 @@ void collect_process(struct crash_case *crash, const struct process *process, co
         copy_text(crash, getenv("DEBUGINFOD_URLS")); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
     if (process->start_ticks) {
         uint64_t started_ns = process->start_ticks * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
-        uint64_t boot_ns = now_ns(CLOCK_BOOTTIME);
+        uint64_t boot_ns = clock_ns(CLOCK_BOOTTIME);
         crash->uptime_ns = boot_ns > started_ns ? boot_ns - started_ns : 0;
     }
 }
@@ -101,9 +99,9 @@ void collect_process(struct crash_case *crash, const struct process *process, co
 
 void collect_time(struct crash_case *crash, uint64_t mono_ns)
 {
-    uint64_t now = now_ns(CLOCK_MONOTONIC);
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
     uint64_t age = mono_ns && mono_ns < now ? now - mono_ns : 0;
-    crash->time_unix_ns = now_ns(CLOCK_REALTIME) - age;
+    crash->time_unix_ns = clock_ns(CLOCK_REALTIME) - age;
     crash->uptime_ns = crash->uptime_ns > age ? crash->uptime_ns - age : crash->uptime_ns;
 }
 
@@ -246,15 +244,6 @@ static const char *read_maps(struct arena *arena, int proc, uint32_t tid)
     return NULL;
 }
 
-static void read_rss(struct crash_case *crash, int proc)
-{
-    char text[256], *end;
-    if (proc_read(proc, "statm", text, sizeof(text)) <= 0)
-        return;
-    (void)strtoull(text, &end, 10);
-    crash->rss_bytes = strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 /* What lies above the 64 KiB of the slot, up to where the stack's mapping ends. */
 static void read_deep_stack(struct crash_case *crash, uint32_t pid)
 {
@@ -309,7 +298,7 @@ void collect_living(struct crash_case *crash, uint32_t pid, uint64_t start_ticks
     crash->maps = read_maps(&crash->arena, proc, crash->tid);
     if (!*crash->exe)
         read_exe(crash, proc);
-    read_rss(crash, proc);
+    (void)proc_resident_bytes(proc, &crash->rss_bytes);
     read_deep_stack(crash, pid);
     if (!is_alone(crash, proc))
         add_threads(crash, pid);

@@ -1,6 +1,8 @@
 /* disposable: see disposable.h. Between fork and exec only what a UNIX-signal handler may do: the exporter has another thread. */
 #include "sources/crash/disposable.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -9,19 +11,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_ENVIRONMENT 1024u
 
 extern char **environ;
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void limit(int resource, uint64_t most)
 {
@@ -68,7 +62,7 @@ int disposable_start(struct disposable *child, const char *path, char *const arg
     sigset_t none;
     sigemptyset(&none);
     pid_t parent = getpid();
-    child->started_mono_ns = now_ns();
+    child->started_mono_ns = clock_ns(CLOCK_MONOTONIC);
     child->pid = fork();
     if (child->pid < 0) {
         child->pid = 0;
@@ -100,7 +94,7 @@ bool disposable_has_ended(struct disposable *child, bool *ret_is_fine)
         return true;
     pid_t got = waitpid(child->pid, &status, WNOHANG);
     if (got == 0) {
-        if (now_ns() - child->started_mono_ns > DISPOSABLE_WALL_MS * 1000000ull)
+        if (clock_ns(CLOCK_MONOTONIC) - child->started_mono_ns > DISPOSABLE_WALL_MS * 1000000ull)
             disposable_kill(child);
         return false;
     }

@@ -7,7 +7,7 @@
 static bool is_right_fault(const struct wire_fault *fault)
 {
     return fault->pid != 0 && fault->tid != 0 && fault->kind >= WIRE_FAULT_FATAL &&
-           fault->kind <= SLOT_ASKED && (fault->machine == EM_X86_64 || fault->machine == EM_AARCH64);
+           fault->kind <= WIRE_FAULT_ASKED && (fault->machine == EM_X86_64 || fault->machine == EM_AARCH64);
 }
 
 uint32_t slot_check_modules(const uint8_t *bytes, uint32_t n_bytes)

@@ -12,11 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* WIRE_FAULT_ASKED: the process lives on (SIGQUIT as "dump stacks"), and waits for `captured`. */
-#define SLOT_ASKED 4u
-/* WIRE_FAULT_EXITED_INSIDE: it ended by _exit() out of the handler of this fault. */
-#define SLOT_EXITED_INSIDE 4u
-
 struct slot {
     uint32_t state, sequence;
     struct wire_fault fault;      /* thread_name ends with a NUL */

@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SERVICE_PATH "/var/lib/otelshim/crashes"
 #define MAX_ENTRIES 65536u
 
 int crash_store_path(char ret_path[PATH_MAX])
@@ -25,7 +24,7 @@ int crash_store_path(char ret_path[PATH_MAX])
     if (error && geteuid() != 0)
         return error;
     if (error) {
-        memcpy(ret_path, SERVICE_PATH, sizeof(SERVICE_PATH));
+        memcpy(ret_path, STORE_SERVICE_PATH, sizeof(STORE_SERVICE_PATH));
         return 0;
     }
     *strrchr(log, '/') = 0; /* the log, the spool and the crashes share the state directory */
@@ -208,15 +207,16 @@ static bool is_older(const struct store *store, const char *name, uint32_t min_a
            time(NULL) - status.st_mtime >= (time_t)min_age_s;
 }
 
-/* False: it was tried again already. */
-static bool mark_as_tried(const struct store *store, const char *stem)
+/* -EEXIST: it was tried again already. */
+static int mark_as_tried(const struct store *store, const char *stem)
 {
     char name[STORE_STEM_BYTES + 8];
     print_name(name, stem, "again");
     int fd = openat(store->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
+    if (fd < 0)
+        return -errno;
+    close(fd);
+    return 0;
 }
 
 bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[STORE_STEM_BYTES],
@@ -233,15 +233,18 @@ bool store_adopt(const struct store *store, uint32_t min_age_s, char ret_stem[ST
         int lock = lock_file(store, listing.names[i]);
         if (lock < 0)
             continue;
-        is_found = mark_as_tried(store, stem);
+        int error = mark_as_tried(store, stem);
+        is_found = error == 0;
         if (is_found) {
             memcpy(ret_stem, stem, sizeof(stem));
             *ret_lock = lock;
             continue;
         }
-        store_remove_case(store, stem);
+        if (error == -EEXIST) { /* else (no descriptor, full disk) the next exporter may be luckier */
+            store_remove_case(store, stem);
+            on_hopeless(context, stem);
+        }
         close(lock);
-        on_hopeless(context, stem);
     }
     free(listing.names);
     return is_found;

@@ -14,8 +14,7 @@
 #include <limits.h>
 
 #define STORE_STEM_BYTES 96u
-#define STORE_MAX_COUNT 200u           /* reports, by default */
-#define STORE_MAX_BYTES (256ull << 20) /* of all files, by default */
+#define STORE_SERVICE_PATH "/var/lib/otelshim/crashes"
 
 /* $XDG_STATE_HOME/otelshim/crashes, else below ~/.local/state; /var/lib/otelshim/crashes for root without either. -ENOENT. */
 int crash_store_path(char ret_path[PATH_MAX]);

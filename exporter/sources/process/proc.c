@@ -68,6 +68,18 @@ int proc_start_ticks(int proc_fd, uint64_t *ret_ticks)
     return 0;
 }
 
+/* The second number of statm, in pages. */
+int proc_resident_bytes(int proc_fd, uint64_t *ret_bytes)
+{
+    char text[128], *end;
+    int n = proc_read(proc_fd, "statm", text, sizeof(text));
+    if (n < 0)
+        return n;
+    (void)strtoull(text, &end, 10);
+    *ret_bytes = strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return 0;
+}
+
 int proc_effective_uid(int proc_fd, uint32_t *ret_uid)
 {
     char text[4096];

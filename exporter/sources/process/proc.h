@@ -23,6 +23,9 @@ int proc_read(int proc_fd, const char *name, char *text, size_t max);
 /* Field 22 of stat: clock ticks from boot to the start of the process. */
 int proc_start_ticks(int proc_fd, uint64_t *ret_ticks);
 
+/* Memory that is resident. */
+int proc_resident_bytes(int proc_fd, uint64_t *ret_bytes);
+
 /* Effective uid. Not the owner of the directory: that is root for a process that is not dumpable. */
 int proc_effective_uid(int proc_fd, uint32_t *ret_uid);
 

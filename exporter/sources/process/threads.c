@@ -10,6 +10,7 @@
  */
 #include "sources/process/threads.h"
 
+#include "base/clock.h"
 #include "sources/process/threads_priv.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -22,19 +23,12 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TRACER_STACK_BYTES (64u << 10)
+#define MS_NS 1000000ull
 #define GRACE_MS 30 /* for the tracer beyond its own deadlines */
 #define PAGE 4096u  /* the smallest there is: pieces of this size never cross into another page */
-
-uint64_t tracing_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 size_t threads_read_memory(uint32_t pid, uint64_t address, void *ret_bytes, size_t n_bytes)
 {
@@ -121,16 +115,26 @@ static int run_tracer(void *context)
     _exit(0);
 }
 
+/* UNIX signals of our own may interrupt it; errno says nothing, as the tracer shares this thread's. */
+static bool poll_for(int pidfd, uint32_t timeout_ms)
+{
+    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), end_ns = now_ns + timeout_ms * MS_NS;
+    int n = -1;
+    for (; n < 0 && now_ns < end_ns; now_ns = clock_ns(CLOCK_MONOTONIC))
+        n = poll(&ended, 1, (int)((end_ns - now_ns + MS_NS - 1) / MS_NS));
+    return n > 0;
+}
+
 /* True once it has ended: then nobody writes into the memory any more. */
 static bool wait_for(pid_t tracer, int pidfd)
 {
-    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-    int n = poll(&ended, 1, (int)THREADS_LAST_MS + GRACE_MS);
-    if (n <= 0) {
+    bool has_ended = poll_for(pidfd, THREADS_LAST_MS + GRACE_MS);
+    if (!has_ended) {
         kill(tracer, SIGKILL);
-        n = poll(&ended, 1, GRACE_MS);
+        has_ended = poll_for(pidfd, GRACE_MS);
     }
-    return n > 0 && waitpid(tracer, NULL, __WALL | WNOHANG) == tracer;
+    return has_ended && waitpid(tracer, NULL, __WALL | WNOHANG) == tracer;
 }
 
 /* 0, or -errno: then it never began. *ret_has_ended false: it hangs in the kernel, and keeps the memory. */

@@ -43,7 +43,4 @@ struct tracing {
 /* ---- tracer.c: runs in the tracer. No allocation, no lock. ---- */
 void trace(struct tracing *tracing);
 
-/* ---- threads.c ---- */
-uint64_t tracing_now_ns(void);
-
 #endif

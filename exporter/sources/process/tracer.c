@@ -6,6 +6,8 @@
  */
 #include "sources/process/threads_priv.h"
 
+#include "base/clock.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -214,18 +216,18 @@ static void nap(void)
 
 void trace(struct tracing *tracing)
 {
-    uint64_t began_ns = tracing_now_ns();
+    uint64_t began_ns = clock_ns(CLOCK_MONOTONIC);
     for (uint32_t i = 0; i < MAX_LISTINGS && seize_all(tracing) > 0; i++)
         ;
-    while (collect_stopped(tracing) > 0 && tracing_now_ns() - began_ns < THREADS_BUDGET_MS * MS_NS)
+    while (collect_stopped(tracing) > 0 && clock_ns(CLOCK_MONOTONIC) - began_ns < THREADS_BUDGET_MS * MS_NS)
         nap();
     let_go(tracing);
-    while (collect_stopped(tracing) > 0 && tracing_now_ns() - began_ns < THREADS_LAST_MS * MS_NS) {
+    while (collect_stopped(tracing) > 0 && clock_ns(CLOCK_MONOTONIC) - began_ns < THREADS_LAST_MS * MS_NS) {
         let_go(tracing);
         nap();
     }
     let_go(tracing);
-    tracing->stopped_ns = tracing_now_ns() - began_ns;
+    tracing->stopped_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
     for (uint32_t i = 0; i < tracing->n_threads; i++)
         read_name(tracing, &tracing->threads[i]);
 }

@@ -7,6 +7,7 @@ From a death to its report: what the exporter makes of crashes, kills and hangs.
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -221,6 +222,32 @@ def storm_and_bounds(lab):
                  f"20 reports: {len(lab.logs())} log records, {lab.unfinished()}")
     lab.check(len(lab.reports()) == 5, f"{len(lab.reports())} reports are kept")
     lab.check(len(lab.logs()) == 20, f"{len(lab.logs())} log records")
+
+
+@case
+def store_that_was_removed(lab):
+    lab.start_exporter()
+    lab.deed("fault")
+    lab.wait_for_reports(1)
+    lab.wait_until_drained()
+    shutil.rmtree(lab.store)
+    lab.deed("fault")
+    report = lab.one_report(kind="signal", signal="SIGSEGV")
+    lab.check(report.get("frames"), "no frames")
+
+
+@case
+def store_that_is_removed_in_the_middle(lab):
+    """The child finds nothing and can write nothing: what the exporter holds of the case goes out all the same."""
+    exporter = lab.start_exporter()
+    children = Path(f"/proc/{exporter.pid}/task/{exporter.pid}/children")
+    lab.spawn([PROGRAM, "fault"], lab.traced())
+    lab.wait_for(children.read_text, 5, "the child that reads symbols")
+    shutil.rmtree(lab.store)
+    log = lab.one_log()
+    lab.check(log["attributes"].get("exception.type") == "SIGSEGV", f"{log['attributes']}")
+    report = lab.one_report(kind="signal", signal="SIGSEGV")
+    lab.check(report["pid"] == report["tid"] != 0, "another process")
 
 
 @case
