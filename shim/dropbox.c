@@ -163,7 +163,7 @@ static void ensure_exporter(const struct dropbox *box)
 {
     (void)start_prepare(); /* now: one that dies later is replaced with the environment of today */
     if (!dropbox_exporter_lives(dropbox_image(box)))
-        start_exporter();
+        start_exporter(box->header->start_ticks);
 }
 
 const struct dropbox *dropbox_open_for_span(void)

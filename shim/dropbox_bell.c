@@ -177,7 +177,7 @@ void dropbox_probe_exporter(uint64_t now_mono_ns)
         bell.probe_gap_ns = PROBE_GAP_NS;
         return;
     }
-    start_exporter();
+    start_exporter(box->header->start_ticks);
     /* One that cannot live (a full disk, a broken installation) is not started every second for ever. */
     bell.probe_gap_ns = bell.probe_gap_ns * 2 < MAX_PROBE_GAP_NS ? bell.probe_gap_ns * 2 : MAX_PROBE_GAP_NS;
     __atomic_store_n(&bell.probe_ns, now_mono_ns + bell.probe_gap_ns, __ATOMIC_RELAXED);

@@ -24,6 +24,11 @@
 #define ENVIRONMENT_BYTES (64u << 10)
 #define N_SIGNALS 64
 #define MAX_FDS_WITHOUT_CLOSE_RANGE 65536u
+#define STARTED_BY "OTELSHIM_STARTED_BY=" /* "<pid>-<start ticks>"; export.c reads it */
+#define STARTED_BY_FD 3
+#ifndef __NR_pidfd_open
+#define __NR_pidfd_open 434
+#endif
 
 extern char **environ;
 
@@ -34,7 +39,7 @@ static struct {
     uint32_t n_variables;
     char path[PATH_BYTES];
     char *argv[4];
-    char *envp[MAX_VARIABLES + 1];
+    char *envp[MAX_VARIABLES + 2];
     char text[ENVIRONMENT_BYTES];
 } prepared;
 
@@ -42,8 +47,9 @@ static struct {
 static const char *own_name;
 static char began_in[PATH_BYTES];
 
-/* Pid of the process that is starting one: a fork child does not inherit the lock. Guards the stacks. */
+/* Pid of the process that is starting one: a fork child does not inherit the lock. */
 static uint32_t starting;
+static char started_by[sizeof STARTED_BY + 42]; /* guarded by it, as are the stacks */
 static _Alignas(16) uint8_t middle_stack[STACK_BYTES], exporter_stack[STACK_BYTES];
 
 /* ---- prepared beforehand ---- */
@@ -62,7 +68,7 @@ static bool is_important(const char *variable)
 /* Of the host alone. With LD_PRELOAD the exporter would trace itself. */
 static bool is_left_out(const char *variable)
 {
-    static const char *const names[] = {"LD_PRELOAD=", "OTELSHIM_MAIN=", "TRACEPARENT="};
+    static const char *const names[] = {"LD_PRELOAD=", "OTELSHIM_MAIN=", "TRACEPARENT=", STARTED_BY};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!strncmp(variable, names[i], strlen(names[i])))
             return true;
@@ -225,12 +231,23 @@ static void reset_limits(void)
     (void)sys_call3(__NR_setpriority, PRIO_PROCESS, 0, 0);
 }
 
+/* The host stands still until the execve(), so it is there. Where the kernel has no such thing the exporter finds no descriptor. */
+static void leave_pidfd(void)
+{
+    long fd = sys_call3(__NR_pidfd_open, starting, 0, 0);
+    if (fd == STARTED_BY_FD) /* it was opened close-on-exec */
+        (void)sys_call3(__NR_fcntl, fd, F_SETFD, 0);
+    else if (fd >= 0)
+        (void)sys_call3(__NR_dup3, fd, STARTED_BY_FD, 0);
+}
+
 static long run_exporter(void)
 {
     static const uint64_t no_signals;
     (void)sys_call3(__NR_setsid, 0, 0, 0);
     reset_dispositions();
     reset_descriptors();
+    leave_pidfd();
     reset_limits();
     (void)sys_call3(__NR_umask, 077, 0, 0);
     (void)sys_call3(__NR_chdir, (long)"/", 0, 0);
@@ -307,7 +324,17 @@ static bool is_adopting_orphans(void)
     return !sys_is_error(sys_prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper)) && is_subreaper;
 }
 
-bool start_exporter(void)
+static void note_starter(uint32_t pid, uint64_t start_ticks)
+{
+    size_t at = text_append(started_by, 0, sizeof started_by, STARTED_BY);
+    at = text_append_number(started_by, at, sizeof started_by, pid);
+    at = text_append(started_by, at, sizeof started_by, "-");
+    (void)text_append_number(started_by, at, sizeof started_by, start_ticks);
+    prepared.envp[prepared.n_variables] = started_by;
+    prepared.envp[prepared.n_variables + 1] = NULL;
+}
+
+bool start_exporter(uint64_t start_ticks)
 {
     uint32_t pid = sys_getpid(), before = __atomic_load_n(&starting, __ATOMIC_RELAXED);
     if (before == pid || !start_prepare() || is_adopting_orphans() ||
@@ -315,6 +342,7 @@ bool start_exporter(void)
         return false;
     uint64_t signals;
     sys_block_signals(&signals);
+    note_starter(pid, start_ticks);
     long middle = clone_call(CLONE_VM | CLONE_VFORK, middle_stack + STACK_BYTES, run_middle);
     if (middle > 0)
         while (sys_wait4((int)middle, __WALL) == -EINTR) /* ECHILD: the kernel took it away already */

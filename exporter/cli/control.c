@@ -15,6 +15,7 @@
 
 #define MAX_ANSWER_BYTES (16u << 20)
 #define CLIENT_LIFE_MS 30000u
+#define TELL_MS 500u
 
 struct control_client {
     struct control *control;
@@ -304,4 +305,27 @@ int control_ask(const char *directory, const char *request, uint32_t timeout_ms,
     }
     *ret_text = text;
     return 0;
+}
+
+static bool tell(const char *directory, const char *request)
+{
+    char *thanks;
+    if (control_ask(directory, request, TELL_MS, &thanks) != 0)
+        return false;
+    free(thanks);
+    return true;
+}
+
+bool control_tell_expected(const char *directory, pid_t pid)
+{
+    char request[CONTROL_MAX_REQUEST_BYTES];
+    snprintf(request, sizeof(request), "expect %d", (int)pid);
+    return tell(directory, request);
+}
+
+bool control_tell_ended(const char *directory, pid_t pid, int wait_status)
+{
+    char request[CONTROL_MAX_REQUEST_BYTES];
+    snprintf(request, sizeof(request), "ended %d %d", (int)pid, wait_status);
+    return tell(directory, request);
 }

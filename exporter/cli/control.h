@@ -6,6 +6,8 @@
  *     pid                  the exporter's pid
  *     status [colour]      the report for people
  *     status json          the report for programs
+ *     expect PID           this process becomes a program with the library now: how it ends is to be known
+ *     ended PID STATUS     its parent's wait() said so
  *     flush                "delivered" once nothing waits any more, in memory or in a dead program's file
  *
  * Context: loop; control_ask() waits, for commands. Errors: negative errno.
@@ -15,6 +17,7 @@
 
 #include "base/loop.h"
 #include <stdio.h>
+#include <sys/types.h>
 
 #define CONTROL_MAX_REQUEST_BYTES 64u
 #define CONTROL_MAX_CLIENTS 16u
@@ -37,6 +40,9 @@ void control_answer_waiting(struct control *control);
  * -ETIMEDOUT; -EPERM: somebody else's socket.
  */
 int control_ask(const char *directory, const char *request, uint32_t timeout_ms, char **ret_text);
+/* What the parent of a program knows, and who becomes one: told to the exporter of `directory`. False: none was there to hear it. */
+bool control_tell_expected(const char *directory, pid_t pid);
+bool control_tell_ended(const char *directory, pid_t pid, int wait_status);
 /* Asks without waiting: a descriptor that becomes readable with the answer, or negative errno. */
 int control_begin(const char *directory, const char *request);
 

@@ -12,8 +12,10 @@
 #include "cli/control.h"
 #include "cli/pipeline.h"
 #include "cli/self.h"
+#include "sources/process/proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -24,6 +26,8 @@
 #define FLUSH_TICK_MS 20u      /* while somebody waits for delivery */
 #define RETRY_TIME_MS 3600000u /* with batches in the spool */
 #define AUTO_LEAVE_S "30"
+#define STARTED_BY "OTELSHIM_STARTED_BY" /* as in shim/start.c */
+#define STARTED_BY_FD 3
 /* Kept by malloc from batch to batch [given back and faulted in again with each one, it cost 200 ns a span]. */
 #define KEPT_BYTES (4 << 20)
 
@@ -60,6 +64,9 @@ struct exporter {
     uint64_t leave_after_ms; /* UINT64_MAX: never */
     uint64_t alone_since_ms; /* when the last program went; 0: some are there */
     uint64_t started_unix_ns;
+    int starter_fd; /* pidfd of the program that started it; -1 none */
+    uint32_t starter_pid;
+    uint64_t starter_ticks;
     bool is_flushing; /* somebody waits for delivery */
     bool must_restart;
 };
@@ -97,6 +104,15 @@ static void note_end(struct exporter *exporter, const char *text)
         pipeline_note_end(exporter->pipeline, (uint32_t)pid, (int)status);
 }
 
+/* "PID", of a process that is about to become a program with the library. */
+static void expect(struct exporter *exporter, const char *text)
+{
+    char *end;
+    unsigned long pid = strtoul(text, &end, 10);
+    if (pid && pid <= UINT32_MAX && !*end)
+        pipeline_expect(exporter->pipeline, (uint32_t)pid, 0, -1);
+}
+
 static bool answer(void *context, const char *request, FILE *out)
 {
     struct exporter *exporter = context;
@@ -106,6 +122,9 @@ static bool answer(void *context, const char *request, FILE *out)
         print_report(exporter, out, request[6] ? request + 7 : "");
     } else if (strncmp(request, "ended ", 6) == 0) {
         note_end(exporter, request + 6);
+        fputs("thanks\n", out);
+    } else if (strncmp(request, "expect ", 7) == 0) {
+        expect(exporter, request + 7);
         fputs("thanks\n", out);
     } else if (strcmp(request, "flush") == 0) {
         if (!is_delivered(exporter)) {
@@ -174,6 +193,26 @@ static void on_signal(void *context, int signal_number)
 
 /* ---- starting ---- */
 
+/* The program that started this exporter left a pidfd of itself (shim/start.c). -1: none. */
+static int take_starter(uint32_t *ret_pid, uint64_t *ret_start_ticks)
+{
+    char path[64], text[256] = "", *end;
+    const char *name = getenv(STARTED_BY); /* NOLINT(concurrency-mt-unsafe): before any thread */
+    if (!name)
+        return -1;
+    unsigned long pid = strtoul(name, &end, 10);
+    uint64_t start_ticks = *end == '-' ? strtoull(end + 1, &end, 10) : 0;
+    bool is_right = pid && pid <= UINT32_MAX && start_ticks && !*end;
+    unsetenv(STARTED_BY); /* NOLINT(concurrency-mt-unsafe) */
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", STARTED_BY_FD);
+    if (!is_right || proc_read(AT_FDCWD, path, text, sizeof(text)) <= 0 || !strstr(text, "\nPid:") ||
+        fcntl(STARTED_BY_FD, F_SETFD, FD_CLOEXEC) != 0)
+        return -1;
+    *ret_pid = (uint32_t)pid;
+    *ret_start_ticks = start_ticks;
+    return STARTED_BY_FD;
+}
+
 static void open_log(struct exporter *exporter)
 {
     struct settings *settings = settings_create_own();
@@ -221,6 +260,9 @@ static int start(struct exporter *exporter, const struct pipeline_options *optio
     }
     if (tested.text[0])
         log_write(LOG_LEVEL_WARN, "%s", tested.text);
+    if (exporter->starter_fd >= 0)
+        pipeline_expect(exporter->pipeline, exporter->starter_pid, exporter->starter_ticks,
+                        exporter->starter_fd);
     error = control_create(&exporter->control, exporter->loop, pipeline_directory(exporter->pipeline), answer,
                            exporter);
     if (error)
@@ -249,6 +291,7 @@ static void stop(struct exporter *exporter)
 static int serve(struct exporter *exporter, const struct pipeline_options *options)
 {
     exporter->started_unix_ns = clock_ns(CLOCK_REALTIME);
+    exporter->starter_fd = take_starter(&exporter->starter_pid, &exporter->starter_ticks);
     signal(SIGPIPE, SIG_IGN);
     /* NOLINTBEGIN(concurrency-mt-unsafe): before any thread */
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);

@@ -2,7 +2,8 @@
  * mortality: a process died: was it a crash, and of which kind. See crashing.h.
  *
  *   the slot holds a fatal fault             CRASH_SIGNAL    captured while it waited, or found after its death
- *   a fault of its own handler, then death   CRASH_HANDLED   by abort, exit(2) from the handler, a signal of that kind
+ *   a fault of its own handler, then death   CRASH_HANDLED   by abort, exit(2) from the handler, a signal of that kind; never where
+ *                                                            nobody knows by what
  *   a crash signal, no handler of ours ran   CRASH_SIGNAL    blocked, ignored, no stack left
  *   SIGKILL                                  CRASH_OOM where the control group counted a kill, else CRASH_KILLED
  *   nobody knows                             CRASH_VANISHED  only with calls in flight: a default SIGTERM looks the same
@@ -56,7 +57,8 @@ static bool find_status(struct pipeline *pipeline, struct traced *traced)
         find_note(pipeline->crashing, process->pid, &mortality->death) ||
         death_read(mortality->pidfd, process->pid, process->start_ticks, &mortality->death))
         return true;
-    return mortality->pidfd < 0; /* it had been dead when its file was first seen: nobody knows */
+    return mortality->pidfd < 0 &&
+           !process->is_watched; /* dead when its file was first seen: its parent may know */
 }
 
 void crashing_on_death(void *context, struct process *process, const char *death, int pidfd)
@@ -71,6 +73,9 @@ void crashing_on_death(void *context, struct process *process, const char *death
     mortality->is_clean = strcmp(death, "exit") == 0;
     mortality->is_replaced = strcmp(death, "exec") == 0;
     mortality->pidfd = pidfd >= 0 ? fcntl(pidfd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (pidfd < 0 && !mortality->is_clean && !mortality->is_replaced && !process->is_foreign)
+        log_write(LOG_LEVEL_DEBUG, "%s (pid %u): was dead before it could be watched", traced->name,
+                  traced->pid);
     if (find_status(pipeline, traced))
         mortality_close_pidfd(mortality);
     crashing_hurry(pipeline);
@@ -141,7 +146,7 @@ static bool is_of_handled(const struct mortality *mortality, const struct wire_f
         return death->status != 0;
     if (death->how == DEATH_SIGNALED)
         return is_crash_signal(death->status);
-    return mortality->died_mono_ns - fault->mono_ns < SECOND_NS;
+    return false; /* Go ends by exit_group(0) a moment after it recovered, and by exit_group(2) a moment after it did not */
 }
 
 /* True: it was one, and is dealt with. */

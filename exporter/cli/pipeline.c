@@ -386,6 +386,11 @@ const char *pipeline_directory(const struct pipeline *pipeline)
     return dropbox_directory(pipeline->dropbox);
 }
 
+void pipeline_expect(struct pipeline *pipeline, uint32_t pid, uint64_t start_ticks, int pidfd)
+{
+    dropbox_expect(pipeline->dropbox, pid, start_ticks, pidfd);
+}
+
 void pipeline_note_end(struct pipeline *pipeline, uint32_t pid, int wait_status)
 {
     crashing_note_end(pipeline, pid, wait_status);

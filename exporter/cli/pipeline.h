@@ -39,6 +39,9 @@ void pipeline_print(struct pipeline *pipeline);
 /* Everything in memory goes to the spool, at once. */
 void pipeline_spool(struct pipeline *pipeline);
 
+/* A program is about to make its file (dropbox_expect()). */
+void pipeline_expect(struct pipeline *pipeline, uint32_t pid, uint64_t start_ticks, int pidfd);
+
 /* The parent of a traced process waited for it: this is how it ended. */
 void pipeline_note_end(struct pipeline *pipeline, uint32_t pid, int wait_status);
 

@@ -6,6 +6,7 @@
 #include "cli/boxes.h"
 #include "cli/child.h"
 #include "cli/command.h"
+#include "cli/control.h"
 #include "cli/self.h"
 
 #include <stdio.h>
@@ -150,5 +151,7 @@ int command_run(int argc, char **argv)
         return run_with_console(&run);
     if (getpid() == 1)
         return run_as_init(&run);
+    if (run.box[0]) /* it may die before its file is seen */
+        (void)control_tell_expected(run.box, getpid());
     return child_exec(run.argv);
 }

@@ -78,14 +78,6 @@ static void wait_for_program(struct init *init)
     }
 }
 
-static void tell_end(const struct init *init, const char *box)
-{
-    char request[64], *thanks;
-    snprintf(request, sizeof(request), "ended %d %d", (int)init->child.pid, init->child.wait_status);
-    if (control_ask(box, request, CONNECT_MS, &thanks) == 0)
-        free(thanks);
-}
-
 /* Its answer comes when everything is delivered. */
 static void wait_for_delivery(struct init *init, const char *box, int64_t until_ms)
 {
@@ -125,7 +117,7 @@ int run_as_init(const struct run *run)
         start_exporter(&init);
     wait_for_program(&init);
     if (run->box[0] && init.exporter_pid)
-        tell_end(&init, run->box);
+        (void)control_tell_ended(run->box, init.child.pid, init.child.wait_status);
     if (run->box[0])
         wait_for_delivery(&init, run->box, now_ms() + run->flush_timeout_ms);
     end_exporter(&init);

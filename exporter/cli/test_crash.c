@@ -5,7 +5,9 @@
  */
 #include "cli/test_crash.h"
 #include "base/terminal.h"
+#include "cli/boxes.h"
 #include "cli/command.h"
+#include "cli/control.h"
 #include "cli/self.h"
 #include "signals/crash/report.h"
 #include "sources/crash/store.h"
@@ -130,7 +132,7 @@ static int die(const char *how)
 
 /* ---- the parent ---- */
 
-static pid_t start(const char *how)
+static pid_t start(const char *how, const char *box)
 {
     char library[PATH_MAX], option[32], pid[16];
     self_find_library(library);
@@ -145,6 +147,8 @@ static pid_t start(const char *how)
     setenv("OTELSHIM_MAIN", pid, 1);
     setenv("OTEL_SERVICE_NAME", "otelshim-test-crash", 0);
     /* NOLINTEND(concurrency-mt-unsafe) */
+    if (box[0])
+        (void)control_tell_expected(box, getpid());
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, STDERR_FILENO); /* "terminate called …" is libstdc++'s, not ours */
     execl("/proc/self/exe", "otelshim", "test-crash", option, (char *)NULL);
@@ -207,7 +211,8 @@ static int tell(const struct crash_report *report, const char *path, const char 
 
 static int try(const char *how, bool is_json)
 {
-    char path[PATH_MAX], stem[NAME_MAX + 1];
+    char path[PATH_MAX], box[PATH_MAX] = "", stem[NAME_MAX + 1];
+    struct problem problem;
     struct crash_report report = {0};
     int status = 0;
     if (crash_store_path(path) != 0) {
@@ -215,16 +220,19 @@ static int try(const char *how, bool is_json)
         return STATUS_FAILED;
     }
     uint64_t begin_ms = now_ms();
-    pid_t child = start(how);
+    (void)boxes_test(box, &problem); /* `otelshim doctor` says more of it */
+    pid_t child = start(how, box);
     if (child < 0 || waitpid(child, &status, 0) != child)
         return STATUS_FAILED;
     uint64_t death_ms = now_ms();
     if (!is_json)
         print_ending(status);
     const struct timespec pause = {.tv_nsec = (long)LOOK_EVERY_MS * 1000000};
-    bool is_there = false;
-    while (!(is_there = find(path, child, &report, stem)) && now_ms() - death_ms < WAIT_MS)
+    bool is_there = false, is_told = !box[0];
+    while (!(is_there = find(path, child, &report, stem)) && now_ms() - death_ms < WAIT_MS) {
+        is_told = is_told || control_tell_ended(box, child, status); /* an exporter may only be starting */
         nanosleep(&pause, NULL);
+    }
     if (!is_there) {
         fprintf(stderr,
                 "otelshim test-crash: no report in %s within %u s: `otelshim doctor` and `otelshim status` "

@@ -138,7 +138,8 @@ static void announce(const struct dropbox *box, uint32_t sequence, bool is_quiet
     if (!is_quiet && exporter && claim.kind == WIRE_FAULT_FATAL)
         (void)sys_call6(__NR_prctl, PR_SET_PTRACER, exporter, 0, 0, 0, 0);
     dropbox_ring_for_crash(box, claim.signal->mono_ns, is_quiet);
-    if (is_quiet ? !exporter : !dropbox_has_exporter(box) && !(is_starting = start_exporter()))
+    if (is_quiet ? !exporter
+                 : !dropbox_has_exporter(box) && !(is_starting = start_exporter(box->header->start_ticks)))
         return;
     wait_until_captured(box, sequence, is_quiet, is_starting);
 }

@@ -19,23 +19,26 @@
 #include "start.h"
 
 /* ---- the exporter ---- */
-static bool has_only_three_descriptors(void)
+/* Three, and the pidfd of whoever started it. */
+static bool has_right_descriptors(void)
 {
     DIR *directory = opendir("/proc/self/fd");
     struct dirent *entry;
     char target[64];
-    bool is_right = directory != NULL;
+    bool is_right = directory != NULL, has_pidfd = false;
     while (directory && (entry = readdir(directory))) {
         int fd = atoi(entry->d_name);
         if (entry->d_name[0] == '.' || fd == dirfd(directory))
             continue;
         ssize_t n = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
         target[n > 0 ? n : 0] = 0;
-        is_right = is_right && fd <= 2 && !strcmp(target, "/dev/null");
+        is_right =
+            is_right && (fd == 3 ? strstr(target, "pidfd") != NULL : fd <= 2 && !strcmp(target, "/dev/null"));
+        has_pidfd |= fd == 3;
     }
     if (directory)
         closedir(directory);
-    return is_right;
+    return is_right && has_pidfd;
 }
 
 static bool has_standard_signals(void)
@@ -57,7 +60,7 @@ int soak_be_exporter(void)
     struct rlimit limit = {0, 0};
     const char *log = getenv("SOAK_STARTED");
     (void)getrlimit(RLIMIT_FSIZE, &limit);
-    if (!has_only_three_descriptors())
+    if (!has_right_descriptors())
         strcat(found, "f");
     if (!has_standard_signals())
         strcat(found, "s");
@@ -68,7 +71,7 @@ int soak_be_exporter(void)
     if (limit.rlim_cur != limit.rlim_max)
         strcat(found, "l");
     if (getenv("LD_PRELOAD") || getenv("OTELSHIM_MAIN") || getenv("TRACEPARENT") ||
-        !getenv("OTEL_SERVICE_NAME"))
+        !getenv("OTEL_SERVICE_NAME") || !getenv("OTELSHIM_STARTED_BY"))
         strcat(found, "e");
     strcat(found, found[0] ? "\n" : ".");
     int fd = log ? open(log, O_WRONLY | O_APPEND | O_CREAT, 0600) : -1;
@@ -87,7 +90,7 @@ static void count_sigchld(int signal)
 static void start_in_handler(int signal)
 {
     (void)signal;
-    start_exporter();
+    start_exporter(0);
 }
 
 static void *wait_for_any(void *unused)
@@ -153,7 +156,7 @@ static void start_many(void *argument)
             abort();
     for (uint32_t i = 0; i < plan->n; i++) {
         if (i % 2)
-            start_exporter();
+            start_exporter(0);
         else
             (void)raise(SIGUSR2);
     }

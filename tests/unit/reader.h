@@ -33,7 +33,8 @@ struct reader {
     struct process first; /* a shallow copy of the first process */
     char secrets[200];
     char last_note[300];
-    bool is_closed; /* the gate */
+    int pidfd_at_death; /* of the last one: its number, not the descriptor */
+    bool is_closed;     /* the gate */
 };
 
 static inline void reader_copy_text(char *to, size_t max, const struct raw_span *raw, int key)
@@ -83,6 +84,13 @@ static inline void reader_on_gone(void *context, struct process *process)
     ((struct reader *)context)->n_gone++;
 }
 
+static inline void reader_on_death(void *context, struct process *process, const char *death, int pidfd)
+{
+    (void)process;
+    (void)death;
+    ((struct reader *)context)->pidfd_at_death = pidfd;
+}
+
 static inline void reader_on_note(void *context, const char *line)
 {
     struct reader *reader = context;
@@ -106,6 +114,7 @@ static inline void reader_start(struct reader *reader)
                                     .on_process_gone = reader_on_gone,
                                     .on_span = reader_on_span,
                                     .on_note = reader_on_note,
+                                    .on_death = reader_on_death,
                                     .context = reader};
     int error = dropbox_create(&reader->dropbox, reader->directory, false, true, &events, problem);
     if (error)

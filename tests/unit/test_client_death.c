@@ -44,6 +44,31 @@ static void test_death_is_noticed_drained_and_the_file_removed(void **state)
     fake_unmap(&fake);
 }
 
+/* The pid is nobody's by then: only the pidfd that was opened before can say that it died, and is asked how. */
+static void test_death_before_the_file_was_seen(void **state)
+{
+    struct reader *reader = *state;
+    struct fake_client fake;
+    reader_start(reader);
+    pid_t pid = victim_start();
+    dropbox_expect(reader->dropbox, (uint32_t)pid, 0, -1);
+    dropbox_expect(reader->dropbox, (uint32_t)pid, 0, -1); /* told twice */
+    dropbox_expect(reader->dropbox, 0x7fffffff, 0, -1);    /* nobody's */
+    reader_make_file(reader, &fake, pid);
+    victim_kill(pid);
+    reader_poll(reader);
+    reader_poll(reader);
+    assert_true(reader->pidfd_at_death >= 0);
+    fake_unmap(&fake);
+    pid = victim_start();
+    reader_make_file(reader, &fake, pid);
+    victim_kill(pid);
+    reader_poll(reader);
+    reader_poll(reader);
+    assert_int_equal(reader->pidfd_at_death, -1); /* nobody expected this one */
+    fake_unmap(&fake);
+}
+
 /* A host is killed between the commit of a span and its pop. */
 static void test_committed_span_is_not_in_flight_as_well(void **state)
 {
@@ -221,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_death_is_noticed_drained_and_the_file_removed),
+        TEST(test_death_before_the_file_was_seen),
         TEST(test_committed_span_is_not_in_flight_as_well),
         TEST(test_open_spans_of_a_death_are_exported_once_across_a_restart),
         TEST(test_many_open_spans_respect_the_bound),

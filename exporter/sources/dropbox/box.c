@@ -336,8 +336,13 @@ static void see_file(struct dropbox *dropbox, struct box *box, uint64_t inode, c
         note(dropbox, "%s/%s: ignored: %s", box->path, name, *reason ? reason : error_text(error));
         return;
     }
-    if (error == -EAGAIN)
+    if (error == -EAGAIN) {
+        uint32_t pid, number;
+        uint64_t start_ticks;
         remove_if_abandoned(box, name);
+        if (box_parse_name(name, &pid, &start_ticks, &number)) /* it may be dead before the file is whole */
+            liveness_expect(dropbox, pid, start_ticks);
+    }
     if (file)
         box_forget(box, file);
     if (error != -ENOENT) {

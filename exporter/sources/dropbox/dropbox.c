@@ -69,6 +69,7 @@ static int open_watchers(struct dropbox *dropbox)
 
 static void destroy(struct dropbox *dropbox)
 {
+    liveness_forget_expected(dropbox);
     while (dropbox->boxes)
         box_close(dropbox, dropbox->boxes);
     if (dropbox->epoll_fd >= 0)

@@ -67,6 +67,13 @@ int dropbox_descriptor(const struct dropbox *dropbox);
  */
 uint32_t dropbox_poll(struct dropbox *dropbox, uint32_t max_spans);
 
+/*
+ * A process whose file is yet to be seen: a pidfd is held on it, so that how it ends can be asked even if it has ended by then.
+ * `pidfd` -1: one is opened here; given, it is taken, and trusted to be that process's. `start_ticks` 0 (only without a pidfd):
+ * whoever has the pid now. A few are held at a time.
+ */
+void dropbox_expect(struct dropbox *dropbox, uint32_t pid, uint64_t start_ticks, int pidfd);
+
 /* Only for clients for which `may_take` says so (its destination has room). Set before polling; NULL: all. */
 void dropbox_set_gate(struct dropbox *dropbox,
                       bool (*may_take)(void *context, const struct process *process));

@@ -29,6 +29,7 @@
 #define BOX_PATH_BYTES 256u
 #define BOX_NAME_BYTES 64u
 #define BOX_BUCKETS 256u
+#define MAX_EXPECTED 32u
 #define MAX_DOORBELLS 128u /* futex_waitv(2) takes no more */
 #define MS_NS 1000000ull
 
@@ -137,6 +138,13 @@ struct bell {
     bool is_asleep; /* loop only */
 };
 
+/* See dropbox_expect(). */
+struct expected {
+    uint32_t pid; /* 0: none */
+    int pidfd;
+    uint64_t start_ticks;
+};
+
 struct dropbox {
     struct dropbox_events events;
     bool (*may_take)(void *context, const struct process *process);
@@ -150,6 +158,8 @@ struct dropbox {
     struct client **clients; /* with holes */
     uint32_t n_clients, max_clients, n_live;
     uint32_t next_client;
+    struct expected expected[MAX_EXPECTED];
+    uint32_t next_expected;
     uint64_t serial;
     struct offset_history offsets;
     uint64_t now_ns;
@@ -267,6 +277,9 @@ void flight_each_open(struct client *client, void (*each)(void *context, const s
 void crash_look(struct client *client);
 
 /* ---- liveness.c ---- */
+/* A file of this process is being made. */
+void liveness_expect(struct dropbox *dropbox, uint32_t pid, uint64_t start_ticks);
+void liveness_forget_expected(struct dropbox *dropbox);
 void liveness_start(struct client *client);
 void liveness_stop(struct client *client);
 /* Marks those whose pidfd says so dead. */

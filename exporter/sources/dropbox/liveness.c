@@ -28,16 +28,82 @@ static int open_pidfd(uint32_t pid)
 #endif
 }
 
-/* Is /proc/<pid> the process that made the file? Asked after the pidfd was opened: then the pidfd is of it too. */
-static bool is_maker(const struct client *client)
+/* 0 unknown. Of a pid whose pidfd was opened before: then it is of the same process. */
+static uint64_t read_start_ticks(uint32_t pid)
 {
-    int proc = proc_open(client->process.pid);
+    int proc = proc_open(pid);
     uint64_t ticks;
-    bool is = proc >= 0 && client->process.start_ticks && proc_start_ticks(proc, &ticks) == 0 &&
-              ticks == client->process.start_ticks;
+    if (proc < 0 || proc_start_ticks(proc, &ticks) != 0)
+        ticks = 0;
     if (proc >= 0)
         close(proc);
-    return is;
+    return ticks;
+}
+
+/* ---- before its file is seen ---- */
+
+static struct expected *find_expected(struct dropbox *dropbox, uint32_t pid, uint64_t start_ticks)
+{
+    for (uint32_t i = 0; i < MAX_EXPECTED; i++)
+        if (dropbox->expected[i].pid == pid && dropbox->expected[i].start_ticks == start_ticks)
+            return &dropbox->expected[i];
+    return NULL;
+}
+
+void dropbox_expect(struct dropbox *dropbox, uint32_t pid, uint64_t start_ticks, int pidfd)
+{
+    if (pidfd < 0) {
+        pidfd = open_pidfd(pid);
+        uint64_t ticks = pidfd >= 0 ? read_start_ticks(pid) : 0;
+        bool is_it = ticks && (!start_ticks || ticks == start_ticks);
+        if (!is_it && pidfd >= 0)
+            close(pidfd);
+        if (!is_it)
+            return;
+        start_ticks = ticks;
+    }
+    if (!pid || !start_ticks || find_expected(dropbox, pid, start_ticks)) {
+        close(pidfd);
+        return;
+    }
+    struct expected *expected = &dropbox->expected[dropbox->next_expected++ % MAX_EXPECTED];
+    if (expected->pid)
+        close(expected->pidfd);
+    *expected = (struct expected){.pid = pid, .pidfd = pidfd, .start_ticks = start_ticks};
+}
+
+void liveness_expect(struct dropbox *dropbox, uint32_t pid, uint64_t start_ticks)
+{
+    if (start_ticks && !find_expected(dropbox, pid, start_ticks))
+        dropbox_expect(dropbox, pid, start_ticks, -1);
+}
+
+void liveness_forget_expected(struct dropbox *dropbox)
+{
+    for (uint32_t i = 0; i < MAX_EXPECTED; i++)
+        if (dropbox->expected[i].pid)
+            close(dropbox->expected[i].pidfd);
+}
+
+/* -1: not expected. */
+static int take_expected(const struct client *client)
+{
+    struct expected *expected =
+        client->process.start_ticks
+            ? find_expected(client->dropbox, client->process.pid, client->process.start_ticks)
+            : NULL;
+    if (!expected)
+        return -1;
+    expected->pid = 0;
+    return expected->pidfd;
+}
+
+/* ---- from then on ---- */
+
+static bool is_maker(const struct client *client)
+{
+    return client->process.start_ticks &&
+           read_start_ticks(client->process.pid) == client->process.start_ticks;
 }
 
 void liveness_start(struct client *client)
@@ -47,13 +113,17 @@ void liveness_start(struct client *client)
     client->next_check_ns = client->dropbox->now_ns;
     if (client->process.is_foreign)
         return;
-    int fd = open_pidfd(client->process.pid);
+    int fd = take_expected(client);
+    bool was_expected = fd >= 0;
+    if (!was_expected)
+        fd = open_pidfd(client->process.pid);
     if (fd == -ESRCH) /* in our own pid namespace nobody has the number */
         liveness_set_dead(client, "killed");
     if (fd < 0)
         return;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = client->id};
-    if (!is_maker(client) || epoll_ctl(client->dropbox->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+    if ((!was_expected && !is_maker(client)) ||
+        epoll_ctl(client->dropbox->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         close(fd);
         return;
     }

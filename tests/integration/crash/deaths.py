@@ -118,6 +118,60 @@ def kill_of_an_unwatched_idle_process_is_nobodys_business(lab):
     lab.check(not lab.reports(), "a report")
 
 
+def is_killed(report):
+    return report["kind"] == "killed" and report["ended"] == {"by": "killed", "status": 9, "core": False}
+
+
+def own_main(program, *words):
+    """A watched process, by a shell that becomes it."""
+    return ["sh", "-c", 'OTELSHIM_MAIN=$$ exec "$@"', "sh", program, *words]
+
+
+@case
+def killed_at_once_under_run(lab):
+    """Dead before its file was seen: `otelshim run` has told of it before it became the program."""
+    lab.start_exporter()
+    variables = lab.traced(**MINUTE)
+    del variables["LD_PRELOAD"]
+    for _ in range(8):
+        ended = lab.run([OTELSHIM, "run", PROGRAM, "killed"], variables).returncode
+        lab.check(ended == -signal.SIGKILL, f"ended with {ended}")
+    reports = lab.wait_for_reports(8)
+    lab.check(len(reports) == 8 and all(map(is_killed, reports)), f"{[(r['kind'], r['ended']) for r in reports]}")
+
+
+@case
+def killed_before_the_exporter_that_it_started(lab):
+    """It was gone before that one ran; but had handed it a pidfd of itself."""
+    for n in range(1, 4):
+        ended = lab.run(own_main(PROGRAM, "killed"), lab.traced(OTELSHIM_EXPORTER=str(OTELSHIM), **MINUTE)).returncode
+        lab.check(ended == -signal.SIGKILL, f"ended with {ended}")
+        reports = lab.wait_for_reports(n)
+        lab.check(len(reports) == n and all(map(is_killed, reports)), f"{[(r['kind'], r['ended']) for r in reports]}")
+        for pid in lab.auto_started():
+            os.kill(pid, signal.SIGKILL)
+        lab.wait_for(lambda: not lab.is_served(), 5, "its exporter's end")
+
+
+@case
+def recovered_faults_of_a_program_that_nobody_saw(lab):
+    """It ended by a raw exit_group(0), and how is not known to the exporter that comes late."""
+    lab.check(lab.deed("recovered") == 0, "another ending")
+    lab.check(len(lab.files()) == 1, f"left {lab.files()}")
+    lab.start_exporter()
+    lab.wait_until_drained()
+    lab.check(not lab.reports() and not lab.unfinished(), f"reports: {[r['title'] for r in lab.reports()]}")
+
+
+@case
+def test_crash_by_a_kill(lab):
+    variables = {**lab.traced(OTELSHIM_EXPORTER=str(OTELSHIM))}
+    del variables["LD_PRELOAD"]
+    for _ in range(2):
+        tried = lab.run([OTELSHIM, "test-crash", "--signal", "KILL", "-o", "json"], variables)
+        lab.check(tried.returncode == 0 and is_killed(json.loads(tried.stdout)), f"{tried}")
+
+
 @case
 def crash_inside_a_call(lab):
     lab.start_exporter()
