@@ -40,6 +40,13 @@ static bool fix_up(struct symbols *symbols, uint64_t registers[SYMBOLS_REGISTERS
     return true;
 }
 
+static void mark_fixed_up(struct trace_frame *frame)
+{
+    frame->pc++;
+    frame->is_exact = false;
+    frame->guess = SYMBOLS_FIXED_UP;
+}
+
 static void walk_with(struct symbols *symbols, const struct unwinder *unwinder,
                       const uint64_t given[SYMBOLS_REGISTERS], struct trace *trace)
 {
@@ -62,12 +69,9 @@ static void walk_with(struct symbols *symbols, const struct unwinder *unwinder,
     uint32_t at = trace->n;
     unwinder->walk(symbols, registers, trace);
     if (at && trace->n > at) {
-        trace->first[at].pc++;
-        trace->first[at].is_exact = false;
-        trace->first[at].guess = SYMBOLS_FIXED_UP;
-        trace->last[at].pc++;
-        trace->last[at].is_exact = false;
-        trace->last[at].guess = SYMBOLS_FIXED_UP;
+        mark_fixed_up(&trace->first[at]);
+        if (trace->n - at <= TRACE_TOP) /* else its place in the ring is another frame's by now */
+            mark_fixed_up(&trace->last[at]);
     }
 }
 

@@ -121,6 +121,25 @@ static void test_walk_call_to_nowhere(void **state)
     }
 }
 
+/* Far below a jump to nowhere all frames are as sure as anywhere. */
+static void test_walk_deep_call_to_nowhere(void **state)
+{
+    (void)state;
+    struct crash_copy crash;
+    run_c(&crash, "-O1",
+          "volatile int after; void (*volatile nowhere)(void);\n"
+          "__attribute__((noinline)) int deeper(int n) {\n"
+          "  if (n) after += deeper(n - 1); else nowhere();\n"
+          "  return after; }\n"
+          "int main(void) { return deeper(400) + 1; }\n",
+          1);
+    assert_true(crash.stack->n_left_out > 0);
+    for (uint32_t i = 1; i < crash.stack->n_frames; i++)
+        assert_int_equal(crash.stack->frames[i].guess, i == 1 ? SYMBOLS_FIXED_UP : SYMBOLS_SURE);
+    assert_null(crash.stack->end_reason);
+    crash_fini(&crash);
+}
+
 static void test_walk_smashed(void **state)
 {
     (void)state;
@@ -376,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_walk_libunwind),
         cmocka_unit_test(test_walk_inlined),
         cmocka_unit_test(test_walk_call_to_nowhere),
+        cmocka_unit_test(test_walk_deep_call_to_nowhere),
         cmocka_unit_test(test_walk_smashed),
         cmocka_unit_test(test_walk_signal_frame),
         cmocka_unit_test(test_walk_vdso),
