@@ -52,8 +52,8 @@ static void collect(struct incident *incident, const struct process *process, co
         return;
     }
     bool is_child = slot->fault.pid != process->pid; /* a vfork child's lies in its parent's file */
-    collect_living(crash, slot->fault.pid, is_child ? 0 : process->start_ticks);
-    incident->root_fd = collect_open_root(slot->fault.pid);
+    if (collect_living(crash, slot->fault.pid, is_child ? 0 : process->start_ticks, true))
+        incident->root_fd = collect_open_root(slot->fault.pid);
     if (incident->root_fd >= 0)
         crash->root = "/proc/self/fd/3";
     static_assert(DISPOSABLE_ROOT_FD == 3, "the path above");

@@ -79,7 +79,7 @@ static int show(uint32_t pid, bool is_json)
     crash.kind = CRASH_STACKS;
     crash.ended_by = "lives";
     crash.tid = pid;
-    collect_living(&crash, pid, process.start_ticks);
+    (void)collect_living(&crash, pid, process.start_ticks, false);
     int root_fd = collect_open_root(pid);
     snprintf(root, sizeof(root), "/proc/self/fd/%d", root_fd);
     if (root_fd >= 0)

@@ -148,7 +148,7 @@ static void take_stacks(struct pipeline *pipeline, struct traced *traced, const 
     crash->threads_missing = collect_why_not(process);
     incident->is_living = true;
     if (!crash->threads_missing)
-        collect_living(crash, process->pid, process->start_ticks);
+        (void)collect_living(crash, process->pid, process->start_ticks, true);
     put_first(crash, crash->tid);
     log_write(LOG_LEVEL_WARN, "%s (pid %u): %s", traced->name, traced->pid, crash->abort_message);
     incident_complete(pipeline, incident);

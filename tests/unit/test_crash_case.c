@@ -15,15 +15,19 @@
 #include "base/file.h"
 #include "signals/spans/recent.h"
 #include "sources/crash/case.h"
+#include "sources/crash/collect.h"
 #include "sources/crash/slot.h"
 #include "sources/crash/store.h"
 #include "temporary.h"
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <utime.h>
 
@@ -309,6 +313,52 @@ static void test_case_with_wrong_bytes_harms_nobody(void **state)
     free(file);
 }
 
+/* ---- a living process ---- */
+
+static pid_t start_idle(void)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        assert_int_equal(write(ready[1], "", 1), 1);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+/* Root serves everybody's files, but takes nobody's word for whose process it is. */
+static void test_collect_takes_only_the_owners(void **state)
+{
+    static const struct {
+        uint32_t uid; /* of the file */
+        bool is_claimed, is_taken;
+    } cases[] = {{0, true, true}, {65534, true, false}, {65534, false, true}};
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    pid_t pid = start_idle();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct crash_case crash = {
+            .kind = CRASH_STACKS, .tid = (uint32_t)pid, .uid = cases[i].uid, .exe = ""};
+        bool is_taken = collect_living(&crash, (uint32_t)pid, 0, cases[i].is_claimed);
+        assert_int_equal(is_taken, cases[i].is_taken);
+        assert_int_equal(crash.n_threads, is_taken ? 1 : 0);
+        assert_int_equal(crash.maps != NULL, is_taken);
+        assert_int_equal(*crash.exe != 0, is_taken);
+        assert_int_equal(crash.threads_missing != NULL, !is_taken);
+        crash_case_fini(&crash);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
 /* ---- store ---- */
 
 static void test_store_names(void **state)
@@ -491,6 +541,7 @@ int main(void)
         IN_DIRECTORY(test_case_is_read_as_written),
         IN_DIRECTORY(test_case_cut_anywhere_is_refused),
         IN_DIRECTORY(test_case_with_wrong_bytes_harms_nobody),
+        cmocka_unit_test(test_collect_takes_only_the_owners),
         IN_DIRECTORY(test_store_names),
         IN_DIRECTORY(test_store_adopts_what_nobody_holds_once),
         IN_DIRECTORY(test_store_keeps_a_case_that_it_cannot_mark),

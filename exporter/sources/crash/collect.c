@@ -284,17 +284,18 @@ static void add_threads(struct crash_case *crash, uint32_t pid)
     crash->n_threads += others.n;
 }
 
-void collect_living(struct crash_case *crash, uint32_t pid, uint64_t start_ticks)
+/*
+ * Pid and start time in a mapped file are a claim: for a user who names another's process, or one that is not dumpable, root must not
+ * fetch what he could not. The kernel gives /proc/PID to the effective uid, of those that are not dumpable to root.
+ */
+static bool is_owners(const struct crash_case *crash, int proc)
 {
-    int proc = proc_open(pid);
-    uint64_t ticks;
-    /* a pid that is somebody else's by now tells nothing of ours; 0: a child without a file of its own */
-    if (proc < 0 || (start_ticks && (proc_start_ticks(proc, &ticks) != 0 || ticks != start_ticks))) {
-        crash->threads_missing = "it had ended";
-        if (proc >= 0)
-            close(proc);
-        return;
-    }
+    struct stat status;
+    return geteuid() != 0 || crash->uid == 0 || (fstat(proc, &status) == 0 && status.st_uid == crash->uid);
+}
+
+static void take_living(struct crash_case *crash, int proc, uint32_t pid)
+{
     crash->maps = read_maps(&crash->arena, proc, crash->tid);
     if (!*crash->exe)
         read_exe(crash, proc);
@@ -302,7 +303,40 @@ void collect_living(struct crash_case *crash, uint32_t pid, uint64_t start_ticks
     read_deep_stack(crash, pid);
     if (!is_alone(crash, proc))
         add_threads(crash, pid);
+}
+
+/* As if it had not been looked at; what was copied stays in the arena, unseen. */
+static void forget_living(struct crash_case *crash, const struct crash_case *before, uint32_t n_memory)
+{
+    struct arena arena = crash->arena;
+    *crash = *before;
+    crash->arena = arena;
+    if (crash->n_threads)
+        crash->threads[0].n_memory = n_memory;
+    crash->threads_missing = "it belongs to another user than its file, or is not dumpable";
+}
+
+bool collect_living(struct crash_case *crash, uint32_t pid, uint64_t start_ticks, bool is_claimed)
+{
+    const struct crash_case before = *crash;
+    uint32_t n_memory = crash->n_threads ? crash->threads[0].n_memory : 0;
+    int proc = proc_open(pid);
+    uint64_t ticks;
+    /* a pid that is somebody else's by now tells nothing of ours; 0: a child without a file of its own */
+    if (proc < 0 || (start_ticks && (proc_start_ticks(proc, &ticks) != 0 || ticks != start_ticks))) {
+        crash->threads_missing = "it had ended";
+        if (proc >= 0)
+            close(proc);
+        return false;
+    }
+    bool is_allowed = !is_claimed || is_owners(crash, proc);
+    if (is_allowed)
+        take_living(crash, proc, pid);
+    is_allowed = is_allowed && (!is_claimed || is_owners(crash, proc)); /* still: exec may change it */
+    if (!is_allowed)
+        forget_living(crash, &before, n_memory);
     close(proc);
+    return is_allowed;
 }
 
 const char *collect_why_not(const struct process *process)

@@ -28,11 +28,15 @@ void collect_slot(struct crash_case *crash, const struct slot *slot);
 bool collect_root(struct crash_case *crash, const struct wire_fault *fault);
 /* There is no fault to tell of: only how and when it ended. */
 void collect_time(struct crash_case *crash, uint64_t mono_ns);
-/* Of the living process `pid`: mappings, the stack beyond what the slot holds, the other threads, its root and memory. */
-void collect_living(struct crash_case *crash, uint32_t pid, uint64_t start_ticks);
+/*
+ * Of the living process `pid`: mappings, the stack beyond what the slot holds, the other threads, memory in use. False: nothing of it was taken,
+ * `threads_missing` says why. `is_claimed`: a mapped file says that it is that process; an exporter that runs as root then looks only
+ * into what the file's owner may look into himself.
+ */
+bool collect_living(struct crash_case *crash, uint32_t pid, uint64_t start_ticks, bool is_claimed);
 /* Why there is nothing of that kind: a process of another pid namespace. NULL: it may be looked at. */
 const char *collect_why_not(const struct process *process);
-/* A path to the root of the process while it is another one than ours; a descriptor, -1: it is ours, or unknown. */
+/* The root of the process where it is another one than ours: a descriptor; -1: it is ours, or unknown. */
 int collect_open_root(uint32_t pid);
 
 #endif
