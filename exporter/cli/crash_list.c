@@ -1,6 +1,7 @@
 /* crash_list: see crash_list.h. */
 #include "cli/crash_list.h"
 
+#include "signals/crash/own.h"
 #include "signals/crash/report.h"
 #include "sources/crash/store.h"
 #include <dirent.h>
@@ -16,12 +17,6 @@
 
 /* ---- which ---- */
 
-static const char *base_name(const char *path)
-{
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    return slash ? slash + 1 : path ? path : "";
-}
-
 /* COMM is what the kernel calls it: 15 bytes of the name. */
 static bool is_meant(const struct crash_report *report, const char *match)
 {
@@ -32,7 +27,7 @@ static bool is_meant(const struct crash_report *report, const char *match)
         return true;
     if (strchr(match, '/'))
         return report->exe && strcmp(report->exe, match) == 0;
-    const char *name = base_name(report->exe);
+    const char *name = own_base_name(report->exe);
     bool is_hexadecimal = bytes >= 6 && strspn(match, "0123456789abcdef-") == bytes;
     return strcmp(name, match) == 0 || (bytes == 15 && strncmp(name, match, bytes) == 0) ||
            (is_hexadecimal && ((report->id && strncmp(report->id, match, bytes) == 0) ||

@@ -45,6 +45,11 @@ struct text text_repaired(struct arena *arena, const char *text, size_t bytes)
     return (struct text){.bytes = out, .n_bytes = (uint32_t)n_out};
 }
 
+const char *text_valid(struct arena *arena, const char *text)
+{
+    return text ? text_repaired(arena, text, strlen(text)).bytes : NULL;
+}
+
 char *text_print_hex(struct arena *arena, const uint8_t *bytes, size_t n_bytes)
 {
     static const char digits[] = "0123456789abcdef";

@@ -50,6 +50,8 @@ struct attributes {
 
 /* A copy in the arena, valid UTF-8 and NUL-terminated: it ends where a NUL stands in `text`. */
 struct text text_repaired(struct arena *arena, const char *text, size_t bytes);
+/* The same of a whole text; NULL of NULL. */
+const char *text_valid(struct arena *arena, const char *text);
 /* In hexadecimal, small letters; NUL-terminated. */
 char *text_print_hex(struct arena *arena, const uint8_t *bytes, size_t n_bytes);
 

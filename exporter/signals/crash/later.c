@@ -8,17 +8,12 @@
 
 #define MAX_INLINED 64u
 
-static const char *copy(struct arena *arena, const char *text)
-{
-    return text ? text_repaired(arena, text, strlen(text)).bytes : NULL;
-}
-
 static struct crash_frame name_frame(struct arena *arena, const struct crash_frame *old,
                                      const struct symbols_frame *from)
 {
     struct crash_frame frame = *old;
-    frame.function = copy(arena, from->function ? from->function : from->symbol);
-    frame.file = copy(arena, from->file);
+    frame.function = text_valid(arena, from->function ? from->function : from->symbol);
+    frame.file = text_valid(arena, from->file);
     frame.line = from->line > 0 ? (uint32_t)from->line : 0;
     frame.column = from->column > 0 ? (uint32_t)from->column : 0;
     frame.is_inlined = from->is_inlined;

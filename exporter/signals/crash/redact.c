@@ -2,6 +2,7 @@
 #include "signals/crash/redact.h"
 
 #include "base/utf8.h"
+#include "signals/crash/own.h"
 #include "signals/crash/redact_shape.h"
 #include "signals/spans/redact.h"
 #include "signals/spans/url.h"
@@ -174,12 +175,6 @@ static bool begins(const char *text, const char *beginning)
     return strncmp(text, beginning, strlen(beginning)) == 0;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* Is what follows this option its secret? */
 static bool announces_secret(const char *program, const char *argument)
 {
@@ -206,7 +201,7 @@ static const char *redact_argument(struct arena *arena, const char *program, con
 const char **redact_arguments(struct arena *arena, const char *const *arguments, uint32_t n)
 {
     const char **redacted = arena_zalloc(arena, (n + 1) * sizeof(*redacted));
-    const char *program = n ? base_name(arguments[0]) : "";
+    const char *program = n ? own_base_name(arguments[0]) : "";
     for (uint32_t i = 0; i < n; i++) {
         const char *before = i ? arguments[i - 1] : "", *colon = strchr(arguments[i], ':');
         if (announces_secret(program, before))

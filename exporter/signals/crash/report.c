@@ -10,11 +10,6 @@
 #include <elf.h>
 #include <string.h>
 
-static const char *copy(struct arena *arena, const char *text)
-{
-    return text ? text_repaired(arena, text, strlen(text)).bytes : NULL;
-}
-
 static const uint64_t *crashed_registers(const struct crash_case *crash)
 {
     bool has_any = !crash->registers_missing && crash->n_threads && crash->threads[0].is_crashed;
@@ -26,11 +21,11 @@ static struct crash_span *copy_spans(struct arena *arena, const struct crash_spa
     struct crash_span *copies = arena_zalloc(arena, (n + 1) * sizeof(*copies));
     for (uint32_t i = 0; i < n; i++) {
         copies[i] = spans[i];
-        copies[i].name = copy(arena, spans[i].name);
-        copies[i].kind = copy(arena, spans[i].kind);
-        copies[i].trace_id = copy(arena, spans[i].trace_id);
-        copies[i].span_id = copy(arena, spans[i].span_id);
-        copies[i].status = copy(arena, spans[i].status);
+        copies[i].name = text_valid(arena, spans[i].name);
+        copies[i].kind = text_valid(arena, spans[i].kind);
+        copies[i].trace_id = text_valid(arena, spans[i].trace_id);
+        copies[i].span_id = text_valid(arena, spans[i].span_id);
+        copies[i].status = text_valid(arena, spans[i].status);
     }
     return copies;
 }
@@ -47,20 +42,20 @@ static void copy_process(struct crash_report *report, const struct crash_case *c
     report->tid = crash->tid;
     report->uid = crash->uid;
     report->machine = crash->machine == EM_AARCH64 ? "aarch64" : "x86_64";
-    report->exe = copy(arena, crash->exe);
-    report->service = copy(arena, crash->service);
-    report->service_version = copy(arena, crash->service_version);
-    report->environment = copy(arena, crash->environment);
-    report->host = copy(arena, crash->host);
+    report->exe = text_valid(arena, crash->exe);
+    report->service = text_valid(arena, crash->service);
+    report->service_version = text_valid(arena, crash->service_version);
+    report->environment = text_valid(arena, crash->environment);
+    report->host = text_valid(arena, crash->host);
     report->arguments = redact_arguments(arena, crash->arguments, crash->n_arguments);
     report->n_arguments = crash->n_arguments;
-    report->ended_by = copy(arena, crash->ended_by ? crash->ended_by : "unknown");
+    report->ended_by = text_valid(arena, crash->ended_by ? crash->ended_by : "unknown");
     report->ended_status = crash->ended_status;
     report->dumped_core = crash->dumped_core;
-    report->registers_missing = copy(arena, crash->registers_missing);
-    report->threads_missing = copy(arena, crash->threads_missing);
-    report->trace_id = copy(arena, crash->trace_id);
-    report->span_id = copy(arena, crash->span_id);
+    report->registers_missing = text_valid(arena, crash->registers_missing);
+    report->threads_missing = text_valid(arena, crash->threads_missing);
+    report->trace_id = text_valid(arena, crash->trace_id);
+    report->span_id = text_valid(arena, crash->span_id);
     report->open_spans = copy_spans(arena, crash->open_spans, crash->n_open_spans);
     report->n_open_spans = crash->n_open_spans;
     report->recent_spans = copy_spans(arena, crash->recent_spans, crash->n_recent_spans);

@@ -57,11 +57,6 @@ size_t resolver_read_code(const struct resolver *resolver, uint64_t pc, uint8_t 
 
 /* ---- frames ---- */
 
-static const char *copy_text(const struct resolver *resolver, const char *text)
-{
-    return text ? text_repaired(resolver->arena, text, strlen(text)).bytes : NULL;
-}
-
 static struct crash_frame copy_frame(const struct resolver *resolver, const struct symbols_frame *from)
 {
     static const char *const guesses[] = {[SYMBOLS_SURE] = NULL,
@@ -69,10 +64,10 @@ static struct crash_frame copy_frame(const struct resolver *resolver, const stru
                                           [SYMBOLS_SCANNED] = "scan",
                                           [SYMBOLS_FIXED_UP] = "fixed-up"};
     return (struct crash_frame){
-        .function = copy_text(resolver, from->function ? from->function : from->symbol),
-        .file = copy_text(resolver, from->file),
-        .module = copy_text(resolver, from->module),
-        .build_id = copy_text(resolver, from->build_id),
+        .function = text_valid(resolver->arena, from->function ? from->function : from->symbol),
+        .file = text_valid(resolver->arena, from->file),
+        .module = text_valid(resolver->arena, from->module),
+        .build_id = text_valid(resolver->arena, from->build_id),
         .address = from->pc,
         .offset = from->offset,
         .line = from->line > 0 ? (uint32_t)from->line : 0,
@@ -92,8 +87,8 @@ static void copy_stack(const struct resolver *resolver, const struct symbols_sta
         .frames = arena_zalloc(resolver->arena, (from->n_frames + 1) * sizeof(struct crash_frame)),
         .n_left_out = from->n_left_out,
         .left_out_at = from->left_out_at,
-        .unwinder = copy_text(resolver, from->unwinder),
-        .end_reason = copy_text(resolver, from->end_reason),
+        .unwinder = text_valid(resolver->arena, from->unwinder),
+        .end_reason = text_valid(resolver->arena, from->end_reason),
         .recursion_at = from->recursion_at,
         .recursion_period = from->recursion_period,
         .recursion_times = from->recursion_times,
@@ -108,7 +103,7 @@ static struct crash_frame locate(const struct resolver *resolver, uint64_t pc, c
     struct crash_frame frame = {.address = pc, .guess = guess};
     const struct symbols_module *module = crash_modules_find(&resolver->modules, pc);
     if (module && module->path[0]) {
-        frame.module = copy_text(resolver, module->path);
+        frame.module = text_valid(resolver->arena, module->path);
         frame.offset = crash_modules_offset(module, pc);
         if (module->n_build_id) /* at most BUILD_ID_MAX of symbols/ */
             frame.build_id = text_print_hex(resolver->arena, module->build_id, module->n_build_id);
@@ -175,13 +170,13 @@ const char *resolver_demangle_type(const struct resolver *resolver, const char *
 {
     static const char prefix[] = "typeinfo name for ";
     if (resolver->depth == CRASH_RAW)
-        return copy_text(resolver, name);
+        return text_valid(resolver->arena, name);
     bool is_symbol = strncmp(name, "_Z", 2) == 0;
     char *text = symbols_demangle(is_symbol ? name : arena_printf(resolver->arena, "_ZTS%s", name));
     if (!text)
-        return copy_text(resolver, name);
+        return text_valid(resolver->arena, name);
     size_t skip = strncmp(text, prefix, strlen(prefix)) == 0 ? strlen(prefix) : 0;
-    const char *copy = copy_text(resolver, text + skip);
+    const char *copy = text_valid(resolver->arena, text + skip);
     free(text);
     return copy;
 }
