@@ -25,6 +25,12 @@ static bool is_fault(const struct crash_signal *signal)
                                          signal->number == SIGILL || signal->number == SIGFPE);
 }
 
+/* But for what the memory tags of aarch64 noticed late: it strikes once (facts "crash" 127). */
+static bool comes_again(const struct crash_signal *signal)
+{
+    return is_fault(signal) && !(signal->number == SIGSEGV && signal->info->si_code == SEGV_MTEAERR);
+}
+
 /* ---- nothing handles it ---- */
 /* The signal stays blocked until the kernel takes the mask out of the context: then it strikes at the place of the fault. */
 static void die(const struct crash_signal *signal)
@@ -32,11 +38,12 @@ static void die(const struct crash_signal *signal)
     uint64_t old;
     disposition_let_die(signal->number);
     /* A filter of its own might kill for the call below, and qemu takes the signal for its own fault. It faults again. */
-    if ((crash_setup.is_quiet || crash_setup.is_emulated) && is_fault(signal))
+    bool is_simple = (crash_setup.is_quiet || crash_setup.is_emulated) && is_fault(signal);
+    if (is_simple && comes_again(signal))
         return;
     sys_block_signals(&old);
     bool is_raised = signal->info->si_code == SI_TKILL && (uint32_t)signal->info->si_pid == signal->pid;
-    if ((crash_setup.is_quiet && is_raised) ||
+    if ((crash_setup.is_quiet && is_raised) || is_simple ||
         sys_is_error(sys_call6(__NR_rt_tgsigqueueinfo, (long)signal->pid, (long)signal->tid, signal->number,
                                (long)signal->info, 0, 0)))
         (void)sys_tgkill(signal->pid, signal->tid, signal->number);
