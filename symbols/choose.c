@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_UNKNOWN_FRAME_BYTES 4096u
+
 /* The registers that the last frame of a trace leaves known. */
 static void registers_of(const struct symbols *symbols, const struct trace_frame *frame,
                          uint64_t registers[SYMBOLS_REGISTERS])
@@ -20,6 +22,21 @@ static void registers_of(const struct symbols *symbols, const struct trace_frame
     registers[machine->pc] = frame->pc;
     registers[machine->sp] = frame->sp;
     registers[machine->fp] = frame->fp;
+}
+
+/*
+ * aarch64: where the code that nobody knows (compiled at run time) has laid a frame already, its caller's registers are in there. A
+ * call to nowhere has laid none: the frame that x29 points to holds another address than x30.
+ */
+static void leave_frame(struct symbols *symbols, uint64_t registers[SYMBOLS_REGISTERS], uint64_t caller)
+{
+    const struct machine *machine = machine_of(symbols);
+    uint64_t fp = registers[machine->fp], sp = registers[machine->sp], next_fp, saved;
+    if (fp < sp || fp - sp > MAX_UNKNOWN_FRAME_BYTES || fp & 7 || !memory_word(symbols, fp, &next_fp) ||
+        !memory_word(symbols, fp + 8, &saved) || saved != caller)
+        return;
+    registers[machine->fp] = next_fp;
+    registers[machine->sp] = fp + 16;
 }
 
 /* Where the call to nowhere would have returned to: false, when that is nowhere too. */
@@ -33,7 +50,9 @@ static bool fix_up(struct symbols *symbols, uint64_t registers[SYMBOLS_REGISTERS
         return false;
     if (!is_return_address(symbols, caller))
         return false;
-    if (!machine->link)
+    if (machine->link)
+        leave_frame(symbols, registers, caller);
+    else
         registers[machine->sp] += 8;
     registers[machine->pc] =
         caller - 1; /* inside of the call: its row of the unwind table, not that behind it */
