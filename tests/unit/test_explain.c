@@ -55,6 +55,12 @@ static const struct fault faults[] = {
     {SIGSEGV, SEGV_ACCERR, 0x7f0000000800, PC, SP, READ, "", 0, 0, 0, "no-access", "allows no access"},
     {SIGSEGV, SEGV_ACCERR, 0x55d000100020, 0x55d000100020, SP, FETCH, "", 0, 0, 0, "execute-data",
      "in the heap, which may not be executed"},
+    /* the kernel says that it is mapped */
+    {SIGSEGV, SEGV_ACCERR, 0x123456789000, 0x123456789000, SP, FETCH, "", 0, 0, 0, "execute-data",
+     "in memory, which may not be executed"},
+    {SIGSEGV, SEGV_MTEAERR, 0, PC, SP, READ, "", 0, 0, 0, "memory-tag", "the address is not known"},
+    {SIGSEGV, SEGV_MTESERR, 0x55d000100020, PC, SP, READ, "", 0, 0, 0, "memory-tag",
+     "0x55d000100020 is memory of another pointer"},
     {SIGSEGV, SEGV_MAPERR, 0x123456789000, 0x123456789000, SP, FETCH, "", 0, 0, 0, "wild-jump",
      "where nothing is mapped"},
     /* main's stack grew to its limit; a thread's guard; alloca jumped far below */
@@ -110,6 +116,7 @@ static void run_fault(const struct fault *fault)
         fail_msg("signal %d code %d address 0x%lx: %s: %s; wanted %s: %s", fault->signal, fault->code,
                  (unsigned long)fault->address, why.class, why.reason, fault->class, fault->reason);
     bool is_without = fault->signal != SIGSEGV && fault->signal != SIGBUS;
+    is_without |= fault->signal == SIGSEGV && fault->code == SEGV_MTEAERR;
     assert_int_equal(why.has_address, !is_without && fault->code != SI_KERNEL);
     crash_modules_fini(&modules);
     arena_fini(&arena);

@@ -176,12 +176,13 @@ static void explain_stack_overflow(struct fault *fault, struct explanation *expl
 
 static void explain_wild_jump(struct fault *fault, struct explanation *explanation)
 {
-    bool is_mapped = fault->mapping != NULL;
+    bool is_mapped = fault->mapping || fault->input->crash->code == SEGV_ACCERR;
+    const char *place = fault->mapping ? place_of(fault, fault->mapping) : "memory";
     explanation->class = is_mapped ? "execute-data" : "wild-jump";
     explanation->brief = is_mapped ? "execution of data" : "jump to nowhere";
     explanation->reason =
         is_mapped ? arena_printf(fault->arena, "jump to 0x%" PRIx64 " in %s, which may not be executed",
-                                 fault->address, place_of(fault, fault->mapping))
+                                 fault->address, place)
                   : arena_printf(fault->arena, "jump to 0x%" PRIx64 ", where nothing is mapped%s",
                                  fault->address, print_neighbour(fault));
 }
@@ -200,14 +201,32 @@ static void explain_forbidden(struct fault *fault, struct explanation *explanati
     const struct symbols_module *mapping = fault->mapping;
     bool is_read_only = fault->access == ACCESS_WRITE && (!mapping || mapping->is_readable);
     const char *place = mapping ? place_of(fault, mapping) : "memory";
+    const char *which =
+        fault->input->modules->has_rights ? "which allows no access" : "which does not allow it";
     explanation->class = is_read_only ? "read-only" : "no-access";
     explanation->brief = is_read_only ? "write to read-only memory" : "access to protected memory";
     explanation->reason =
-        is_read_only
-            ? arena_printf(fault->arena, "write to 0x%" PRIx64 " in %s, which is read-only%s", fault->address,
-                           place, fault->by)
-            : arena_printf(fault->arena, "%s %s 0x%" PRIx64 " in %s, which allows no access%s", verb(fault),
-                           fault->access == ACCESS_WRITE ? "to" : "of", fault->address, place, fault->by);
+        is_read_only ? arena_printf(fault->arena, "write to 0x%" PRIx64 " in %s, which is read-only%s",
+                                    fault->address, place, fault->by)
+                     : arena_printf(fault->arena, "%s %s 0x%" PRIx64 " in %s, %s%s", verb(fault),
+                                    fault->access == ACCESS_WRITE ? "to" : "of", fault->address, place, which,
+                                    fault->by);
+}
+
+/* Noticed late, there is no address, and the access was somewhere before this place. aarch64 alone. */
+static void explain_memory_tag(struct fault *fault, struct explanation *explanation, bool is_late)
+{
+    explanation->has_address = !is_late;
+    explanation->class = "memory-tag";
+    explanation->brief = "memory tag mismatch";
+    explanation->reason =
+        is_late
+            ? "memory tag mismatch: a pointer was used for memory that is not its own (freed, or beyond its "
+              "end); noticed later, the address is not known"
+            : arena_printf(fault->arena,
+                           "memory tag mismatch: 0x%" PRIx64
+                           " is memory of another pointer (freed, or beyond its end)%s",
+                           fault->address, fault->by);
 }
 
 /*
@@ -281,7 +300,9 @@ static void explain_segv(struct fault *fault, struct explanation *explanation)
 {
     int code = fault->input->crash->code;
     bool is_jump = fault->access == ACCESS_EXECUTE || (fault->has_registers && fault->pc == fault->address);
-    if (fault->address < NULL_PAGES && !(fault->mapping && is_accessible(fault->mapping)))
+    if (code == SEGV_MTEAERR || code == SEGV_MTESERR)
+        explain_memory_tag(fault, explanation, code == SEGV_MTEAERR);
+    else if (fault->address < NULL_PAGES && !(fault->mapping && is_accessible(fault->mapping)))
         explain_null(fault, explanation);
     else if (is_stack_overflow(fault))
         explain_stack_overflow(fault, explanation);
