@@ -3,6 +3,7 @@ import collections
 import os
 
 import building
+import emulation
 import report
 import trial
 from case import Skip, case
@@ -13,9 +14,16 @@ is_native = False  # only see that the programs die as the rows say
 N_RACY = 200
 
 
-def row(number, name, what, *, program=None, dies, deed=None, flags=(), arguments=(), reports=1, expect=None, also=None, racy=False,
-        options=(), environment=None, watched=False, detect=False, volatile=(), may_differ=(), needs=None, prepare=None, runs_for=None,
-        seconds=20, has=None, command=None):
+def row(number, name, what, **more):
+    """A case: see add_row(). For another processor it may be left out, or ask otherwise."""
+    adapted = emulation.adapt(f"{number}/{name}", more)
+    if adapted is not None:
+        add_row(number, name, what, **adapted)
+
+
+def add_row(number, name, what, *, program=None, dies, deed=None, flags=(), arguments=(), reports=1, expect=None, also=None, racy=False,
+            options=(), environment=None, watched=False, detect=False, volatile=(), may_differ=(), needs=None, prepare=None, runs_for=None,
+            seconds=20, has=None, command=None):
     """
     dies      how the run without the library ends: "SIGSEGV" (with a core), "exit 1"; a tuple: one of these
     expect    what report.check_report() asks of the report (`reports` of them: 0, 1, 2 or a range)

@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import building
+import emulation
 from core_file import Core
 
 SECRET = "s3cr3t-marker"
@@ -44,6 +45,7 @@ class Run:
         self.directory.chmod(0o777)
         self.streams = {name: lab.directory / f"{what}.{name}" for name in ("stdout", "stderr")}
         self.note = lab.directory / f"{what}.witness"
+        command, options = emulation.translate(command, options)
         witness = [building.make("witness", "-O1"), self.note, "core=unlimited", *options, "--", *command]
         with self.streams["stdout"].open("wb") as out, self.streams["stderr"].open("wb") as err:
             self.process = subprocess.Popen([str(word) for word in witness], cwd=self.directory, stdin=subprocess.DEVNULL,
@@ -108,5 +110,5 @@ def traced(lab, environment=None, detector=False):
     """Environment and witness options of the run with the library: the witness itself is not preloaded."""
     variables = lab.traced("torture", **(environment or {}))
     before = variables.pop("LD_PRELOAD")
-    preloads = [before] + ([str(building.library("detector"))] if detector else [])
+    preloads = [str(emulation.library() or before)] + ([str(building.library("detector"))] if detector else [])
     return variables, ["preload=" + ":".join(preloads)]

@@ -59,13 +59,15 @@ static void trap(void)
     __builtin_trap(); /* here: trap */
 }
 
+#ifdef __x86_64__
+#define BREAKPOINT "int3"
+#else
+#define BREAKPOINT "brk #0"
+#endif
+
 static void breakpoint(void)
 {
-#ifdef __x86_64__
-    __asm__ volatile("int3"); /* here: breakpoint */
-#else
-    __asm__ volatile("brk #0"); /* here: breakpoint */
-#endif
+    __asm__ volatile(BREAKPOINT); /* here: breakpoint */
 }
 
 static const char constant[64] = "constant";
@@ -109,8 +111,10 @@ static void raised(void)
 
 static void killed_by_other(void)
 {
-    if (fork() == 0)
+    if (fork() == 0) {
+        sleep_ms(20); /* its parent has left fork() by then */
         _exit(kill(getppid(), SIGSEGV));
+    }
     while (always)
         pause();
 }

@@ -82,9 +82,10 @@ static void inside_printf(void)
 
 static void heap_ruined(void)
 {
+    char *first = malloc(1);
     for (int i = 0; i < 1000; i++)
         always = malloc((size_t)i) != NULL;
-    char *high = sbrk(0), *first = malloc(1);
+    char *high = sbrk(0);
     FILE *maps = fopen("/proc/self/maps", "r");
     char line[512];
     unsigned long low = 0, end = 0;
@@ -92,9 +93,10 @@ static void heap_ruined(void)
         if (strstr(line, "[heap]"))
             sscanf(line, "%lx-%lx", &low, &end);
     say("ruining the heap\n");
+    if (!low) /* qemu does not name it */
+        low = (unsigned long)(uintptr_t)first & ~15ul;
     for (unsigned long p = low; p < (unsigned long)high; p++)
         *(volatile char *)p = 0x41;
-    always = first != NULL;
     crash();
 }
 
@@ -150,7 +152,7 @@ static void with_stack_pointer(void *sp)
 #ifdef __x86_64__
     __asm__ volatile("mov %0, %%rsp\n\tmovl $1, 0" ::"r"(sp) : "memory");
 #else
-    __asm__ volatile("mov sp, %0\n\tstr wzr, [xzr]" ::"r"(sp) : "memory");
+    __asm__ volatile("mov sp, %0\n\tstr wzr, [%1]" ::"r"(sp), "r"(0L) : "memory");
 #endif
 }
 
@@ -207,8 +209,13 @@ static const unsigned char cyclic[] = {
     0x48, 0x83, 0xec, 0x10, 0x48, 0x89, 0x24, 0x24, 0x48, 0x8d, 0x05, 0x0a, 0, 0, 0, 0x48, 0x89, 0x44, 0x24,
     0x08, 0x48, 0x89, 0xe5, 0x90, 0x90, 0x90, 0xc7, 0x04, 0x25, 0,    0,    0, 0, 1, 0,    0,    0};
 #else
-static const unsigned char faulting[] = {0xfd, 0x7b, 0xbf, 0xa9, 0xfd, 0x03, 0, 0x91, 0x1f, 0, 0, 0xb9};
-static const unsigned char cyclic[] = {0xfd, 0x7b, 0xbf, 0xa9, 0xfd, 0x03, 0, 0x91, 0x1f, 0, 0, 0xb9};
+/* stp x29, x30, [sp, #-16]!; mov x29, sp; mov x1, #0; str wzr, [x1] */
+static const unsigned char faulting[] = {0xfd, 0x7b, 0xbf, 0xa9, 0xfd, 0x03, 0, 0x91,
+                                         0x01, 0,    0x80, 0xd2, 0x3f, 0,    0, 0xb9};
+/* the same, and between: str x29, [sp]; adr x2, .; str x2, [sp, #8] */
+static const unsigned char cyclic[] = {0xfd, 0x7b, 0xbf, 0xa9, 0xfd, 0x03, 0,    0x91, 0xfd, 0x03,
+                                       0,    0xf9, 0x02, 0,    0,    0x10, 0xe2, 0x07, 0,    0xf9,
+                                       0x01, 0,    0x80, 0xd2, 0x3f, 0,    0,    0xb9};
 #endif
 
 static function jit(const unsigned char *code, size_t bytes)

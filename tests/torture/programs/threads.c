@@ -79,6 +79,25 @@ static void many_threads(void)
     crash();
 }
 
+/* aarch64 divides by zero, and its __builtin_trap() is a breakpoint. */
+static void die_of_arithmetic(void)
+{
+#ifdef __x86_64__
+    always = 7 / (always - 1);
+#else
+    raise(SIGFPE);
+#endif
+}
+
+static void die_of_instruction(void)
+{
+#ifdef __x86_64__
+    __builtin_trap();
+#else
+    __asm__ volatile("udf #0");
+#endif
+}
+
 static void *racer(void *argument)
 {
     long i = (long)argument;
@@ -88,12 +107,12 @@ static void *racer(void *argument)
         crash();
         break;
     case 1:
-        always = 7 / (always - 1);
+        die_of_arithmetic();
         break;
     case 2:
         abort();
     case 3:
-        __builtin_trap();
+        die_of_instruction();
     }
     return NULL;
 }
