@@ -80,9 +80,9 @@ host(29, "rust_abort_in_thread", "Rust: abort in a thread", ABORT, rust(), RUST,
 host(30, "rust_main", "Rust: stack overflow in main: 134 and its message, not 139", ABORT, rust(), RUST, expect=OVERFLOW)
 host(31, "rust_thread", "Rust: stack overflow in a thread", ABORT, rust(), RUST, expect=OVERFLOW)
 host(32, "rust_null", "Rust: a write through a null pointer", SEGV, rust(), RUST, expect={"signal": "SIGSEGV", "frames": ["/write_to_null/"]})
-host(33, "go_recovered", "Go: nil dereferences that are recovered", "exit 0", go, GO, watched=True, reports=0)
-host(33, "go_threads", "Go: many threads", "exit 0", go, GO, watched=True, reports=0)
-host(33, "go_signals", "Go: os/signal", "exit 0", go, GO, watched=True, reports=0)
+host(33, "go_recovered", "Go: nil dereferences that are recovered", "exit 0", go, GO, reports=0)
+host(33, "go_threads", "Go: many threads", "exit 0", go, GO, reports=0)
+host(33, "go_signals", "Go: os/signal", "exit 0", go, GO, reports=0)
 host(34, "go_nil", "Go: nil dereference: its traceback, exit 2", "exit 2", go, GO, watched=True, may_differ=("stderr",), expect={"signal": "SIGSEGV", "ended": ("exit", 2)},
      also=lambda lab, runs, found: lab.check("nil pointer dereference" in runs[1].stream("stderr"), "Go's traceback"))
 host(35, "go_c", "Go: a crash in C: its message, exit 2", "exit 2", go, GO, watched=True, may_differ=("stderr",), expect={"signal": "SIGSEGV", "ended": ("exit", 2)},

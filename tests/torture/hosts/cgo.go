@@ -127,9 +127,6 @@ func main() {
 		deed = os.Args[1]
 	}
 	fmt.Println("begins", deed)
-	if os.Getenv("TORTURE_SLEEP_MS") != "" { // so that an exporter knows the process before it ends
-		time.Sleep(150 * time.Millisecond)
-	}
 	switch deed {
 	case "recovered":
 		n := 0
