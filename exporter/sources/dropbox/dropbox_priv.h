@@ -6,7 +6,7 @@
  *   client.c    one mapped file: opened, checked, closed, removed;  header.c its header area
  *   take.c      records out of its chunks, acknowledgements into it;  chunk.c the words, record.c the records
  *   episode.c   roots its threads did not write;  flight.c what it had open when it died;  slots.c reads both
- *   liveness.c  does its process live
+ *   liveness.c  does its process live; pidfds of processes whose files are yet to be seen
  *   crash.c     its crash slot: has it moved
  *   bell.c      going to sleep and being woken;  offset.c what time it was
  *
