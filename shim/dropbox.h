@@ -130,6 +130,9 @@ bool dropbox_populate(const void *address, size_t bytes);
  */
 void dropbox_bell_register(void);
 
+/* Constructor: what it was given by the loader. */
+void dropbox_note_arguments(int argc, char **argv, char **envp);
+
 /* Called once per file made, to fill the rows and texts of the header area that other parts own (instrumentations,
  * entry points). Set by the constructor; `area` is the first 64 KiB of the file. */
 void dropbox_on_make(void (*fill)(uint8_t *area));

@@ -1,17 +1,21 @@
 /*
  * dropbox_header: the header area: who this process is, in its own words (shim/wire/README.md, "Header area").
  *
- * What cannot be known (no /proc) stays 0 or empty: the file is useful without it.
+ * What cannot be known (no /proc) stays 0 or empty: the file is useful without it. Name and arguments the kernel has also laid on
+ * the stack.
  */
 #include "clock.h"
 #include "dropbox_priv.h"
 #include "sys.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 
 #define ARGUMENTS_MAX_BYTES 4096u
 #define EXE_MAX_BYTES 4096u
+
+extern char **environ;
 
 /* 0 when it cannot be read. */
 static size_t read_file(const char *path, char *to, size_t max_bytes)
@@ -63,17 +67,49 @@ void dropbox_identify(struct dropbox_identity *ret_identity)
         ret_identity->pid_namespace = stat.st_ino;
 }
 
+/* Where the kernel laid the arguments; set once by the constructor. /proc shows the same bytes, where there is one. */
+static struct {
+    const char *from;
+    size_t bytes;
+} arguments;
+
+void dropbox_note_arguments(int argc, char **argv, char **envp)
+{
+    if (argc < 1 || envp != environ || argv + argc + 1 != envp) /* musl gives constructors nothing */
+        return;
+    arguments.from = argv[0];
+    arguments.bytes = (size_t)(argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]) + 1;
+}
+
+/* The name it was started by. */
+static uint32_t copy_name(char *to)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
+    size_t bytes = name ? strnlen(name, EXE_MAX_BYTES) : 0;
+    memcpy(to, name, bytes);
+    return (uint32_t)bytes;
+}
+
+static uint32_t copy_arguments(char *to)
+{
+    size_t bytes = arguments.bytes < ARGUMENTS_MAX_BYTES ? arguments.bytes : ARGUMENTS_MAX_BYTES;
+    memcpy(to, arguments.from, bytes);
+    return (uint32_t)bytes;
+}
+
 static void fill_texts(uint8_t *area, struct wire_header *header, const struct shim_settings *settings)
 {
     uint32_t at = WIRE_TEXT_OFFSET;
     long n = sys_readlink("/proc/self/exe", (char *)area + at, EXE_MAX_BYTES);
     header->exe_offset = at;
-    header->exe_bytes = n > 0 ? (uint32_t)n : 0;
+    header->exe_bytes = n > 0 ? (uint32_t)n : copy_name((char *)area + at);
     at = (at + header->exe_bytes + 8) & ~7u;
 
     header->arguments_offset = at;
     header->arguments_bytes =
         (uint32_t)read_file("/proc/self/cmdline", (char *)area + at, ARGUMENTS_MAX_BYTES);
+    if (!header->arguments_bytes)
+        header->arguments_bytes = copy_arguments((char *)area + at);
     at = (at + header->arguments_bytes + 8) & ~7u;
 
     uint32_t bytes = settings->text_bytes;

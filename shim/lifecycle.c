@@ -73,12 +73,13 @@ static bool is_watched(const struct shim_settings *settings)
     return settings->main_pid == pid || settings->systemd_pid == pid || pid == 1;
 }
 
-__attribute__((constructor)) static void start(void)
+__attribute__((constructor)) static void start(int argc, char **argv, char **envp)
 {
     const struct shim_settings *settings = settings_get();
     process_start();
     if (!settings->is_disabled) {
         start_note_directory();
+        dropbox_note_arguments(argc, argv, envp);
         dropbox_bell_register();
         loader_start();
         crash_start();

@@ -42,8 +42,7 @@ environment(102, "filter_signals", "seccomp denies rt_tgsigqueueinfo: dies all t
 environment(103, "not_dumpable", "PR_SET_DUMPABLE 0", dies="SIGSEGV", expect={**CRASH, "frames": ["not_dumpable", "main"]})
 environment(103, "dropped", "uid and gid dropped", dies="SIGSEGV", needs=as_root, watched=True, expect={**CRASH, "frames": ["dropped", "main"]})
 environment(104, "in_chroot", "in a chroot", needs=as_root, watched=True, expect={**CRASH, "frames": ["in_chroot", "main"]})
-# Its own file's name is not known then, so its frames have no names; libc's have.
-environment(104, "no_proc", "without /proc", deed="plain", needs=as_root, expect={**NULL, "frames": ["__libc_start_main_impl"], "is_nameless": True}, seconds=30,
+environment(104, "no_proc", "without /proc", deed="plain", needs=as_root, expect={**NULL, "frames": ["plain", "main"]}, seconds=30,
             command=lambda lab, path: ["unshare", "-m", "sh", "-c", 'umount -l /proc && exec "$@"', "sh", path, "plain"])
 environment(104, "everything", "all at once: chroot, other uid, no descriptors, seccomp", dies="SIGSEGV", needs=as_root, watched=True,
             expect={**CRASH, "frames": ["everything", "main"]})

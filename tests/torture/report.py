@@ -85,8 +85,8 @@ def check_text(lab, name, wanted, text):
 
 
 def check_report(lab, report, *, signal="any", code=None, address="any", reason=None, message=None, text=None, top=(), frames=(), at=None,
-                 own=True, threads=None, ended=None, is_bare=False, is_nameless=False):
-    """`own`: the first of `top` is frame 0. `is_bare`: nobody could capture anything but the death; `is_nameless`: nobody knows the program."""
+                 own=True, threads=None, ended=None, is_bare=False):
+    """`own`: the first of `top` is frame 0. `is_bare`: nobody could capture anything but the death."""
     j = report.json
     n = len(lab.problems)
     lab.check(signal in ("any", j.get("signal")), f"signal {j.get('signal')!r}, not {signal!r}")
@@ -105,15 +105,15 @@ def check_report(lab, report, *, signal="any", code=None, address="any", reason=
         lab.check(said.get("by") == ended[0] and (len(ended) < 2 or said.get("status") == ended[1]), f"ended {said}, not {ended}")
     if threads:
         lab.check(len(j.get("threads") or []) >= threads, f"{len(j.get('threads') or [])} threads of {threads}")
-    check_always(lab, report, is_bare, is_nameless)
+    check_always(lab, report, is_bare)
     if len(lab.problems) > n:
         lab.problems.append(f"the report: {report}")
 
 
-def check_always(lab, report, is_bare, is_nameless):
+def check_always(lab, report, is_bare):
     """What every report has."""
     j = report.json
-    for name in ("schema", "id", "time", "pid", "fingerprint", "reason") + (() if is_bare else ("tid", "registers")) + (() if is_nameless else ("exe", "argv")):
+    for name in ("schema", "id", "time", "pid", "fingerprint", "reason", "exe", "argv") + (() if is_bare else ("tid", "registers")):
         lab.check(j.get(name), f"no {name} in the report")
     lab.check(is_bare or report.frames, "no frames")
     lab.check(report.text.strip(), "no text form")
