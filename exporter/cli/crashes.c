@@ -152,13 +152,14 @@ static void list_text(const struct crash_list *list, bool is_quiet)
                "BUG", "ID", "WHAT", has_colour ? "\033[0m" : "");
     for (uint32_t i = 0; i < list->n; i++) {
         const struct crash_report *report = &list->entries[i]->report;
-        char time[40], line[WIDEST_LINE], title[WIDEST_LINE / 2];
+        char time[40], line[WIDEST_LINE], shown[WIDEST_LINE];
         print_time(report->time_unix_ns, time, sizeof(time));
-        terminal_copy_text(title, sizeof(title), report->title ? report->title : "", is_utf8);
         snprintf(line, sizeof(line), "%-19s %7u %-8.8s %-8.8s %-8.8s %s", time, report->pid,
-                 signal_of(report), report->fingerprint ? report->fingerprint : "-", report->id, title);
-        size_t bytes = is_terminal ? terminal_text_fit(line, columns) : strlen(line);
-        printf("%.*s\n", (int)bytes, line);
+                 signal_of(report), report->fingerprint ? report->fingerprint : "-", report->id,
+                 report->title ? report->title : "");
+        terminal_copy_text(shown, sizeof(shown), line, is_utf8);
+        size_t bytes = is_terminal ? terminal_text_fit(shown, columns) : strlen(shown);
+        printf("%.*s\n", (int)bytes, shown);
     }
 }
 

@@ -253,6 +253,23 @@ static void test_foreign_documents(void **state)
     crash_report_fini(&report);
 }
 
+/* The child that wrote it may have been taken over by what it read: nothing of it controls a terminal. */
+static void test_document_that_would_control_the_terminal(void **state)
+{
+    (void)state;
+    static const char document[] = "{\"schema\":1,\"id\":\"\\u001b[2J\",\"title\":\"\\u001b[2J\",\"signal\":"
+                                   "\"\\u001b[2J\",\"code\":\"\\u001b[2J\","
+                                   "\"registers\":{\"\\u001b[2J\":\"0x1\",\"rip\":\"0x2\"},\"fingerprint\":"
+                                   "\"\\u001b[2J\",\"trace_id\":\"\\u001b[2J\"}";
+    struct crash_report report = {0};
+    assert_int_equal(crash_report_from_json(&report, document, strlen(document)), 0);
+    char *text = print(&report);
+    assert_null(strchr(text, '\033'));
+    assert_non_null(strstr(text, "    rip 0000000000000002"));
+    free(text);
+    crash_report_fini(&report);
+}
+
 static void test_files(void **state)
 {
     (void)state;
@@ -421,12 +438,19 @@ static void test_nothing_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_text_of_endings), cmocka_unit_test(test_text),
-        cmocka_unit_test(test_json_round_trip), cmocka_unit_test(test_foreign_documents),
-        cmocka_unit_test(test_files),           cmocka_unit_test(test_log_and_span),
-        cmocka_unit_test(test_endings),         cmocka_unit_test(test_just_after),
-        cmocka_unit_test(test_jump_to_nowhere), cmocka_unit_test(test_nothing_known),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_text_of_endings),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_json_round_trip),
+        cmocka_unit_test(test_foreign_documents),
+        cmocka_unit_test(test_document_that_would_control_the_terminal),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_log_and_span),
+        cmocka_unit_test(test_endings),
+        cmocka_unit_test(test_just_after),
+        cmocka_unit_test(test_jump_to_nowhere),
+        cmocka_unit_test(test_nothing_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

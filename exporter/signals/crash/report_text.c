@@ -311,9 +311,11 @@ static void print_registers(const struct printer *printer)
     if (!report->n_registers)
         return;
     fprintf(printer->out, "\n%sregisters:%s", on(printer, BOLD), off(printer));
-    for (uint32_t i = 0; i < report->n_registers; i++)
-        fprintf(printer->out, "%s%7s %016" PRIx64, i % 4 ? "" : "\n ", report->registers[i].name,
-                report->registers[i].value);
+    for (uint32_t i = 0; i < report->n_registers; i++) {
+        char name[16];
+        terminal_copy_text(name, sizeof(name), report->registers[i].name, false);
+        fprintf(printer->out, "%s%7s %016" PRIx64, i % 4 ? "" : "\n ", name, report->registers[i].value);
+    }
     fputc('\n', printer->out);
 }
 

@@ -187,6 +187,12 @@ def check_crashes(bench, n):
                                        bench.run("crashes", "--until", "-1h").returncode != 1))
     check("crashes export: a document a line", [json.loads(l)["id"] for l in bench.run("crashes", "export", "report").stdout.splitlines()] !=
           [d["id"] for d in documents])
+    # a report by a child that was taken over
+    evil = bench.store / "20200101T000000000Z-evil-1-00000000.json"
+    evil.write_text(json.dumps({"schema": 1, "id": "\x1b[2J", "signal": "\x1b[31m", "fingerprint": "\x1b[1m", "exe": "/evil", "title": "\x1b[0m"}))
+    shown = bench.run("crashes", "evil").stdout
+    check("crashes: nothing of a report controls the terminal", ("\x1b" in shown or "?[2J" not in shown) and shown)
+    evil.unlink()
     nothing = bench.run("crashes", "no-such-program")
     check("no report: status 1", (nothing.returncode != 1 or nothing.stdout) and nothing)
     check("wrong usage: status 2", [bench.run("crashes", *a).returncode for a in (["--since", "soon"], ["prune"], ["-n", "0"], ["a", "b"])] != [2] * 4)
