@@ -4,6 +4,7 @@
 #include "sys.h"
 #include <sys/mman.h>
 
+#define NO_ADVICE 9999    /* that there is not: qemu-user says yes to any, and does nothing */
 #define MAX_TRIES 100000u /* a yield each; the holder makes two or three system calls */
 
 /* Empty in a fork child (MADV_WIPEONFORK), who then writes his own. */
@@ -28,7 +29,8 @@ static bool is_wiped __attribute__((section(".data"))); /* set once in the const
 
 void sharing_start(void)
 {
-    is_wiped = !sys_is_error(sys_madvise(&own, sizeof(own), MADV_WIPEONFORK));
+    is_wiped = !sys_is_error(sys_madvise(&own, sizeof(own), MADV_WIPEONFORK)) &&
+               sys_is_error(sys_madvise(&own, sizeof(own), NO_ADVICE));
     if (is_wiped)
         own.words.pid = sys_getpid();
 }
