@@ -19,6 +19,8 @@ run() { # NAME COMMAND…: twice
     echo "exit $?" >>"$out/without"
     (cd "$out" && export OTELSHIM_DIR="$out" OTELSHIM_EXPORTER=none && exec "${preload[@]}" "$@") >"$out/with" 2>&1 </dev/null
     echo "exit $?" >>"$out/with"
+    # qemu leaves SIGKILL and SIGSTOP in the masks of actions
+    [ ${#emulator[@]} -eq 0 ] || sed -i -E 's/(mask [0-9a-f]*e7ff)fffff/\1bfeff/' "$out/without" "$out/with"
     if diff -u "$out/without" "$out/with" >"$out/diff" && [ "$(wc -l <"$out/with")" -ge 3 ]; then
         echo "ok crash/$name ($(wc -l <"$out/with") lines)"
         passed=$((passed + 1))
