@@ -44,6 +44,8 @@ def add_row(number, name, what, *, program=None, dies, deed=None, flags=(), argu
             return
         variables, preload = trial.traced(lab, {**({"TORTURE_SLEEP_MS": "150"} if watched else {}), **(environment or {})}, detect)
         shimmed = trial.Run(lab, "with", words, variables, [*limits, *preload], seconds, runs_for)
+        if emulation.folder:
+            lab.start_exporter()
         trial.check_same(lab, plain, shimmed, volatile, may_differ)
         lab.check(shimmed.ending in endings, f"with the library: {shimmed.ending!r}")
         judge(lab, plain, shimmed, reports, expect, also)
@@ -53,7 +55,7 @@ def add_row(number, name, what, *, program=None, dies, deed=None, flags=(), argu
         if reason:
             raise Skip(reason)
         lab.environment.update((prepare(lab) if prepare else None) or {})
-        if not is_native:
+        if not is_native and not emulation.folder:
             lab.start_exporter()
         for i in range(N_RACY if racy and lab.is_full else 1):
             once(lab)

@@ -1,7 +1,6 @@
 /*
  * witness OUT OPTION… -- COMMAND…: the parent of a program under test. Notes how it ended, which children this subreaper inherits,
- * and how long it took. Options: watched (the library shall watch it), core=BYTES (RLIMIT_CORE), aslr=0,
- * late=MS (it begins so long after its process).
+ * and how long it took. Options: watched (the library shall watch it), core=BYTES (RLIMIT_CORE), aslr=0.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +33,6 @@ static void apply(const char *option)
         setrlimit(RLIMIT_CORE, &(struct rlimit){bytes, bytes});
     } else if (!strcmp(option, "aslr=0")) {
         personality(ADDR_NO_RANDOMIZE);
-    } else if (!strncmp(option, "late=", 5)) {
-        usleep((useconds_t)atoi(option + 5) * 1000);
     } else if (!strncmp(option, "preload=", 8)) {
         setenv("LD_PRELOAD", option + 8, 1);
     } else if (!strcmp(option, "session")) {
