@@ -198,7 +198,7 @@ const struct dropbox *dropbox_open(void)
         words->is_refused = 1;
     box = words->box;
     give_making(words, &signals);
-    if (is_made)
+    if (box && is_made)
         ensure_exporter(box);
     return box;
 }
@@ -244,7 +244,7 @@ const struct dropbox *dropbox_reopen_if_moved(void)
     }
     box = words->box;
     give_making(words, &signals);
-    if (is_made)
+    if (box && is_made)
         ensure_exporter(box);
     return box;
 }

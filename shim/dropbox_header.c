@@ -85,7 +85,9 @@ void dropbox_note_arguments(int argc, char **argv, char **envp)
 static uint32_t copy_name(char *to)
 {
     const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
-    size_t bytes = name ? strnlen(name, EXE_MAX_BYTES) : 0;
+    if (!name)
+        return 0;
+    size_t bytes = strnlen(name, EXE_MAX_BYTES);
     memcpy(to, name, bytes);
     return (uint32_t)bytes;
 }
@@ -93,7 +95,8 @@ static uint32_t copy_name(char *to)
 static uint32_t copy_arguments(char *to)
 {
     size_t bytes = arguments.bytes < ARGUMENTS_MAX_BYTES ? arguments.bytes : ARGUMENTS_MAX_BYTES;
-    memcpy(to, arguments.from, bytes);
+    if (bytes)
+        memcpy(to, arguments.from, bytes);
     return (uint32_t)bytes;
 }
 
