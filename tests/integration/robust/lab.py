@@ -51,7 +51,7 @@ def stub_directory():
 
 
 class LaterReceiver(Receiver):
-    """Decodes when it is asked, so that a burst is taken as fast as it comes."""
+    """Decodes when it is asked, and what has come until then, so that a burst is taken as fast as it comes."""
 
     def __init__(self):
         self.waiting = []
@@ -61,7 +61,7 @@ class LaterReceiver(Receiver):
         self.waiting.append(request)
 
     def decode(self):
-        while self.waiting:
+        for _ in range(len(self.waiting)):
             super().take(*self.waiting.pop(0))
 
 
