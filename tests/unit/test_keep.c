@@ -24,7 +24,7 @@ static void decided(void *context, const struct raw_span *raw, const struct rece
     seen->n_kept += is_kept;
     seen->n_let_go += !is_kept;
     seen->last_word = receipt->word;
-    if (raw->n_facts) {
+    if (raw->n_facts && raw->facts[0].bytes) {
         memcpy(seen->text, raw->facts[0].bytes, raw->facts[0].n_bytes);
         seen->text[raw->facts[0].n_bytes] = 0;
     }
