@@ -82,14 +82,17 @@ fuzzers: $(FUZZERS)
 CLIENT_FLAGS = -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(shell pkg-config --cflags libcurl libpq hiredis)
 CLIENT_LIBS  = $(shell pkg-config --libs libcurl libpq hiredis) -lpthread -ldl -lm
 RANDOM      := tests/integration/random
+DISPOSITION := tests/integration/crash/disposition
 TRACED      := $(patsubst %.c,$(BUILD)/%,$(filter-out $(RANDOM)/%,$(wildcard tests/integration/*/*.c))) \
-               $(patsubst %/world.c,$(BUILD)/%,$(wildcard $(RANDOM)/*/world.c))
+               $(patsubst %/world.c,$(BUILD)/%,$(wildcard $(RANDOM)/*/world.c)) $(BUILD)/$(DISPOSITION)
 $(BUILD)/examples/trader: $(wildcard examples/trader/*.c examples/trader/*.h)
 	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $(filter %.c,$^) $(CLIENT_LIBS)
 $(BUILD)/tests/integration/%: tests/integration/%.c
 	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $< $(CLIENT_LIBS)
 $(BUILD)/$(RANDOM)/%: $(wildcard $(RANDOM)/*.[ch] $(RANDOM)/*/*.[ch])
 	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $(RANDOM)/random.c $(wildcard $(RANDOM)/$*/*.c) $(CLIENT_LIBS)
+$(BUILD)/$(DISPOSITION): $(wildcard $(DISPOSITION)/*.[ch])
+	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $(filter %.c,$^) $(CLIENT_LIBS)
 $(BUILD)/tests/integration/hiredis/async_libevent: CLIENT_LIBS += -levent
 $(BUILD)/tests/integration/crash/slot: CLIENT_FLAGS += -Ishim/wire
 $(BUILD)/tests/integration/crash/deeds: CLIENT_FLAGS += -O0

@@ -73,6 +73,25 @@ __attribute__((format(printf, 1, 2))) static inline void crash_sh(const char *fo
         fail_msg("failed: %s", command);
 }
 
+/* For a group of tests, when it is over. */
+static inline int crash_remove_directory(void **state)
+{
+    (void)state;
+    crash_sh("rm -rf %s", crash_directory());
+    return 0;
+}
+
+/* A compiler that `make deps` does not bring: without it the test is skipped, and says so. */
+static inline void crash_need(const char *test, const char *compiler)
+{
+    char command[64];
+    snprintf(command, sizeof(command), "%s --version >/dev/null 2>&1", compiler);
+    if (system(command) == 0)
+        return;
+    print_message("skipped: %s: no %s\n", test, compiler);
+    skip();
+}
+
 static inline void crash_source(const char *name, const char *text)
 {
     char path[128];

@@ -381,13 +381,6 @@ static void test_walk_short_copy(void **state)
     crash_fini(&crash);
 }
 
-static int remove_directory(void **state)
-{
-    (void)state;
-    crash_sh("rm -rf %s", crash_directory());
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,5 +402,5 @@ int main(void)
         cmocka_unit_test(test_walk_noreturn),
         cmocka_unit_test(test_walk_short_copy),
     };
-    return cmocka_run_group_tests(tests, NULL, remove_directory);
+    return cmocka_run_group_tests(tests, NULL, crash_remove_directory);
 }

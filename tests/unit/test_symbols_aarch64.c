@@ -128,13 +128,6 @@ static void test_aarch64_frame_pointer(void **state)
     crash_fini(&crash);
 }
 
-static int remove_directory(void **state)
-{
-    (void)state;
-    crash_sh("rm -rf %s", crash_directory());
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,5 +139,5 @@ int main(void)
         printf("skipped: no " CROSS " or no qemu-aarch64 (tests/aarch64.list)\n");
         return 0;
     }
-    return cmocka_run_group_tests(tests, NULL, remove_directory);
+    return cmocka_run_group_tests(tests, NULL, crash_remove_directory);
 }

@@ -242,8 +242,7 @@ static void test_names_clang(void **state)
     (void)state;
     struct crash_copy crash;
     static const char *const flags[] = {"-gdwarf-4", "-gdwarf-5", "-gdwarf-5 -gz"};
-    if (system("clang-14 --version >/dev/null 2>&1") != 0)
-        skip();
+    crash_need(__func__, "clang-14");
     for (int i = 0; i < 3; i++) {
         crash_source("named.c", program);
         crash_sh("sed -i 's/static int \\*nowhere/static int *volatile nowhere/' named.c && clang-14 %s -O1 "
@@ -297,8 +296,7 @@ static void test_names_rust(void **state)
 {
     (void)state;
     struct crash_copy crash;
-    if (system("rustc --version >/dev/null 2>&1") != 0)
-        skip();
+    crash_need(__func__, "rustc");
     crash_source("engine.rs",
                  "pub struct Book<T> { pub total: T, pub nowhere: *mut i32 }\n"
                  "pub trait Add<T> { fn add(&mut self, t: T); }\n"
@@ -352,13 +350,6 @@ static void test_names_jit(void **state)
     crash_fini(&crash);
 }
 
-static int remove_directory(void **state)
-{
-    (void)state;
-    crash_sh("rm -rf %s", crash_directory());
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,5 +368,5 @@ int main(void)
         cmocka_unit_test(test_names_jit),
 #endif
     };
-    return cmocka_run_group_tests(tests, NULL, remove_directory);
+    return cmocka_run_group_tests(tests, NULL, crash_remove_directory);
 }
