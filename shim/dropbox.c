@@ -193,10 +193,10 @@ const struct dropbox *dropbox_open(void)
         return NULL;
     if (!take_making(words, &signals))
         return wait_for_maker(words);
-    bool is_made = !words->box && !words->is_refused && make_image(words);
-    if (!words->box)
+    bool is_made = !dropbox_file() && !words->is_refused && make_image(words);
+    box = dropbox_file();
+    if (!box)
         words->is_refused = 1;
-    box = words->box;
     give_making(words, &signals);
     if (box && is_made)
         ensure_exporter(box);

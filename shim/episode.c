@@ -9,8 +9,8 @@
 #include "buffer.h"
 #include "ids.h"
 #include "sampler.h"
+#include "sequence.h"
 #include "settings.h"
-#include <stdatomic.h>
 #include <string.h>
 
 static bool is_none(const struct wire_episode *episode)
@@ -57,8 +57,7 @@ static void begin_episode(struct thread *thread, struct wire_thread_slot *slot, 
     if (!is_none(episode))
         commit_root(thread, slot);
     uint32_t open_operations = episode->open_operations;
-    slot->sequence++;
-    atomic_signal_fence(memory_order_seq_cst);
+    sequence_begin(&slot->sequence);
     memset(episode, 0, sizeof(*episode));
     ids_make_trace_id(thread_random(thread, slot), episode->root.trace_id);
     ids_make_span_id(thread_span_ids(thread, slot), episode->root.span_id);
@@ -66,8 +65,7 @@ static void begin_episode(struct thread *thread, struct wire_thread_slot *slot, 
     episode->root.tid = thread->tid;
     episode->root.flags = sample_root(settings_get(), episode->root.trace_id);
     episode->open_operations = open_operations;
-    atomic_signal_fence(memory_order_seq_cst);
-    slot->sequence++;
+    sequence_end(&slot->sequence);
 }
 
 static void join_process_trace(const struct shim_settings *settings, struct wire_span_facts *facts)

@@ -7,6 +7,7 @@
 #ifndef OTELSHIM_EPISODE_H
 #define OTELSHIM_EPISODE_H
 
+#include "sequence.h"
 #include "settings.h"
 #include "thread.h"
 #include <string.h>
@@ -75,11 +76,9 @@ static inline void episode_leave(struct wire_thread_slot *slot, const struct wir
 {
     if (!episode_has(&slot->episode, facts))
         return; /* of no episode, or of one that is over */
-    slot->sequence++;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    sequence_begin(&slot->sequence);
     episode_note_end(&slot->episode, now_ns, failed);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    slot->sequence++;
+    sequence_end(&slot->sequence);
 }
 
 /* The thread of the slot is gone: the root of its episode, if it has one, becomes a record. */

@@ -1,6 +1,7 @@
 /* operation_adopt: see operation_adopt.h. */
 #include "operation_adopt.h"
 
+#include "sequence.h"
 #include <stdatomic.h>
 #include <string.h>
 
@@ -13,11 +14,9 @@ static void fence(void)
 static void take_identity(struct operation *operation, const struct wire_span_facts *facts)
 {
     struct wire_operation_slot *slot = (struct wire_operation_slot *)(void *)operation;
-    slot->sequence++;
-    fence();
+    sequence_begin(&slot->sequence);
     slot->span.facts = *facts;
-    fence();
-    slot->sequence++;
+    sequence_end(&slot->sequence);
 }
 
 /* The operation was opened inside the span, as its child; as a member of the episode it keeps that running, until
@@ -31,11 +30,9 @@ static void stay_in_episode(struct wire_thread_slot *slot, const struct wire_spa
 /* As span.c ends an entry, but for the record. */
 static void pop(struct wire_thread_slot *slot)
 {
-    slot->sequence++;
-    fence();
+    sequence_begin(&slot->sequence);
     atomic_store_explicit((_Atomic uint32_t *)&slot->depth, slot->depth - 1, memory_order_release);
-    fence();
-    slot->sequence++;
+    sequence_end(&slot->sequence);
 }
 
 struct operation *operation_adopt(struct span *span, struct connection *connection, struct facts *ret_facts)

@@ -11,6 +11,7 @@
 #include "lifecycle.h"
 #include "record.h"
 #include "sampler.h"
+#include "sequence.h"
 #include "sys.h"
 #include <stdatomic.h>
 #include <string.h>
@@ -48,13 +49,11 @@ static inline __attribute__((always_inline)) void end_entry(const struct dropbox
 {
     const struct wire_open_span *open = &slot->open[depth];
     record_commit(box, thread, open, slot->staged + open->from, end);
-    slot->sequence++;
-    fence();
+    sequence_begin(&slot->sequence);
     if (episode_has(&slot->episode, &open->facts))
         episode_note_end(&slot->episode, end->now_ns, span_is_error(end->outcome));
     atomic_store_explicit((_Atomic uint32_t *)&slot->depth, depth, memory_order_release);
-    fence();
-    slot->sequence++;
+    sequence_end(&slot->sequence);
 }
 
 /* One that its wrapper never ended. */
@@ -108,8 +107,7 @@ push(struct thread *thread, uint32_t level, uint32_t depth, const struct span_ca
     struct wire_thread_slot *slot = thread->slots[level];
     struct wire_open_span *open = &slot->open[depth];
     uint32_t from = depth ? open[-1].from + open[-1].bytes : 0;
-    slot->sequence++;
-    fence();
+    sequence_begin(&slot->sequence);
     episode_join(thread, slot, depth, call->connection ? call->connection->n_operations : 0, now_ns,
                  &open->facts);
     ids_make_span_id(&thread->span_ids[level], open->facts.span_id);
@@ -125,7 +123,7 @@ push(struct thread *thread, uint32_t level, uint32_t depth, const struct span_ca
         record_stage_connection(open, slot->staged + from, from, WIRE_STAGING_BYTES - from, call->connection);
     fence();
     atomic_store_explicit((_Atomic uint32_t *)&slot->depth, depth + 1, memory_order_release);
-    slot->sequence++;
+    sequence_end(&slot->sequence);
     return open;
 }
 

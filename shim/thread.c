@@ -70,8 +70,11 @@ static bool try_slot(const struct dropbox_image *image, struct wire_thread_slot 
     uint32_t owner = __atomic_load_n(&slot->tid, __ATOMIC_RELAXED);
     if (slot == thread_self.slots[0] || (owner && !is_gone(image, owner)))
         return false;
-    return __atomic_compare_exchange_n(&slot->tid, &owner, thread_self.tid, false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
+    if (!__atomic_compare_exchange_n(&slot->tid, &owner, thread_self.tid, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return false;
+    (void)__atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE); /* what its last owner wrote, see sequence.h */
+    return true;
 }
 
 /* Looks at up to n of the slots that have their pages, in turn. */
