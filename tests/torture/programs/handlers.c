@@ -306,7 +306,8 @@ static void handler_barrier(int signal, siginfo_t *info, void *context)
 
 static void barrier(int n)
 {
-    barrier_page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    /* Between two pages that nobody may touch: beside a writable one the kernel would join and split mappings at each turn. */
+    barrier_page = (char *)mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) + 4096;
     install(SIGSEGV, handler_barrier, 0);
     struct timespec from, to;
     clock_gettime(CLOCK_MONOTONIC, &from);
