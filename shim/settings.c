@@ -26,6 +26,12 @@ enum row {
     N_ROWS
 };
 
+enum secrecy {
+#define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) SECRECY_##NAME = secrecy##_ROW,
+#include <settings.h>
+#undef SETTING
+};
+
 /* The settings by enum row, then the aliases. */
 static const struct {
     const char *name;
@@ -37,7 +43,8 @@ static const struct {
     [ROW_##NAME] = {#NAME, sizeof(#NAME) - 1, secrecy##_ROW, false},
 #include <settings.h>
 #undef SETTING
-#define ALIAS_VALUE(NAME, SETTING) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, false},
+#define ALIAS_VALUE(NAME, SETTING) {#NAME, sizeof(#NAME) - 1, SECRECY_##SETTING, false},
+#define ALIAS_SCALED(NAME, SETTING, n) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, false},
 #define ALIAS_ENABLED(NAME) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, true},
 #define ALIAS_ATTRIBUTE(NAME, key) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, false},
 #define ALIAS_INSECURE(NAME) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, false},

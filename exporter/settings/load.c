@@ -2,6 +2,7 @@
 #include "settings/settings_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,17 +12,19 @@
 
 const char settings_unreadable[] = "";
 
-enum alias_kind { ALIAS_IS_VALUE, ALIAS_IS_ENABLED, ALIAS_IS_ATTRIBUTE, ALIAS_IS_INSECURE };
+enum alias_kind { ALIAS_IS_VALUE, ALIAS_IS_ENABLED, ALIAS_IS_ATTRIBUTE, ALIAS_IS_INSECURE, ALIAS_IS_SCALED };
 static const struct alias {
     const char *name;
     enum alias_kind kind;
     enum setting setting;
     const char *attribute;
+    uint32_t factor;
 } aliases[] = {
-#define ALIAS_VALUE(NAME, SETTING) {#NAME, ALIAS_IS_VALUE, SETTING_##SETTING, NULL},
-#define ALIAS_ENABLED(NAME) {#NAME, ALIAS_IS_ENABLED, SETTING_OTEL_SDK_DISABLED, NULL},
-#define ALIAS_ATTRIBUTE(NAME, KEY) {#NAME, ALIAS_IS_ATTRIBUTE, N_SETTINGS, KEY},
-#define ALIAS_INSECURE(NAME) {#NAME, ALIAS_IS_INSECURE, N_SETTINGS, NULL},
+#define ALIAS_VALUE(NAME, SETTING) {#NAME, ALIAS_IS_VALUE, SETTING_##SETTING, NULL, 1},
+#define ALIAS_ENABLED(NAME) {#NAME, ALIAS_IS_ENABLED, SETTING_OTEL_SDK_DISABLED, NULL, 1},
+#define ALIAS_ATTRIBUTE(NAME, KEY) {#NAME, ALIAS_IS_ATTRIBUTE, N_SETTINGS, KEY, 1},
+#define ALIAS_INSECURE(NAME) {#NAME, ALIAS_IS_INSECURE, N_SETTINGS, NULL, 1},
+#define ALIAS_SCALED(NAME, SETTING, n) {#NAME, ALIAS_IS_SCALED, SETTING_##SETTING, NULL, n},
 #include <aliases.h>
 };
 #define N_ALIASES (sizeof(aliases) / sizeof(aliases[0]))
@@ -86,6 +89,20 @@ static bool has_no_effect(const struct sources *sources, const struct setting_so
            setting != SETTING_OTELSHIM_LOG && !settings_is_live(setting);
 }
 
+/* An alias may have another unit. What is no number is left as it is, and refused like any other. */
+static const char *scaled(struct settings *settings, const char *name, const char *value)
+{
+    char text[24];
+    uint64_t number;
+    for (size_t i = 0; i < N_ALIASES; i++)
+        if (aliases[i].name == name && aliases[i].factor > 1 &&
+            setting_parse_number(value, INT32_MAX / aliases[i].factor, &number)) {
+            snprintf(text, sizeof(text), "%llu", (unsigned long long)(number * aliases[i].factor));
+            return arena_copy(&settings->arena, text, strlen(text));
+        }
+    return arena_copy(&settings->arena, value, strlen(value));
+}
+
 static void load_row(struct settings *settings, const struct sources *sources, enum setting setting)
 {
     for (uint32_t i = 0; i < sources->n; i++) {
@@ -101,7 +118,7 @@ static void load_row(struct settings *settings, const struct sources *sources, e
             note_without_effect(settings, source, name);
             continue;
         }
-        settings->values[setting] = arena_copy(&settings->arena, value, strlen(value));
+        settings->values[setting] = scaled(settings, name, value);
         settings->names[setting] = name;
         settings->origins[setting] = source->origin;
         settings->is_secret_missing[setting] = false;

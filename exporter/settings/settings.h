@@ -10,6 +10,7 @@
 #define OTELSHIM_EXPORTER_SETTINGS_H
 
 #include "base/arena.h"
+#include "settings/alert_settings.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -104,6 +105,7 @@ struct settings {
     bool has_bad_rule; /* one of `include`, `exclude` was not understood */
     bool keep_errors;  /* OTELSHIM_KEEP */
     bool exponential_histograms;
+    struct alert_settings alerts;
 };
 
 /* Looks a name up in one origin; NULL when it is not set there. */

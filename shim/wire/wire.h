@@ -180,10 +180,12 @@ static_assert(sizeof(struct wire_fact) == 8, "facts stay aligned");
 
 /* ---- records (in chunks) ---------------------------------------------------------------------------------- */
 enum wire_record_kind {
-    WIRE_RECORD_FACTS = 1, /* struct wire_facts: facts that later spans of this chunk refer to */
-    WIRE_RECORD_SPAN = 2,  /* struct wire_span */
-    WIRE_RECORD_ROOT = 3,  /* struct wire_root: root span of an episode */
-    WIRE_RECORD_COUNT = 4, /* struct wire_count: a number that changed, for metrics */
+    WIRE_RECORD_FACTS = 1,       /* struct wire_facts: facts that later spans of this chunk refer to */
+    WIRE_RECORD_SPAN = 2,        /* struct wire_span */
+    WIRE_RECORD_ROOT = 3,        /* struct wire_root: root span of an episode */
+    WIRE_RECORD_COUNT = 4,       /* struct wire_count: a number that changed, for metrics */
+    WIRE_RECORD_LOG = 5,         /* struct wire_log: something the program said */
+    WIRE_RECORD_MEASUREMENT = 6, /* struct wire_measurement: of an instrument of the program's own */
 };
 
 /* Begins every record. Unknown kinds are skipped by `bytes`. */
@@ -278,6 +280,49 @@ struct wire_count {
     /* facts follow, up to record.bytes */
 };
 static_assert(sizeof(struct wire_count) == 40, "aligned");
+
+/* Why a log record was made: syslog(3), or a call of otelshim.h. */
+enum wire_log_kind {
+    WIRE_LOG_SYSLOG = 1, /* WIRE_LOG_FORMAT and its WIRE_LOG_ARGUMENTs */
+    WIRE_LOG_LINE = 2,   /* otelshim_log(): WIRE_LOG_BODY */
+    WIRE_LOG_EVENT = 3,  /* otelshim_event(): WIRE_LOG_NAME is the event's name */
+    WIRE_LOG_ERROR = 4,  /* otelshim_report_error(): WIRE_LOG_NAME is the error's type */
+    WIRE_LOG_TRADE =
+        5, /* otelshim_trade(): WIRE_LOG_NAME is the template's name, custom attributes its fields */
+    WIRE_LOG_NOTICE = 6, /* otelshim_notice() */
+};
+
+struct wire_log {
+    struct wire_record record;
+    uint8_t trace_id[16]; /* of the span that was open; all zero: none */
+    uint8_t span_id[8];
+    uint64_t mono_ns;
+    uint32_t tid;
+    uint16_t instrumentation; /* index into the instrumentation rows */
+    uint8_t kind;             /* enum wire_log_kind */
+    uint8_t severity;         /* SeverityNumber of OpenTelemetry, 1 to 24 */
+    uint8_t flags;            /* WIRE_SPAN_… of that span */
+    uint8_t reserved[7];
+    /* facts follow, up to record.bytes */
+};
+static_assert(sizeof(struct wire_log) == 56, "aligned");
+
+enum wire_instrument { WIRE_COUNTER = 1, WIRE_UP_DOWN_COUNTER = 2, WIRE_GAUGE = 3, WIRE_HISTOGRAM = 4 };
+
+struct wire_measurement {
+    struct wire_record record;
+    uint64_t mono_ns;
+    uint64_t value;                   /* int64_t, or the bits of a double */
+    uint8_t trace_id[16], span_id[8]; /* for exemplars; all zero: none */
+    uint32_t tid;
+    uint16_t instrumentation;
+    uint8_t instrument; /* enum wire_instrument */
+    uint8_t is_double;
+    uint8_t flags; /* WIRE_SPAN_… of that span */
+    uint8_t reserved[7];
+    /* facts follow: WIRE_METRIC_NAME, WIRE_METRIC_UNIT, WIRE_METRIC_DESCRIPTION, WIRE_CUSTOM… */
+};
+static_assert(sizeof(struct wire_measurement) == 64, "aligned");
 
 /* ---- open spans --------------------------------------------------------------------------------------------- */
 /* One entry of a thread's stack, or the span of an operation slot. Its facts lie at staging + from. They begin

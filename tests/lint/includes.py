@@ -9,7 +9,7 @@ root = Path(__file__).resolve().parents[2]
 allowed = {
     "base": set(),
     "telemetry": {"base"},
-    "settings": {"base"},
+    "settings": {"telemetry", "base"},
     "sources": {"telemetry", "base"},
     "signals": {"telemetry", "settings", "base"},
     "outputs": {"telemetry", "settings", "base"},
