@@ -27,10 +27,16 @@ struct outgoing {
     bool is_silent;
     const char *edits;      /* id of the message that this replaces; NULL: a new one */
     const char *replies_to; /* NULL: none */
+    uint32_t n_parts_sent;  /* what `sent` said last of this text; 0 at first */
 };
 
 enum sent_outcome {
-    SENT,         /* `message_id`, where the destination has such */
+    SENT, /* all of it */
+    /*
+     * A part is out (a long text has several, a document is one of its own): keep `n_parts_sent`, and send the same text again with it once
+     * wait_ms() allows. So no part is ever sent twice.
+     */
+    SENT_PART,
     SENT_RETRY,   /* not now: after `retry_ms` */
     SENT_DEAD,    /* this target will not take anything for now: blocked, no such chat; the others may */
     SENT_REFUSED, /* nothing can be sent with this account: token revoked */
@@ -40,9 +46,10 @@ enum sent_outcome {
 struct sent {
     enum sent_outcome outcome;
     uint64_t retry_ms;
-    char message_id[32];
-    char address[96];  /* the target has moved: "" or its new address */
-    char problem[200]; /* one line for people, no secret in it */
+    uint32_t n_parts_sent;
+    char message_id[32]; /* of the first part, told when that one is sent; "": none */
+    char address[96];    /* "", or where the target has moved to, with SENT_RETRY: to be kept */
+    char problem[200];   /* one line for people, no secret in it */
 };
 
 typedef void (*sent_fn)(void *context, const struct sent *sent);
