@@ -12,5 +12,6 @@ COMMAND(crashes, "crashes", "reports of programs that died: list, show, export, 
 COMMAND(stacks, "stacks", "the stacks of all threads of a running process")
 COMMAND(symbolize, "symbolize", "names for addresses and for the frames of a report")
 COMMAND(test_crash, "test-crash", "let a program crash, to see whether its report arrives")
+COMMAND(config, "config", "every setting, its value and where it came from; check")
 COMMAND(version, "version", "which version this is")
 COMMAND(help, "help", "this list, or help on a command")

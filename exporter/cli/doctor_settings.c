@@ -6,16 +6,6 @@
 
 #define TOPIC "settings"
 
-static const char *origin_of(const struct settings *settings, enum setting setting)
-{
-    static const char *const names[] = {
-        [ORIGIN_OPTION] = "the command line",        [ORIGIN_ENVIRONMENT] = "the environment",
-        [ORIGIN_ENV_FILE] = "the .env file",         [ORIGIN_USER_FILE] = "the user's otelshim.conf",
-        [ORIGIN_SYSTEM_FILE] = "/etc/otelshim.conf", [ORIGIN_DEFAULT] = "nowhere",
-    };
-    return names[settings->origins[setting]];
-}
-
 /* A name in the list, or the whole path; as the library has it (shim/admission.c). */
 static bool is_in_list(const char *list, const char *path)
 {
@@ -40,19 +30,19 @@ static void look_at_switches(struct doctor *doctor, const struct settings *setti
                *disabled = settings->values[SETTING_OTEL_SDK_DISABLED];
     if (off && strcmp(off, "0") == 0)
         doctor_say(doctor, FINDING_FAIL, TOPIC, "unset OTELSHIM", "OTELSHIM=0 in %s: nothing is recorded",
-                   origin_of(settings, SETTING_OTELSHIM));
+                   settings_origin_name(settings, SETTING_OTELSHIM));
     if (disabled && strcasecmp(disabled, "true") == 0)
         doctor_say(doctor, FINDING_FAIL, TOPIC, settings->names[SETTING_OTEL_SDK_DISABLED],
                    "%s in %s switches all telemetry off: unset it",
                    settings->names[SETTING_OTEL_SDK_DISABLED],
-                   origin_of(settings, SETTING_OTEL_SDK_DISABLED));
+                   settings_origin_name(settings, SETTING_OTEL_SDK_DISABLED));
     if (!settings->exporters)
         doctor_say(doctor, FINDING_WARN, TOPIC, "OTEL_TRACES_EXPORTER=otlp", "spans are exported nowhere");
     const char *sampler = settings->values[SETTING_OTEL_TRACES_SAMPLER];
     if (sampler && strcasecmp(sampler, "always_off") == 0 && !settings_keep(settings))
         doctor_say(doctor, FINDING_WARN, TOPIC, "unset OTEL_TRACES_SAMPLER",
                    "OTEL_TRACES_SAMPLER=always_off in %s: metrics only, no spans",
-                   origin_of(settings, SETTING_OTEL_TRACES_SAMPLER));
+                   settings_origin_name(settings, SETTING_OTEL_TRACES_SAMPLER));
 }
 
 static void look_at_lists(struct doctor *doctor, const struct settings *settings, const char *program)

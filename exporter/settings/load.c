@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SYSTEM_FILE "/etc/otelshim.conf"
 #define MAX_SOURCES 4u
 
 const char settings_unreadable[] = "";
@@ -162,7 +161,7 @@ static void guard_secrets(struct settings *settings, const struct sources *sourc
         if (!setting_row((enum setting)i)->is_secret || settings->origins[i] != ORIGIN_SYSTEM_FILE)
             continue;
         settings_note(settings, "%s of %s is not sent to an endpoint from the program's own environment",
-                      settings_name((enum setting)i), SYSTEM_FILE);
+                      settings_name((enum setting)i), SETTINGS_SYSTEM_FILE);
         settings->values[i] = NULL;
         settings->origins[i] = ORIGIN_DEFAULT;
     }
@@ -264,7 +263,7 @@ static void add_files(struct settings *settings, struct sources *sources)
     const char *path = sources->uid == geteuid() ? user_file(settings) : NULL;
     if (path)
         add_file(settings, &later, ORIGIN_USER_FILE, path);
-    add_file(settings, &later, ORIGIN_SYSTEM_FILE, SYSTEM_FILE);
+    add_file(settings, &later, ORIGIN_SYSTEM_FILE, SETTINGS_SYSTEM_FILE);
 
     const char *env_file = ask(&sources->items[0], "OTELSHIM_ENV_FILE");
     for (uint32_t i = 0; i < later.n && !env_file; i++)

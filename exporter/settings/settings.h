@@ -68,6 +68,7 @@ struct rules {
     uint32_t n;
 };
 
+#define SETTINGS_SYSTEM_FILE "/etc/otelshim.conf"
 #define SETTINGS_MAX_PATHS 3u
 
 struct settings {
@@ -137,6 +138,20 @@ static inline bool settings_keep(const struct settings *settings)
 bool settings_is_live(enum setting setting);
 /* settings->live in words: "off", "sampler traceidratio 0.25, keep error"; "" as started. */
 void settings_print_live(const struct settings *settings, char *ret_text, size_t max_bytes);
+
+/* A setting as people are shown it (explain.c). Texts are the settings', the arena's, or literals. */
+struct setting_explanation {
+    const char *name, *given_as; /* an alias, say; NULL unset */
+    const char *value;           /* its default where it is unset; masked where it is a secret */
+    const char *standard, *allowed, *meaning;
+    const char *origin; /* path of a file, "the environment", "default" */
+    bool is_set, is_secret;
+    bool has_no_effect; /* of a file, but it acts in the program: only `otelshim run` puts it there */
+};
+void settings_explain(const struct settings *settings, enum setting setting, struct arena *arena,
+                      struct setting_explanation *ret_explanation);
+/* "the environment", "the user's otelshim.conf", … */
+const char *settings_origin_name(const struct settings *settings, enum setting setting);
 
 /* Next comma-separated element of *cursor, trimmed. False at the end. */
 bool setting_next_element(const char **cursor, const char **ret_element, size_t *ret_bytes);
