@@ -305,6 +305,103 @@ static void test_failed_write_leaves_nothing(void **state)
     stop(&fixture);
 }
 
+static void set_checkpoint(struct fixture *fixture, char fill, size_t bytes)
+{
+    struct body body = {0};
+    body_reserve(&body, bytes);
+    body.n_bytes = bytes;
+    memset(body.bytes, fill, bytes);
+    assert_int_equal(spool_set_checkpoint(fixture->spool, &body, 2), 0);
+    body_fini(&body);
+}
+
+/* The exporter is killed: another one opens the spool. */
+static void restart(struct fixture *fixture)
+{
+    spool_close(fixture->spool);
+    fixture->spool = open_spool(fixture);
+}
+
+/* Longer and shorter in turn: what the one before left behind does not count. */
+static void test_the_last_checkpoint_becomes_a_batch_once(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct spool_batch batch;
+    start(&fixture, 1 << 20);
+    append(fixture.spool, 'a', 10, 1, false);
+    set_checkpoint(&fixture, 'p', 5000);
+    set_checkpoint(&fixture, 'q', 7000);
+    set_checkpoint(&fixture, 'r', 100);
+    set_checkpoint(&fixture, 's', 10);
+    assert_int_equal(spool_get_counts(fixture.spool).n_batches, 1);
+    restart(&fixture);
+    set_checkpoint(&fixture, 't', 3000);
+    assert_int_equal(take(&fixture, &batch), 'a');
+    assert_int_equal(take(&fixture, &batch), 's');
+    assert_int_equal(fixture.body.n_bytes, 10);
+    assert_int_equal(batch.n_spans, 2);
+    assert_int_equal(take(&fixture, &batch), 0);
+    restart(&fixture);
+    assert_int_equal(take(&fixture, &batch), 't');
+    assert_int_equal(spool_set_checkpoint(fixture.spool, NULL, 0), 0);
+    restart(&fixture);
+    assert_int_equal(take(&fixture, &batch), 0);
+    set_checkpoint(&fixture, 'u', 3000);
+    set_checkpoint(&fixture, 'v', 3000);
+    assert_int_equal(spool_set_checkpoint(fixture.spool, NULL, 0), 0);
+    restart(&fixture);
+    assert_int_equal(take(&fixture, &batch), 0);
+    assert_int_equal(spool_get_counts(fixture.spool).n_corrupt, 0);
+    stop(&fixture);
+}
+
+/* Cut off half-way, in the head, the body or the seal: the one before holds. */
+static void test_a_torn_checkpoint_leaves_the_one_before(void **state)
+{
+    (void)state;
+    static const long places[] = {2, 12, 17, 24, 24 + 2999, 24 + 3000, 24 + 3008};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct fixture fixture;
+        struct spool_batch batch;
+        char path[800];
+        start(&fixture, 1 << 20);
+        set_checkpoint(&fixture, 'x', 3000);
+        set_checkpoint(&fixture, 'y', 3000);
+        find_file(&fixture, 0, path, sizeof(path)); /* the second: its number is even */
+        damage(path, places[i], "\x55", 1);
+        restart(&fixture);
+        assert_int_equal(take(&fixture, &batch), 'x');
+        assert_int_equal(take(&fixture, &batch), 0);
+        stop(&fixture);
+    }
+}
+
+static void test_a_checkpoint_that_fails_leaves_the_one_before(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct rlimit before, small = {.rlim_cur = 4000};
+    struct body body = {0};
+    struct spool_batch batch;
+    start(&fixture, 1 << 20);
+    set_checkpoint(&fixture, 'x', 3000);
+    body_reserve(&body, 5000);
+    body.n_bytes = 5000;
+    memset(body.bytes, 'y', 5000);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(spool_set_checkpoint(fixture.spool, &body, 2) < 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    restart(&fixture);
+    assert_int_equal(take(&fixture, &batch), 'x');
+    body_fini(&body);
+    stop(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +414,9 @@ int main(void)
         cmocka_unit_test(test_two_of_one_url_never_share),
         cmocka_unit_test(test_open_says_why_not),
         cmocka_unit_test(test_failed_write_leaves_nothing),
+        cmocka_unit_test(test_the_last_checkpoint_becomes_a_batch_once),
+        cmocka_unit_test(test_a_torn_checkpoint_leaves_the_one_before),
+        cmocka_unit_test(test_a_checkpoint_that_fails_leaves_the_one_before),
     };
     return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
 }

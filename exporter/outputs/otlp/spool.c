@@ -12,15 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_FILE_BYTES (65u << 20)
 #define FLAG_GZIP 1u
-#define CHECKPOINT "checkpoint"
 
-struct file_header {
-    char magic[8];
-    uint32_t n_spans, flags;
-    uint64_t body_bytes;
-};
 static const char magic[8] = "otspool1";
 
 struct entry {
@@ -30,6 +23,7 @@ struct entry {
 
 struct spool {
     struct spool_directory directory;
+    struct spool_checkpoint checkpoint;
     uint64_t max_bytes, next_sequence;
     struct entry *entries; /* [i_first, i_end), oldest first */
     size_t i_first, i_end, max_entries;
@@ -117,37 +111,44 @@ static void list_files(struct spool *spool)
     spool->next_sequence = spool->i_end ? spool->entries[spool->i_end - 1].sequence + 1 : 1;
 }
 
-/* The exporter before was killed: it becomes the newest batch. */
+static struct spool_header header_of(const struct body *body, uint32_t n_spans, uint32_t flags)
+{
+    struct spool_header header = {.n_spans = n_spans, .flags = flags, .body_bytes = body->n_bytes};
+    memcpy(header.magic, magic, sizeof(magic));
+    return header;
+}
+
+bool spool_is_header(const struct spool_header *header)
+{
+    return memcmp(header->magic, magic, sizeof(magic)) == 0;
+}
+
+/* The exporter before was killed: what it left becomes the newest batch. */
 static void adopt_checkpoint(struct spool *spool)
 {
-    uint8_t *bytes;
-    size_t n_bytes;
+    struct entry entry = {.sequence = spool->next_sequence};
     char name[64];
-    struct stat status;
-    struct file_header header = {.n_spans = 0};
-    if (file_read(spool->directory.fd, CHECKPOINT, MAX_FILE_BYTES, &bytes, &n_bytes) != 0)
+    uint64_t n_bytes;
+    const char *there =
+        spool_checkpoint_find(&spool->checkpoint, spool->directory.fd, &entry.n_spans, &n_bytes);
+    if (!there)
         return;
-    if (n_bytes >= sizeof(header))
-        memcpy(&header, bytes, sizeof(header));
-    free(bytes);
-    print_name(name, sizeof(name), spool->next_sequence, header.n_spans);
-    if (renameat(spool->directory.fd, CHECKPOINT, spool->directory.fd, name) != 0 ||
-        fstatat(spool->directory.fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+    print_name(name, sizeof(name), entry.sequence, entry.n_spans);
+    if (renameat(spool->directory.fd, there, spool->directory.fd, name) != 0)
         return;
-    add_entry(spool, (struct entry){spool->next_sequence++, counted_bytes((uint64_t)status.st_size),
-                                    header.n_spans});
+    spool->next_sequence++;
+    entry.n_bytes = counted_bytes(n_bytes);
+    add_entry(spool, entry);
 }
 
 int spool_set_checkpoint(struct spool *spool, const struct body *body, uint32_t n_items)
 {
     if (!body) {
-        unlinkat(spool->directory.fd, CHECKPOINT, 0);
+        spool_checkpoint_remove(&spool->checkpoint, spool->directory.fd);
         return 0;
     }
-    struct file_header header = {.n_spans = n_items, .body_bytes = body->n_bytes};
-    memcpy(header.magic, magic, sizeof(magic));
-    struct file_part parts[] = {{&header, sizeof(header)}, {body->bytes, body->n_bytes}};
-    return file_write_atomic(spool->directory.fd, CHECKPOINT, parts, 2);
+    struct spool_header header = header_of(body, n_items, 0);
+    return spool_checkpoint_write(&spool->checkpoint, spool->directory.fd, &header, body->bytes);
 }
 
 struct spool *spool_open(const char *directory, const struct delivery *delivery, uint64_t max_bytes,
@@ -160,6 +161,7 @@ struct spool *spool_open(const char *directory, const struct delivery *delivery,
         free(spool);
         return NULL;
     }
+    spool->checkpoint = (struct spool_checkpoint){.fds = {-1, -1}};
     spool->max_bytes = max_bytes;
     spool->next_sequence = 1;
     list_files(spool);
@@ -171,6 +173,7 @@ void spool_close(struct spool *spool)
 {
     if (!spool)
         return;
+    spool_checkpoint_fini(&spool->checkpoint);
     spool_directory_close(&spool->directory);
     free(spool->entries);
     free(spool);
@@ -191,9 +194,7 @@ static bool evict_oldest(struct spool *spool, uint64_t keep_sequence)
 int spool_append(struct spool *spool, const struct body *body, struct spool_batch *batch,
                  uint64_t keep_sequence)
 {
-    struct file_header header = {
-        .n_spans = batch->n_spans, .flags = batch->is_gzip ? FLAG_GZIP : 0, .body_bytes = body->n_bytes};
-    memcpy(header.magic, magic, sizeof(magic));
+    struct spool_header header = header_of(body, batch->n_spans, batch->is_gzip ? FLAG_GZIP : 0);
     struct entry entry = {
         .sequence = spool->next_sequence,
         .n_bytes = counted_bytes(sizeof(header) + body->n_bytes),
@@ -222,20 +223,20 @@ static int read_batch(struct spool *spool, const struct entry *entry, struct bod
     char name[64];
     uint8_t *bytes;
     size_t n_bytes;
-    struct file_header header = {.n_spans = 0};
+    struct spool_header header = {.n_spans = 0};
     print_name(name, sizeof(name), entry->sequence, entry->n_spans);
-    int status = file_read(spool->directory.fd, name, MAX_FILE_BYTES, &bytes, &n_bytes);
+    int status = file_read(spool->directory.fd, name, SPOOL_MAX_FILE_BYTES, &bytes, &n_bytes);
     if (status != 0)
         return status;
     if (n_bytes >= sizeof(header))
         memcpy(&header, bytes, sizeof(header));
-    if (n_bytes < sizeof(header) || memcmp(header.magic, magic, sizeof(magic)) != 0 ||
-        header.body_bytes != n_bytes - sizeof(header) || header.n_spans != entry->n_spans) {
+    if (n_bytes < sizeof(header) || !spool_is_header(&header) ||
+        header.body_bytes > n_bytes - sizeof(header) || header.n_spans != entry->n_spans) {
         free(bytes);
         return -EBADMSG;
     }
-    body_reserve(ret_body, n_bytes);
-    ret_body->n_bytes = n_bytes - sizeof(header);
+    body_reserve(ret_body, header.body_bytes); /* less than the file has: it was a checkpoint */
+    ret_body->n_bytes = header.body_bytes;
     memcpy(ret_body->bytes, bytes + sizeof(header), ret_body->n_bytes);
     free(bytes);
     *ret_batch = (struct spool_batch){entry->sequence, header.n_spans, (header.flags & FLAG_GZIP) != 0};

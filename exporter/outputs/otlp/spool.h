@@ -2,7 +2,7 @@
  * spool: encoded batches on disk while their destination cannot be reached.
  *
  *     <spool directory>/<hash of the URL>[-N]/     one destination; locked by the exporter that serves it
- *         lock   for   checkpoint   <sequence>.<spans>          16 hexadecimal digits, decimal
+ *         lock   for   checkpoint.0   checkpoint.1   <sequence>.<spans>          16 hexadecimal digits, decimal
  *
  * One file per batch: a header and the body as it will be sent. Sequences only grow, so order survives restarts. A file
  * appears whole or not at all. The oldest go when the bound is reached. Nothing is synced to the medium.
