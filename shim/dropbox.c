@@ -17,9 +17,8 @@
 struct dropbox_process dropbox_process;
 
 static struct {
-    uint32_t generation;         /* of the last file made; raised by the thread that makes one */
-    bool is_dying;               /* a crash makes the file: its own faults are to reach the handler */
-    void (*fill)(uint8_t *area); /* set by the constructor */
+    uint32_t generation; /* of the last file made; raised by the thread that makes one */
+    bool is_dying;       /* a crash makes the file: its own faults are to reach the handler */
     struct dropbox_image images[MAX_IMAGES];
     /* What was lost before there was a file to count it in; a fork child's own begins at nothing. */
     struct {
@@ -27,6 +26,9 @@ static struct {
         uint32_t dropped[WIRE_MAX_DROPS];
     } early;
 } state;
+
+/* Set by the constructor; where the loader has touched the page already. */
+static void (*fill_area)(uint8_t *area) __attribute__((section(".data")));
 
 const struct dropbox *dropbox_file_of_this_pid(void)
 {
@@ -109,7 +111,7 @@ static bool make_image(struct dropbox_words *words)
     generation += !generation;
     state.generation = generation;
     struct dropbox_image *image = &state.images[generation % MAX_IMAGES];
-    if (!dropbox_map_make(image, generation, state.fill)) {
+    if (!dropbox_map_make(image, generation, fill_area)) {
         image->box.generation = 0;
         return false;
     }
@@ -269,7 +271,7 @@ bool dropbox_populate(const void *address, size_t bytes)
 
 void dropbox_on_make(void (*fill)(uint8_t *area))
 {
-    state.fill = fill;
+    fill_area = fill;
 }
 
 /* ---- the end ---- */

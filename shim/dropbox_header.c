@@ -71,7 +71,7 @@ void dropbox_identify(struct dropbox_identity *ret_identity)
 static struct {
     const char *from;
     size_t bytes;
-} arguments;
+} arguments __attribute__((section(".data"))); /* see loader.c */
 
 void dropbox_note_arguments(int argc, char **argv, char **envp)
 {

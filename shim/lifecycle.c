@@ -18,7 +18,7 @@
 #include "sys.h"
 #include <string.h>
 
-uint32_t lifecycle_state;
+uint32_t lifecycle_state __attribute__((section(".data"))); /* see loader.c */
 
 #define PID_1_FLUSH_TIMEOUT_MS 2000u
 

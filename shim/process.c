@@ -32,8 +32,8 @@ extern char **environ;
 
 enum { ENTRY_POINTS(ENTRY_POINT_NUMBER) N_ENTRY_POINTS };
 
-/* Real functions of libc; each found once. */
-static void *real_functions[N_ENTRY_POINTS];
+/* Real functions of libc; each found once, most by the constructor (.data: see loader.c). */
+static void *real_functions[N_ENTRY_POINTS] __attribute__((section(".data")));
 
 /* Nearly always found by process_start(); a program that calls exec from a constructor comes earlier. */
 static void *find_real(unsigned entry, const char *name)

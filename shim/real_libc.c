@@ -149,8 +149,8 @@ void *libc_find_data(const char *name)
 
 const struct elf_object *libc_get_self(void)
 {
-    static struct elf_object self;
-    static uint32_t is_known;
+    static struct elf_object self __attribute__((section(".data"))); /* see loader.c */
+    static uint32_t is_known __attribute__((section(".data")));
     if (__builtin_expect(!__atomic_load_n(&is_known, __ATOMIC_ACQUIRE), 0)) {
         (void)elf_read_dynamic(&self, "", (uintptr_t)own_beginning, own_dynamic);
         __atomic_store_n(&is_known, 1, __ATOMIC_RELEASE);

@@ -19,11 +19,13 @@
 
 #define LIBRARY_WITH_FLAVOURS "libcurl"
 
-/* Who patches has `slots`; a fork child does not inherit that. */
+/* Who patches has `state`; a fork child does not inherit that. In .data: see loader.c. */
 static struct {
     uint32_t pid; /* of the process one of whose threads patches; 0 nobody */
     uint32_t
         waiting_from; /* lowest object that somebody who came meanwhile left to the holder, + 1; 0 none */
+} patching __attribute__((section(".data")));
+static struct {
     struct patch_slots slots;
     void *wrappers[PATCH_MAX_SLOTS]; /* of each of them; NULL: it stays as it is */
 } state;
@@ -216,21 +218,21 @@ static void patch_all(uint32_t from, bool unknown_only, void *handle)
 
 static bool take_patching(void)
 {
-    uint32_t pid = sys_getpid(), holder = __atomic_load_n(&state.pid, __ATOMIC_RELAXED);
-    return holder != pid &&
-           __atomic_compare_exchange_n(&state.pid, &holder, pid, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    uint32_t pid = sys_getpid(), holder = __atomic_load_n(&patching.pid, __ATOMIC_RELAXED);
+    return holder != pid && __atomic_compare_exchange_n(&patching.pid, &holder, pid, false, __ATOMIC_SEQ_CST,
+                                                        __ATOMIC_RELAXED);
 }
 
 static void give_patching(void)
 {
-    __atomic_store_n(&state.pid, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&patching.pid, 0, __ATOMIC_SEQ_CST);
 }
 
 static void leave_to_holder(uint32_t from)
 {
-    uint32_t before = __atomic_load_n(&state.waiting_from, __ATOMIC_RELAXED);
+    uint32_t before = __atomic_load_n(&patching.waiting_from, __ATOMIC_RELAXED);
     while ((!before || from + 1 < before) &&
-           !__atomic_compare_exchange_n(&state.waiting_from, &before, from + 1, false, __ATOMIC_SEQ_CST,
+           !__atomic_compare_exchange_n(&patching.waiting_from, &before, from + 1, false, __ATOMIC_SEQ_CST,
                                         __ATOMIC_RELAXED))
         ;
 }
@@ -243,8 +245,8 @@ void patch_objects(uint32_t from, bool unknown_only, void *handle)
     } else {
         leave_to_holder(from);
     }
-    while (__atomic_load_n(&state.waiting_from, __ATOMIC_SEQ_CST) && take_patching()) {
-        uint32_t waiting = __atomic_exchange_n(&state.waiting_from, 0, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&patching.waiting_from, __ATOMIC_SEQ_CST) && take_patching()) {
+        uint32_t waiting = __atomic_exchange_n(&patching.waiting_from, 0, __ATOMIC_SEQ_CST);
         if (waiting)
             patch_all(waiting - 1, false, NULL);
         give_patching();

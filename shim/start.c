@@ -44,7 +44,7 @@ static struct {
 } prepared;
 
 /* Set once by the constructor: the library's name, and the directory then, where it is no whole path. */
-static const char *own_name;
+static const char *own_name __attribute__((section(".data"))); /* see loader.c */
 static char began_in[PATH_BYTES];
 
 /* Pid of the process that is starting one: a fork child does not inherit the lock. */

@@ -22,8 +22,9 @@
 
 /* Owner thread only, and UNIX-signal handlers that run on it. */
 __thread struct thread thread_self;
-/* Set once by the constructor. */
-static void (*take_over)(struct thread *thread, struct wire_thread_slot *slot);
+/* Set once by the constructor; where the loader has touched the page already. */
+static void (*take_over)(struct thread *thread, struct wire_thread_slot *slot)
+    __attribute__((section(".data")));
 
 void thread_on_reclaim(void (*fn)(struct thread *thread, struct wire_thread_slot *slot))
 {

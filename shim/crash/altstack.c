@@ -263,6 +263,7 @@ void altstack_start(void)
     __atomic_store_n(&pool.is_on, 1, __ATOMIC_RELAXED);
     (void)sharing_is_first();
     onstack_start_hiding();
-    if (change(NULL, &now) == 0 && now.ss_flags & SS_DISABLE)
-        altstack_put_on();
+    struct altstack *first = change(NULL, &now) == 0 && now.ss_flags & SS_DISABLE ? take_new(CLAIMED) : NULL;
+    if (first)
+        altstack_use(first);
 }

@@ -212,16 +212,40 @@ static bool set_first(int number, const struct disposition_view *view)
     return ask_kernel(number, &kernel, NULL);
 }
 
-/* SIG_IGN stays untouched: it would be ignored all through exec. A handler is one of a constructor before ours. */
-static void take(int number)
+static struct disposition_view view_of_kernel(const struct disposition_kernel *kernel)
+{
+    return (struct disposition_view){{kernel->handler, kernel->flags, kernel->mask}, kernel->restorer};
+}
+
+/* SIG_IGN stays untouched: it would be ignored all through exec. A handler is one of a constructor before ours. True: nobody's. */
+static bool take(int number)
 {
     struct disposition_kernel now = {0};
     if (!ask_kernel(number, NULL, &now))
-        return;
-    const struct disposition_view view = {{now.handler, now.flags, now.mask}, now.restorer};
+        return false;
+    const struct disposition_view view = view_of_kernel(&now);
     disposition_publish(number, &view);
     if (now.handler == (uint64_t)(uintptr_t)SIG_IGN || set_first(number, &view))
         disposition_take(number);
+    return now.handler == (uint64_t)(uintptr_t)SIG_DFL;
+}
+
+/* The same in one call, where nothing is expected to be there. What is there all the same goes back. UNIX signals are blocked. */
+static void take_quickly(int number)
+{
+    static const struct disposition_view standard;
+    struct disposition_kernel ours, now = {0};
+    disposition_for_kernel(number, &standard, &ours);
+    if (!ask_kernel(number, &ours, &now))
+        return;
+    const struct disposition_view view = view_of_kernel(&now);
+    if (memcmp(&view, &standard, sizeof(view)) != 0) {
+        disposition_publish(number, &view);
+        if (now.handler != (uint64_t)(uintptr_t)SIG_IGN)
+            disposition_for_kernel(number, &view, &now);
+        (void)ask_kernel(number, &now, NULL);
+    }
+    disposition_take(number);
 }
 
 /* The last one is glibc's: a libc whose signal() we do not know is left alone, too. */
@@ -241,13 +265,20 @@ bool crash_has_manager(void)
 
 void disposition_start(void)
 {
-    static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL,  SIGFPE, SIGABRT,
-                                  SIGTRAP, SIGSYS, SIGXCPU, SIGXFSZ};
+    static const int numbers[] = {SIGBUS, SIGILL,  SIGFPE,  SIGABRT, SIGTRAP,
+                                  SIGSYS, SIGXCPU, SIGXFSZ, SIGQUIT};
+    unsigned n = sizeof(numbers) / sizeof(numbers[0]) - !settings_get()->crash_quit;
+    uint64_t signals;
     if (!crash_is_on() || crash_has_manager() || !REAL(sigaction))
         return;
     sharing_start();
-    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        take(numbers[i]);
-    if (settings_get()->crash_quit)
-        take(SIGQUIT);
+    sys_block_signals(&signals);
+    /* Whoever has a handler already may have threads, too, whose faults it must not miss for a moment. */
+    bool is_nobodys = take(SIGSEGV);
+    for (unsigned i = 0; i < n; i++)
+        if (is_nobodys)
+            take_quickly(numbers[i]);
+        else
+            (void)take(numbers[i]);
+    sys_restore_signals(&signals);
 }

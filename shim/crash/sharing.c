@@ -29,10 +29,15 @@ static bool is_wiped __attribute__((section(".data"))); /* set once in the const
 
 void sharing_start(void)
 {
-    is_wiped = !sys_is_error(sys_madvise(&own, sizeof(own), MADV_WIPEONFORK)) &&
-               sys_is_error(sys_madvise(&own, sizeof(own), NO_ADVICE));
+    is_wiped = !sys_is_error(sys_madvise(&own, sizeof(own), MADV_WIPEONFORK));
     if (is_wiped)
         own.words.pid = sys_getpid();
+}
+
+/* Asked by who finds another's pid, not at each start. */
+static bool is_wiping_believed(void)
+{
+    return sys_is_error(sys_madvise(&own, sizeof(own), NO_ADVICE));
 }
 
 bool sharing_is_own(void)
@@ -42,7 +47,7 @@ bool sharing_is_own(void)
     uint32_t pid = sys_getpid(), nobody = 0;
     return __atomic_compare_exchange_n(&own.words.pid, &nobody, pid, false, __ATOMIC_RELAXED,
                                        __ATOMIC_RELAXED) ||
-           nobody == pid;
+           nobody == pid || !is_wiping_believed();
 }
 
 bool sharing_is_first(void)

@@ -54,7 +54,11 @@ static void test_before_start_all_passes(void **state)
     assert_ptr_equal(signal(SIGTRAP, handler_one), SIG_DFL);
     assert_int_equal(kernel_of(SIGTRAP).handler, (uint64_t)(uintptr_t)handler_one);
     assert_ptr_equal(signal(SIGXCPU, SIG_IGN), SIG_DFL);
+    void (*of_cmocka)(int) =
+        signal(SIGSEGV, SIG_DFL); /* as in nearly every process: then the others are taken in one call each */
     disposition_start();
+    assert_true(is_entry(SIGSEGV));
+    signal(SIGSEGV, of_cmocka);
 }
 
 static void test_start_takes_what_is_default_or_handled(void **state)
@@ -67,6 +71,8 @@ static void test_start_takes_what_is_default_or_handled(void **state)
     assert_int_equal(kernel_of(SIGXCPU).handler, (uint64_t)(uintptr_t)SIG_IGN);
     assert_int_equal(kernel_of(SIGUSR1).handler, 0);
     assert_int_equal(kernel_of(SIGQUIT).handler, 0);
+    assert_int_equal(kernel_of(SIGXFSZ).restorer, kernel_of(SIGABRT).restorer);
+    assert_int_equal(kernel_of(SIGXFSZ).flags, kernel_of(SIGABRT).flags);
     struct disposition view;
     disposition_get(SIGTRAP, &view);
     assert_int_equal(view.handler, (uint64_t)(uintptr_t)handler_one);
