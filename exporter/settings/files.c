@@ -100,8 +100,8 @@ static bool parse_line(char *line, struct setting_file *file)
     return true;
 }
 
-/* The file's text with a NUL behind it, in the arena; NULL with *ret_error = -errno. */
-static char *read_all(struct settings *settings, const char *path, uint32_t owner_uid, int *ret_error)
+char *setting_file_text(struct settings *settings, const char *path, uint32_t owner_uid, bool *ret_is_open,
+                        int *ret_error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat status;
@@ -123,6 +123,7 @@ static char *read_all(struct settings *settings, const char *path, uint32_t owne
         *ret_error = error;
         return NULL;
     }
+    *ret_is_open = status.st_mode & S_IROTH;
     size_t bytes = 0, max = (size_t)status.st_size;
     char *text = arena_alloc(&settings->arena, max + 1);
     ssize_t n = 0;
@@ -138,7 +139,8 @@ int setting_file_read(struct settings *settings, const char *path, uint32_t owne
                       struct setting_file *file)
 {
     int error = 0;
-    char *text = read_all(settings, path, owner_uid, &error);
+    bool is_open;
+    char *text = setting_file_text(settings, path, owner_uid, &is_open, &error);
     if (!text)
         return error;
     uint32_t n_lines = 1;

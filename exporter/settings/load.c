@@ -149,21 +149,39 @@ static const char *scheme_without(const struct sources *sources)
     return "http://";
 }
 
-/* A service must not carry root's tokens to an endpoint that the traced process of somebody else named. */
+/*
+ * A service must not carry root's secrets to a server that the traced process of somebody else named: which secret goes to the
+ * server that which setting names. A secret that names its server itself (webhook, Redis, proxy) goes nowhere else. A token that
+ * comes out of a file: alerts.c.
+ */
+static const struct {
+    enum setting secret, server;
+} goes_to[] = {
+    {SETTING_OTEL_EXPORTER_OTLP_HEADERS, SETTING_OTEL_EXPORTER_OTLP_ENDPOINT},
+    {SETTING_OTEL_EXPORTER_OTLP_HEADERS, SETTING_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT},
+    {SETTING_OTEL_EXPORTER_OTLP_HEADERS, SETTING_OTEL_EXPORTER_OTLP_METRICS_ENDPOINT},
+    {SETTING_OTEL_EXPORTER_OTLP_HEADERS, SETTING_OTEL_EXPORTER_OTLP_LOGS_ENDPOINT},
+    {SETTING_OTEL_EXPORTER_OTLP_TRACES_HEADERS, SETTING_OTEL_EXPORTER_OTLP_ENDPOINT},
+    {SETTING_OTEL_EXPORTER_OTLP_TRACES_HEADERS, SETTING_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT},
+    {SETTING_OTEL_EXPORTER_OTLP_METRICS_HEADERS, SETTING_OTEL_EXPORTER_OTLP_ENDPOINT},
+    {SETTING_OTEL_EXPORTER_OTLP_METRICS_HEADERS, SETTING_OTEL_EXPORTER_OTLP_METRICS_ENDPOINT},
+    {SETTING_OTEL_EXPORTER_OTLP_LOGS_HEADERS, SETTING_OTEL_EXPORTER_OTLP_ENDPOINT},
+    {SETTING_OTEL_EXPORTER_OTLP_LOGS_HEADERS, SETTING_OTEL_EXPORTER_OTLP_LOGS_ENDPOINT},
+    {SETTING_OTELSHIM_TELEGRAM_TOKEN, SETTING_OTELSHIM_TELEGRAM_API_URL},
+    {SETTING_OTELSHIM_TELEGRAM_TOKEN, SETTING_OTELSHIM_TELEGRAM_PROXY},
+    {SETTING_OTELSHIM_TELEGRAM_TOKEN, SETTING_OTELSHIM_TELEGRAM_CERTIFICATE},
+};
+
 static void guard_secrets(struct settings *settings, const struct sources *sources)
 {
-    bool is_own_endpoint = settings->origins[SETTING_OTEL_EXPORTER_OTLP_ENDPOINT] <= ORIGIN_ENV_FILE ||
-                           settings->origins[SETTING_OTEL_EXPORTER_OTLP_TRACES_ENDPOINT] <= ORIGIN_ENV_FILE ||
-                           settings->origins[SETTING_OTEL_EXPORTER_OTLP_METRICS_ENDPOINT] <= ORIGIN_ENV_FILE;
-    if (sources->uid == geteuid() || !is_own_endpoint)
-        return;
-    for (uint32_t i = 0; i < N_SETTINGS; i++) {
-        if (!setting_row((enum setting)i)->is_secret || settings->origins[i] != ORIGIN_SYSTEM_FILE)
+    for (size_t i = 0; i < sizeof(goes_to) / sizeof(goes_to[0]) && sources->uid != geteuid(); i++) {
+        enum setting secret = goes_to[i].secret, server = goes_to[i].server;
+        if (settings->origins[secret] != ORIGIN_SYSTEM_FILE || !setting_is_of_process(settings, server))
             continue;
-        settings_note(settings, "%s of %s is not sent to an endpoint from the program's own environment",
-                      settings_name((enum setting)i), SETTINGS_SYSTEM_FILE);
-        settings->values[i] = NULL;
-        settings->origins[i] = ORIGIN_DEFAULT;
+        settings_note(settings, "%s of %s is not sent to a server from the program's own environment (%s)",
+                      settings_name(secret), SETTINGS_SYSTEM_FILE, settings->names[server]);
+        settings->values[secret] = NULL;
+        settings->origins[secret] = ORIGIN_DEFAULT;
     }
 }
 
@@ -179,6 +197,7 @@ static struct settings *settings_build(const struct sources *sources, struct set
         settings_note(settings,
                       "OTEL_CONFIG_FILE: configuration files in YAML are not read; the other settings apply");
     settings_understand(settings, scheme_without(sources));
+    settings_understand_alerts(settings, sources->uid);
     if (!sources->is_own)
         settings_understand_live(settings, ask(&sources->items[0], "OTELSHIM_FROM_FILES"));
     load_attributes(settings, sources);

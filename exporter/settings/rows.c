@@ -37,6 +37,16 @@ bool settings_is_secret(enum setting setting)
     return rows[setting].is_secret;
 }
 
+const char *setting_value(const struct settings *settings, enum setting setting)
+{
+    return settings->values[setting] ? settings->values[setting] : rows[setting].standard;
+}
+
+bool setting_is_of_process(const struct settings *settings, enum setting setting)
+{
+    return settings->origins[setting] <= ORIGIN_ENV_FILE;
+}
+
 void settings_note(struct settings *settings, const char *format, ...)
 {
     struct problem problem;
@@ -83,6 +93,13 @@ void settings_note_value(struct settings *settings, enum setting setting, const 
     else
         settings_note(settings, "%s=\"%s\": %s; %s%s", name, shown_value(settings, row, value), allowed,
                       instead, row->standard);
+}
+
+void settings_note_element(struct settings *settings, enum setting setting, const char *word, size_t bytes,
+                           const char *what)
+{
+    settings_note(settings, "%s: \"%.*s\": allowed are %s; that %s ignored", settings->names[setting],
+                  (int)(bytes < 60 ? bytes : 60), word, rows[setting].allowed, what);
 }
 
 /* Edits (insert, delete, replace, swap neighbours) between two words of at most 63 letters; case does not count. */

@@ -1,7 +1,7 @@
 /*
  * settings_priv: what the files of this folder share. load.c joins them: files.c (sources on disk), parse.c (numbers
  * and words), rows.c (the table, one-line problems, "did you mean"),
- * understand.c (values into numbers), spans.c (limits, rules, what is kept), live.c (what acts in the running program), endpoint.c, pairs.c (headers, resource attributes).
+ * understand.c (values into numbers), spans.c (limits, rules, what is kept), alerts.c, live.c (what acts in the running program), endpoint.c, pairs.c (headers, resource attributes).
  */
 #ifndef OTELSHIM_SETTINGS_PRIV_H
 #define OTELSHIM_SETTINGS_PRIV_H
@@ -56,14 +56,23 @@ const char *setting_file_lookup(void *file, const char *name);
  */
 int setting_file_read(struct settings *settings, const char *path, uint32_t owner_uid,
                       struct setting_file *file);
+/* The text of a file, NUL-terminated, by the same rules. NULL with *ret_error = -errno. */
+char *setting_file_text(struct settings *settings, const char *path, uint32_t owner_uid, bool *ret_is_open,
+                        int *ret_error);
 
 /* Sets what is understood from settings->values, which are checked by then (understand.c). */
 void settings_understand(struct settings *settings, const char *insecure_scheme);
 /* Limits, OTELSHIM_KEEP, OTELSHIM_INCLUDE and OTELSHIM_EXCLUDE (spans.c). */
 void settings_understand_spans(struct settings *settings);
+/* settings->alerts, for a process of `uid` (alerts.c). */
+void settings_understand_alerts(struct settings *settings, uint32_t uid);
 /* settings->live; `from_files` is the program's OTELSHIM_FROM_FILES, NULL: none (live.c). */
 void settings_understand_live(struct settings *settings, const char *from_files);
 bool setting_is_listed(const char *names, enum setting setting);
+/* The value, else the row's default ("": none). */
+const char *setting_value(const struct settings *settings, enum setting setting);
+/* Said by the process, its environment or its .env file; not by a configuration file. */
+bool setting_is_of_process(const struct settings *settings, enum setting setting);
 /* Checks what the value alone can tell; an unusable one is noted and unset (understand.c). */
 void settings_check_row(struct settings *settings, enum setting setting);
 
@@ -71,6 +80,9 @@ void settings_check_row(struct settings *settings, enum setting setting);
 void settings_note(struct settings *settings, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The usual problem: NAME="value": <allowed>; using default X. */
 void settings_note_value(struct settings *settings, enum setting setting, const char *allowed);
+/* Of one element of a list: NAME: "word": allowed are <allowed>; that <what> ignored. */
+void settings_note_element(struct settings *settings, enum setting setting, const char *word, size_t bytes,
+                           const char *what);
 
 /* False, *ret unchanged: not of that form. */
 bool setting_parse_bool(const char *text, bool *ret_value);

@@ -78,13 +78,6 @@ static bool parse_keep(struct settings *settings, const char *word, size_t bytes
     return parse_duration_ns(word + n, bytes - n, &settings->keep_slow_ns);
 }
 
-static void note_ignored(struct settings *settings, enum setting setting, const char *word, size_t bytes,
-                         const char *what)
-{
-    settings_note(settings, "%s: \"%.*s\": allowed are %s; that %s ignored", settings->names[setting],
-                  (int)(bytes < 60 ? bytes : 60), word, setting_row(setting)->allowed, what);
-}
-
 static void understand_keep(struct settings *settings)
 {
     const enum setting setting = SETTING_OTELSHIM_KEEP;
@@ -93,7 +86,7 @@ static void understand_keep(struct settings *settings)
     settings->keep_slow_ns = UINT64_MAX;
     while (setting_next_element(&cursor, &word, &bytes))
         if (bytes && !parse_keep(settings, word, bytes))
-            note_ignored(settings, setting, word, bytes, "word");
+            settings_note_element(settings, setting, word, bytes, "word");
 }
 
 /* ---- rules ---- */
@@ -134,7 +127,7 @@ static struct rules understand_rules(struct settings *settings, enum setting set
             continue;
         }
         settings->has_bad_rule = true;
-        note_ignored(settings, setting, word, bytes, rules.n < MAX_RULES ? "rule" : "65th rule");
+        settings_note_element(settings, setting, word, bytes, rules.n < MAX_RULES ? "rule" : "65th rule");
     }
     rules.items = items;
     return rules;

@@ -16,9 +16,9 @@ enum rich_style {
     RICH_BOLD,
     RICH_ITALIC,
     RICH_CODE,  /* within a line */
-    RICH_PRE,   /* a block of its own */
+    RICH_PRE,   /* a block: begins and ends a line, without a \n of its own around it */
     RICH_LINK,  /* `url` */
-    RICH_QUOTE, /* a block that may be folded */
+    RICH_QUOTE, /* such a block that may be folded */
     RICH_TIME,  /* `unix_s`; the text is how we would say it */
 };
 
@@ -43,10 +43,12 @@ void rich_add_link(struct rich_text *rich, const char *text, const char *url);
 void rich_add_time(struct rich_text *rich, const char *text, uint64_t unix_s);
 /*
  * The markup of templates and of otelshim_notice(): *bold*, _italic_, `code`; a backslash takes the next character as it is. What is
- * not closed on its line is text.
+ * not closed on its line is text, and so is a mark within an ASCII word (order_id, 2*3).
  */
 void rich_parse(struct rich_text *rich, const char *markup);
-/* Without any typography, NUL-terminated, in the arena. */
+/* `text` as markup that means exactly it; for the fields of a template. */
+const char *rich_escape(struct arena *arena, const char *text);
+/* Without any typography, NUL-terminated, in the arena; of a link the URL follows in brackets. */
 const char *rich_print_plain(const struct rich_text *rich, struct arena *arena);
 /* UTF-16 code units, as Telegram counts. */
 size_t rich_utf16_units(const char *text);
