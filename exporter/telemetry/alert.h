@@ -56,6 +56,7 @@ struct alert {
     uint32_t pid;
     bool is_distinct; /* never the same as another: not de-duplicated (crashes, trades) */
     bool is_late;     /* told after a time without a connection */
+    bool is_silent;   /* told without a sound (OTELSHIM_ALERT_CLASSES, OTELSHIM_ALERT_SILENT) */
 };
 
 #endif

@@ -15,6 +15,8 @@ struct log_record {
     uint64_t time_unix_ns, observed_unix_ns;
     enum log_severity severity;
     const char *severity_text, *event_name; /* NULL: none */
+    uint8_t kind;                           /* enum wire_log_kind; 0: not said by the program */
+    const char *name; /* event, type of the error, template of the trade notice; NULL: none */
     struct text body;
     struct attributes attributes;
     bool has_trace, has_span;

@@ -54,6 +54,7 @@ struct raw_span {
     uint32_t n_facts;
     struct raw_source source;
     bool is_kept;      /* exported though it was not sampled (OTELSHIM_KEEP) */
+    bool is_judged;    /* alerts were told of it before it waited for that */
     const char *death; /* RAW_IN_FLIGHT: "exit", "killed", "exec"; NULL otherwise */
 };
 
