@@ -21,6 +21,7 @@ struct http_call {
     struct http_call *next;
     CURL *easy;
     struct curl_slist *headers;
+    curl_mime *form;
     http_done_fn done;
     void *context;
     char *body;
@@ -63,6 +64,7 @@ static void detach_call(struct http_call *call)
 static void free_call(struct http_call *call)
 {
     curl_slist_free_all(call->headers);
+    curl_mime_free(call->form);
     free(call->body);
     free(call);
 }
@@ -92,6 +94,7 @@ static enum http_outcome outcome_of(CURLcode code, const struct http_call *call)
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_READ_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_BAD_FUNCTION_ARGUMENT:
@@ -274,6 +277,38 @@ static void set_headers(struct http_call *call, const struct http_request *reque
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, list);
 }
 
+static void set_form(struct http_call *call, const struct http_request *request)
+{
+    call->form = curl_mime_init(call->easy);
+    if (!call->form)
+        abort();
+    for (const struct http_part *each = request->parts; each < request->parts + request->n_parts; each++) {
+        curl_mimepart *part = curl_mime_addpart(call->form);
+        curl_mime_name(part, each->name);
+        if (each->text)
+            curl_mime_data(part, each->text, CURL_ZERO_TERMINATED);
+        else
+            curl_mime_filedata(part, each->path); /* unreadable: CURLE_READ_ERROR when it is sent */
+        curl_mime_filename(part, each->file_name);
+        if (each->type)
+            curl_mime_type(part, each->type);
+    }
+    curl_easy_setopt(call->easy, CURLOPT_MIMEPOST, call->form);
+}
+
+static void set_body(struct http_call *call, const struct http_request *request)
+{
+    CURL *easy = call->easy;
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
+    if (request->n_parts) {
+        set_form(call, request);
+        return;
+    }
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body_bytes ? request->body : "");
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
+}
+
 static void set_options(struct http_call *call, const struct http_request *request)
 {
     CURL *easy = call->easy;
@@ -287,10 +322,8 @@ static void set_options(struct http_call *call, const struct http_request *reque
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body_bytes ? request->body : "");
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (request->user_agent)
         curl_easy_setopt(easy, CURLOPT_USERAGENT, request->user_agent);
     if (request->ca_file)
@@ -299,11 +332,14 @@ static void set_options(struct http_call *call, const struct http_request *reque
         curl_easy_setopt(easy, CURLOPT_SSLKEY, request->client_key);
     if (request->client_certificate)
         curl_easy_setopt(easy, CURLOPT_SSLCERT, request->client_certificate);
+    if (request->proxy)
+        curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
     set_headers(call, request);
 }
 
-struct http_call *http_post(struct http_client *client, const struct http_request *request, http_done_fn done,
-                            void *context)
+/* A call that is not under way yet. */
+static struct http_call *make_call(struct http_client *client, const struct http_request *request,
+                                   http_done_fn done, void *context)
 {
     struct http_call *call = calloc(1, sizeof(*call));
     if (!call)
@@ -316,7 +352,24 @@ struct http_call *http_post(struct http_client *client, const struct http_reques
         abort();
     client->first_call = call;
     set_options(call, request);
+    return call;
+}
+
+struct http_call *http_post(struct http_client *client, const struct http_request *request, http_done_fn done,
+                            void *context)
+{
+    struct http_call *call = make_call(client, request, done, context);
+    set_body(call, request);
     curl_multi_add_handle(client->multi, call->easy); /* sets the timer to 0: begins in the next turn */
+    return call;
+}
+
+struct http_call *http_get(struct http_client *client, const struct http_request *request, http_done_fn done,
+                           void *context)
+{
+    struct http_call *call = make_call(client, request, done, context);
+    curl_easy_setopt(call->easy, CURLOPT_HTTPGET, 1L);
+    curl_multi_add_handle(client->multi, call->easy);
     return call;
 }
 

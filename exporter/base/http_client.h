@@ -2,11 +2,12 @@
  * http_client: HTTP requests without waiting: the only door to libcurl.
  *
  * Connections are kept alive and belong to the client; names are looked up in libcurl's own threads; a proxy comes from
- * the environment as libcurl reads it. Redirects are not followed, "Expect: 100-continue" is never sent, an answer may
- * be 4 MiB.
+ * the environment as libcurl reads it, or is the request's. Certificates are verified, always. Redirects are not followed,
+ * "Expect: 100-continue" is never sent, an answer may be 4 MiB.
  *
  * Context: loop. Ownership: the request's body and strings stay the caller's; the body must live until `done` or
- * http_call_cancel(), the strings only until http_post() returns. Errors: told to `done`, never fatal.
+ * http_call_cancel(), the strings and parts only until http_post() returns. A part's file is read while it is sent.
+ * Errors: told to `done`, never fatal.
  */
 #ifndef OTELSHIM_HTTP_CLIENT_H
 #define OTELSHIM_HTTP_CLIENT_H
@@ -19,14 +20,26 @@
 struct http_client;
 struct http_call;
 
+/* One field of a form (multipart/form-data). */
+struct http_part {
+    const char *name;
+    const char *text;      /* its value, or the content of a file; NULL: that of `path` */
+    const char *path;      /* file on disk */
+    const char *file_name; /* as it is called there; NULL: a field, no file */
+    const char *type;      /* "text/plain"; NULL: as libcurl guesses */
+};
+
 struct http_request {
     const char *url;
     const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
     const void *body;
     size_t body_bytes;
+    const struct http_part *parts; /* a form instead of a body */
+    uint32_t n_parts;
     uint32_t timeout_ms; /* from now to the end of the answer; 0: no limit */
     const char *user_agent;
     const char *ca_file, *client_key, *client_certificate; /* PEM files; NULL: the system's, none */
+    const char *proxy;                                     /* NULL: as the environment says */
 };
 
 enum http_outcome {
@@ -35,7 +48,7 @@ enum http_outcome {
     HTTP_TIMEOUT,
     HTTP_BROKEN,  /* connected, but no whole answer came */
     HTTP_TOO_BIG, /* an answer above HTTP_MAX_RESPONSE_BYTES */
-    HTTP_REFUSED, /* libcurl would not try: URL, protocol, an unreadable certificate file */
+    HTTP_REFUSED, /* libcurl would not try: URL, protocol, an unreadable certificate file or part */
 };
 
 struct http_result {
@@ -58,6 +71,9 @@ void http_client_destroy(struct http_client *client);
 /* `done` is called exactly once, from a later turn of the loop, unless the call is cancelled before. */
 struct http_call *http_post(struct http_client *client, const struct http_request *request, http_done_fn done,
                             void *context);
+/* Likewise; body and parts are not looked at. */
+struct http_call *http_get(struct http_client *client, const struct http_request *request, http_done_fn done,
+                           void *context);
 /* NULL is fine. Not from within its own `done`. */
 void http_call_cancel(struct http_call *call);
 

@@ -185,6 +185,88 @@ static void test_post_answer_is_bounded(void **state)
     free(answer);
 }
 
+static struct call run(struct fixture *fixture, const struct http_request *request,
+                       struct http_call *(*begin)(struct http_client *, const struct http_request *,
+                                                  http_done_fn, void *))
+{
+    struct call call = {.loop = fixture->loop};
+    begin(fixture->client, request, done, &call);
+    loop_run(fixture->loop);
+    assert_int_equal(call.n_done, 1);
+    return call;
+}
+
+static void test_get(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", NULL};
+    struct fixture fixture;
+    start(&fixture, answers);
+    struct http_request request = {.url = fixture.url, .timeout_ms = 5000};
+    struct call call = run(&fixture, &request, http_get);
+    assert_string_equal(call.body, "ok");
+    post(&fixture, "x", 1, 5000); /* the easy handle is used again: nothing of the other method is left */
+    run(&fixture, &request, http_get);
+    assert_memory_equal(fixture.server.requests[0].head, "GET /v1/traces HTTP/1.1\r\n", 25);
+    assert_memory_equal(fixture.server.requests[1].head, "POST /v1/traces HTTP/1.1\r\n", 26);
+    assert_memory_equal(fixture.server.requests[2].head, "GET /v1/traces HTTP/1.1\r\n", 25);
+    assert_int_equal(fixture.server.requests[2].body_bytes, 0);
+    stop(&fixture);
+}
+
+static void test_form_uploads_a_file(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"", STUB_OK, NULL};
+    struct fixture fixture;
+    start(&fixture, answers);
+    char path[] = "/tmp/otelshim-test-form-XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, "crash at 0x18\n", 14), 14);
+    close(fd);
+    struct http_part parts[] = {
+        {.name = "chat_id", .text = "-100"},
+        {.name = "caption", .text = "한글 \"quoted\""},
+        {.name = "document", .path = path, .file_name = "crash.txt", .type = "text/plain"},
+        {.name = "other", .text = "from memory", .file_name = "message.txt"},
+    };
+    struct http_request request = {.url = fixture.url, .parts = parts, .n_parts = 4, .timeout_ms = 5000};
+    struct call call = run(&fixture, &request, http_post);
+    assert_int_equal(call.status, 200);
+    const struct stub_request *got = &fixture.server.requests[0];
+    assert_non_null(strstr(got->head, "\r\nContent-Type: multipart/form-data; boundary="));
+    assert_null(strstr(got->head, "Expect"));
+    assert_non_null(strstr(got->body, "Content-Disposition: form-data; name=\"chat_id\"\r\n\r\n-100\r\n"));
+    assert_non_null(strstr(got->body, "name=\"caption\"\r\n\r\n한글 \"quoted\"\r\n"));
+    assert_non_null(strstr(got->body, "name=\"document\"; filename=\"crash.txt\"\r\n"
+                                      "Content-Type: text/plain\r\n\r\ncrash at 0x18\n\r\n"));
+    assert_non_null(strstr(got->body, "name=\"other\"; filename=\"message.txt\"\r\n"));
+    post(&fixture, "plain", 5, 5000); /* nothing of the form is left */
+    assert_string_equal(fixture.server.requests[1].body, "plain");
+    unlink(path);
+    assert_int_equal(run(&fixture, &request, http_post).outcome, HTTP_REFUSED); /* no such file any more */
+    stop(&fixture);
+}
+
+static void test_proxy_of_the_request(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"", STUB_OK, NULL};
+    struct fixture fixture;
+    start(&fixture, answers);
+    char proxy[64];
+    snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", fixture.server.port);
+    struct http_request request = {
+        .url = "http://name.invalid/bot", .body = "x", .body_bytes = 1, .timeout_ms = 5000, .proxy = proxy};
+    assert_int_equal(run(&fixture, &request, http_post).status, 200);
+    assert_memory_equal(fixture.server.requests[0].head, "POST http://name.invalid/bot HTTP/1.1\r\n", 39);
+    request.proxy = NULL; /* and only that request's */
+    assert_int_equal(run(&fixture, &request, http_post).outcome, HTTP_NO_CONNECTION);
+    request.proxy = "socks5h://127.0.0.1:1";
+    assert_int_equal(run(&fixture, &request, http_post).outcome, HTTP_NO_CONNECTION);
+    stop(&fixture);
+}
+
 static void test_cancel_and_destroy_never_call_done(void **state)
 {
     (void)state;
@@ -195,6 +277,9 @@ static void test_cancel_and_destroy_never_call_done(void **state)
     struct http_request request = {.url = fixture.url, .body = "x", .body_bytes = 1};
     struct http_call *cancelled = http_post(fixture.client, &request, done, &call);
     http_post(fixture.client, &request, done, &call);
+    struct http_part part = {.name = "a", .text = "b"};
+    http_post(fixture.client, &(struct http_request){.url = fixture.url, .parts = &part, .n_parts = 1}, done,
+              &call);
     http_call_cancel(cancelled);
     http_call_cancel(NULL);
     stop(&fixture);
@@ -219,6 +304,9 @@ int main(void)
         cmocka_unit_test(test_post_status_and_retry_after),
         cmocka_unit_test(test_post_failures),
         cmocka_unit_test(test_post_answer_is_bounded),
+        cmocka_unit_test(test_get),
+        cmocka_unit_test(test_form_uploads_a_file),
+        cmocka_unit_test(test_proxy_of_the_request),
         cmocka_unit_test(test_cancel_and_destroy_never_call_done),
         cmocka_unit_test(test_print_url_hides_secrets),
     };
