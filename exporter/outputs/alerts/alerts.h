@@ -17,8 +17,11 @@ struct alerts;
 
 struct alerts_counts {
     uint64_t raised, sent, suppressed, ignored, dropped; /* dropped: info only, for want of room */
-    uint64_t waiting;                                    /* on disk, not sent yet */
-    uint64_t refused;                                    /* by dead chats or a revoked token: told once */
+    uint64_t
+        folded; /* told only by number, in one message: too many different ones, or no room on the disk */
+    uint64_t edited;  /* messages that were brought up to date in place */
+    uint64_t waiting; /* on disk, not sent yet */
+    uint64_t refused; /* by dead chats or a revoked token: told once */
     char last_error[200];
 };
 
@@ -32,6 +35,11 @@ void alerts_destroy(struct alerts *alerts);
  * `otelshim alerts`. The first of a kind goes out at once.
  */
 void alerts_raise(struct alerts *alerts, const struct settings *settings, const struct alert *alert);
+/*
+ * A program with these settings is there: what an earlier exporter, or another token, left for its chats can go out. Cheap when they
+ * are known.
+ */
+void alerts_learn(struct alerts *alerts, const struct settings *settings);
 /* What alert->problem named works again: the living message says so, and where it is asked for a silent reply. */
 void alerts_resolve(struct alerts *alerts, const struct settings *settings, const char *service,
                     const char *problem);

@@ -45,6 +45,8 @@ enum sent_outcome {
 
 struct sent {
     enum sent_outcome outcome;
+    bool
+        is_unsure; /* with SENT_RETRY: the request went out, and no answer came; the next attempt is marked as a possible repetition */
     uint64_t retry_ms;
     uint32_t n_parts_sent;
     char message_id[32]; /* of the first part, told when that one is sent; "": none */

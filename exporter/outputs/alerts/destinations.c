@@ -1,0 +1,4 @@
+/* destinations: where alerts can go. One row per kind. */
+#include "outputs/alerts/destination.h"
+
+const struct destination_kind *const destination_kinds[] = {NULL};
