@@ -57,6 +57,7 @@ $(BUILD)/proto/%.pb-c.o: $(BUILD)/proto/%.pb-c.c
 $(EXPORTER_OBJECTS): | $(PROTO_OBJECTS:.o=.c)
 $(BUILD)/exporter/%.o: exporter/%.c
 	$(COMPILE) $(EXPORTER_CFLAGS) -c $< -o $@
+$(BUILD)/exporter/signals/rules/profiles.o: $(wildcard exporter/signals/rules/profiles/*)
 $(BUILD)/symbols/%.o: symbols/%.c
 	$(COMPILE) $(EXPORTER_CFLAGS) -c $< -o $@
 $(BUILD)/otelshim: $(EXPORTER_OBJECTS) $(PROTO_OBJECTS)

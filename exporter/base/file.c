@@ -108,3 +108,38 @@ int file_read(int directory_fd, const char *name, size_t max_bytes, uint8_t **re
     close(fd);
     return status;
 }
+
+static int may_be_read(int fd, struct stat *status, uint32_t owner_uid, size_t max_bytes)
+{
+    if (fstat(fd, status) < 0)
+        return -errno;
+    if (!S_ISREG(status->st_mode))
+        return -EINVAL;
+    if (owner_uid != geteuid() && status->st_uid != owner_uid)
+        return -EPERM;
+    return (size_t)status->st_size > max_bytes ? -EFBIG : 0;
+}
+
+char *file_read_text(struct arena *arena, const char *path, uint32_t owner_uid, size_t max_bytes,
+                     bool *ret_is_open, int *ret_error)
+{
+    struct stat status;
+    size_t bytes = 0;
+    char *text = NULL;
+    ssize_t n = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    *ret_error = fd < 0 ? -errno : may_be_read(fd, &status, owner_uid, max_bytes);
+    if (*ret_error == 0) {
+        size_t max = (size_t)status.st_size;
+        if (ret_is_open)
+            *ret_is_open = status.st_mode & S_IROTH;
+        text = arena_alloc(arena, max + 1);
+        while (bytes < max && (n = read(fd, text + bytes, max - bytes)) > 0)
+            bytes += (size_t)n;
+        text[bytes] = 0;
+        *ret_error = n < 0 ? -EIO : 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    return *ret_error == 0 ? text : NULL;
+}

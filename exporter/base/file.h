@@ -6,6 +6,8 @@
 #ifndef OTELSHIM_FILE_H
 #define OTELSHIM_FILE_H
 
+#include "base/arena.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +25,12 @@ int file_make_directories(const char *path);
 int file_write_atomic(int directory_fd, const char *name, const struct file_part *parts, uint32_t n_parts);
 /* The whole file, NUL-terminated as well; the caller frees it. -EFBIG above `max_bytes`. */
 int file_read(int directory_fd, const char *name, size_t max_bytes, uint8_t **ret_bytes, size_t *ret_n_bytes);
+/*
+ * A regular file's text with a NUL behind it, in the arena; NULL with *ret_error = -errno. Unless `owner_uid` is the exporter's own
+ * user, the file must belong to him (-EPERM): a service must not read root's files because a traced process names them.
+ * *ret_is_open (NULL: not asked): everybody may read it.
+ */
+char *file_read_text(struct arena *arena, const char *path, uint32_t owner_uid, size_t max_bytes,
+                     bool *ret_is_open, int *ret_error);
 
 #endif

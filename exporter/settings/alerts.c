@@ -5,6 +5,7 @@
  */
 #include "settings/settings_priv.h"
 
+#include "base/file.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +103,8 @@ static const char *token_of_file(struct settings *settings, const char *path, ui
 {
     int error = 0;
     bool is_open = false;
-    const char *text = setting_file_text(settings, path, owner_uid, &is_open, &error);
+    const char *text =
+        file_read_text(&settings->arena, path, owner_uid, SETTINGS_FILE_MAX_BYTES, &is_open, &error);
     if (!text) {
         settings_note(settings, "%s=\"%s\": cannot be read: %s; ignored", name, path,
                       error == -EPERM ? "it must belong to the program's user" : strerrordesc_np(-error));

@@ -10,11 +10,8 @@
  */
 #include "settings/settings_priv.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "base/file.h"
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 const char *setting_file_lookup(void *file, const char *name)
 {
@@ -100,47 +97,11 @@ static bool parse_line(char *line, struct setting_file *file)
     return true;
 }
 
-char *setting_file_text(struct settings *settings, const char *path, uint32_t owner_uid, bool *ret_is_open,
-                        int *ret_error)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat status;
-    int error = 0;
-    if (fd < 0) {
-        *ret_error = -errno;
-        return NULL;
-    }
-    if (fstat(fd, &status) < 0)
-        error = -errno;
-    else if (!S_ISREG(status.st_mode))
-        error = -EINVAL;
-    else if (owner_uid != geteuid() && status.st_uid != owner_uid)
-        error = -EPERM; /* a service must not read root's files because a traced process names them */
-    else if (status.st_size > SETTINGS_FILE_MAX_BYTES)
-        error = -EFBIG;
-    if (error) {
-        close(fd);
-        *ret_error = error;
-        return NULL;
-    }
-    *ret_is_open = status.st_mode & S_IROTH;
-    size_t bytes = 0, max = (size_t)status.st_size;
-    char *text = arena_alloc(&settings->arena, max + 1);
-    ssize_t n = 0;
-    while (bytes < max && (n = read(fd, text + bytes, max - bytes)) > 0)
-        bytes += (size_t)n;
-    close(fd);
-    *ret_error = -EIO;
-    text[bytes] = 0;
-    return n < 0 ? NULL : text;
-}
-
 int setting_file_read(struct settings *settings, const char *path, uint32_t owner_uid,
                       struct setting_file *file)
 {
     int error = 0;
-    bool is_open;
-    char *text = setting_file_text(settings, path, owner_uid, &is_open, &error);
+    char *text = file_read_text(&settings->arena, path, owner_uid, SETTINGS_FILE_MAX_BYTES, NULL, &error);
     if (!text)
         return error;
     uint32_t n_lines = 1;

@@ -187,6 +187,7 @@ static void guard_secrets(struct settings *settings, const struct sources *sourc
 
 static struct settings *settings_build(const struct sources *sources, struct settings *settings)
 {
+    settings->uid = sources->uid;
     for (uint32_t i = 0; i < N_SETTINGS; i++) {
         settings->origins[i] = ORIGIN_DEFAULT;
         load_row(settings, sources, (enum setting)i);

@@ -56,9 +56,6 @@ const char *setting_file_lookup(void *file, const char *name);
  */
 int setting_file_read(struct settings *settings, const char *path, uint32_t owner_uid,
                       struct setting_file *file);
-/* The text of a file, NUL-terminated, by the same rules. NULL with *ret_error = -errno. */
-char *setting_file_text(struct settings *settings, const char *path, uint32_t owner_uid, bool *ret_is_open,
-                        int *ret_error);
 
 /* Sets what is understood from settings->values, which are checked by then (understand.c). */
 void settings_understand(struct settings *settings, const char *insecure_scheme);
