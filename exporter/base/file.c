@@ -11,6 +11,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define MAX_VECTORS 64u
+
 int file_make_directories(const char *path)
 {
     char copy[PATH_MAX];
@@ -32,21 +34,37 @@ int file_make_directories(const char *path)
     return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
 }
 
-static int write_parts(int fd, const struct file_part *parts, uint32_t n_parts)
+static int write_vectors(int fd, struct iovec *at, int n)
 {
-    for (uint32_t i = 0; i < n_parts; i++) {
-        const uint8_t *bytes = parts[i].bytes;
-        for (size_t left = parts[i].n_bytes; left;) {
-            ssize_t n = write(fd, bytes, left);
-            if (n < 0 && errno == EINTR)
-                continue;
-            if (n < 0)
-                return -errno;
-            bytes += n;
-            left -= (size_t)n;
+    while (n > 0) {
+        ssize_t done = writev(fd, at, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return -errno;
+        for (; n > 0 && (size_t)done >= at->iov_len; at++, n--)
+            done -= (ssize_t)at->iov_len;
+        if (n > 0) {
+            at->iov_base = (uint8_t *)at->iov_base + done;
+            at->iov_len -= (size_t)done;
         }
     }
     return 0;
+}
+
+/* Many at once: a crash's file has thirty, and the dying process waits for it. */
+static int write_parts(int fd, const struct file_part *parts, uint32_t n_parts)
+{
+    struct iovec vectors[MAX_VECTORS];
+    int status = 0;
+    for (uint32_t from = 0; from < n_parts && status == 0; from += MAX_VECTORS) {
+        uint32_t n = n_parts - from < MAX_VECTORS ? n_parts - from : MAX_VECTORS;
+        for (uint32_t i = 0; i < n; i++)
+            vectors[i] = (struct iovec){.iov_base = (void *)(uintptr_t)parts[from + i].bytes,
+                                        .iov_len = parts[from + i].n_bytes};
+        status = write_vectors(fd, vectors, (int)n);
+    }
+    return status;
 }
 
 int file_write_atomic(int directory_fd, const char *name, const struct file_part *parts, uint32_t n_parts)

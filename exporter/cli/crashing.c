@@ -85,9 +85,10 @@ static void capture(struct pipeline *pipeline, struct traced *traced, struct inc
     }
     if (!is_taken_over)
         collect(incident, traced->process, slot, is_alive);
-    incident_store(pipeline, incident, false);
+    /* Before the disk is asked, which may be slow: until the case is there, the slot is, in the process's file. */
     dropbox_set_captured(pipeline->dropbox, traced->process, slot->sequence);
     uint64_t held_us = (clock_ns(CLOCK_MONOTONIC) - slot->fault.mono_ns) / 1000;
+    incident_store(pipeline, incident, false);
     tell_captured(traced, incident,
                   is_alive        ? ""
                   : is_taken_over ? " by an earlier exporter"

@@ -201,6 +201,9 @@ static void capture(void)
     if (!box && !is_quiet)
         box = made =
             claim.kind == WIRE_FAULT_FATAL ? dropbox_open_for_crash(claim.n_faults != 0) : dropbox_open();
+    if (made &&
+        claim.kind == WIRE_FAULT_FATAL) /* the exporter gets to know the process while the slot is written */
+        dropbox_ring_for_crash(made, claim.signal->mono_ns, false);
     if (box)
         use(box, is_quiet);
     if (made && !sharing_is_own())

@@ -41,23 +41,24 @@ def with_dwarf(mega_bytes):
     return target
 
 
-def cost_us(ground, preload, n, program):
+def cost_us(ground, preload, n, program, **more):
     """(median, 99th percentile, longest) from the program's fault to its parent's knowledge."""
-    environment = ground.traced(CRASH_NOTE=str(ground.directory / "note"), OTEL_LOGS_EXPORTER="none", OTELSHIM_CRASH_MAX_REPORTS="100000")
+    environment = ground.traced(CRASH_NOTE=str(ground.directory / "note"), OTEL_LOGS_EXPORTER="none", OTELSHIM_CRASH_MAX_REPORTS="100000", **more)
     del environment["LD_PRELOAD"]
-    return tuple(map(float, ground.run([build_program("crash_cost"), preload, n, program], environment, CLIENT_CPU).split()))
+    command = ["/bin/sh", "-c", 'OTELSHIM_MAIN=$$ exec "$0"', program] if more else [program]
+    return tuple(map(float, ground.run([build_program("crash_cost"), preload, n, *command], environment, CLIENT_CPU).split()))
 
 
-def rounds(ground, n_pairs, n, program):
-    plain, shimmed = [], []
-    for i in range(n_pairs):
-        for preload, into in [("-", plain), (LIBRARY, shimmed)][:: -1 if i % 2 else 1]:
-            into.append(cost_us(ground, preload, n, program))
-    return plain, shimmed
+def held_once(ground, program, **more):
+    """One crash, alone: without and with the library."""
+    crashes = ground.directory / "state/otelshim/crashes"
+    both = cost_us(ground, "-", 1, program, **more), cost_us(ground, LIBRARY, 1, program, **more)
+    ground.wait_for(lambda: not list(crashes.glob("*.case")), 60, "the report")
+    return both
 
 
-def added(plain, shimmed):
-    return [after[0] - before[0] for before, after in zip(plain, shimmed)]
+def added(pairs):
+    return [after[0] - before[0] for before, after in pairs]
 
 
 def crash_hold(n_pairs):
@@ -65,19 +66,16 @@ def crash_hold(n_pairs):
     program = build_program("crash_once")
     with Ground() as ground:
         say("crashes without an exporter")
-        plain, shimmed = rounds(ground, n_pairs, 40, program)
-        row("crash: handler in the host, nobody waited for", quartiles(added(plain, shimmed), "{:.0f}") + " us", "")
+        pairs = alternate(n_pairs, lambda: cost_us(ground, "-", 40, program), lambda: cost_us(ground, LIBRARY, 40, program))
+        row("crash: handler in the host, nobody waited for", quartiles(added(pairs), "{:.0f}") + " us", "")
     with Ground() as ground:
         say("crashes with an exporter, one after the other")
         ground.start_exporter(EXPORTER_CPU)
-        crashes = ground.directory / "state/otelshim/crashes"
-        plain, shimmed = [], []
-        for _ in range(2 * n_pairs):
-            plain.append(cost_us(ground, "-", 1, program))
-            shimmed.append(cost_us(ground, LIBRARY, 1, program))
-            ground.wait_for(lambda: not list(crashes.glob("*.case")), 60, "the report")
-        row("crash: host held, exporter lives", quartiles(added(plain, shimmed), "{:.0f}") + " us", "<= 1 ms")
-        row("… longest of all", f"{max(s[2] for s in shimmed) / 1e3:.1f} ms", "<= 200 ms")
+        known = [held_once(ground, program, CRASH_AFTER_MS="30") for _ in range(2 * n_pairs)]
+        row("crash: host held, the exporter knows it", quartiles(added(known), "{:.0f}") + " us", "<= 1 ms")
+        new = [held_once(ground, program) for _ in range(2 * n_pairs)]
+        row("… its crash is the first that is heard of it", quartiles(added(new), "{:.0f}") + " us", "<= 1 ms")
+        row("… longest of all", f"{max(with_it[2] for _, with_it in known + new) / 1e3:.1f} ms", "<= 200 ms")
         ground.wait_until_drained()
 
 

@@ -1,4 +1,4 @@
-/* crash_once: notes the time in CRASH_NOTE, then writes through NULL, 34 calls deep. Linked with ballast.c for its DWARF. */
+/* crash_once: after CRASH_AFTER_MS notes the time in CRASH_NOTE, then writes through NULL, 34 calls deep. Linked with ballast.c for its DWARF. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,5 +28,7 @@ int main(void)
         return 2;
     note = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
+    if (getenv("CRASH_AFTER_MS"))
+        usleep((useconds_t)atoi(getenv("CRASH_AFTER_MS")) * 1000);
     return deeper(32);
 }

@@ -1,5 +1,6 @@
 /* log: lines, levels, rotation, rate limit, the lines kept for `status`; and base/file, on which it stands. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 struct fixture {
@@ -199,6 +201,40 @@ static void test_file_make_directories(void **state)
     temporary_remove(directory);
 }
 
+/* More than the kernel takes at once; and a disk that takes only a part. */
+static void test_file_write_many_parts(void **state)
+{
+    (void)state;
+    enum { N = 1500 };
+    static const char digits[] = "0123456789";
+    static struct file_part parts[N];
+    char directory[100], wanted[8 * N];
+    uint8_t *bytes = NULL;
+    size_t n_wanted = 0, n_bytes = 0;
+    for (size_t i = 0; i < N; i++) {
+        parts[i] = (struct file_part){digits + i % 3, i % 8};
+        memcpy(wanted + n_wanted, digits + i % 3, i % 8);
+        n_wanted += i % 8;
+    }
+    temporary_make(directory, sizeof(directory));
+    int fd = open(directory, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(file_write_atomic(fd, "many", parts, N), 0);
+    assert_int_equal(file_read(fd, "many", sizeof(wanted), &bytes, &n_bytes), 0);
+    assert_int_equal(n_bytes, n_wanted);
+    assert_memory_equal(bytes, wanted, n_wanted);
+    free(bytes);
+    struct rlimit before, little = {1000, 0};
+    getrlimit(RLIMIT_FSIZE, &before);
+    little.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &little);
+    assert_int_equal(file_write_atomic(fd, "cut", parts, N), -EFBIG);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(faccessat(fd, "cut", F_OK, 0), -1);
+    close(fd);
+    temporary_remove(directory);
+}
+
 static void test_file_write_and_read(void **state)
 {
     (void)state;
@@ -238,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_default_path),
         cmocka_unit_test(test_file_make_directories),
         cmocka_unit_test(test_file_write_and_read),
+        cmocka_unit_test(test_file_write_many_parts),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

@@ -1,10 +1,18 @@
 /* resource: what is detected of a process, and who wins: detected < OTEL_RESOURCE_ATTRIBUTES < OTEL_SERVICE_NAME. */
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -153,6 +161,46 @@ static void test_machine_parse_container(void **state)
     }
 }
 
+/* A child with mounts of its own, over one of which its runtime has put a file of the container. */
+static pid_t start_in_container(void)
+{
+    static const char folder[] = "/tmp/docker/containers/" ID;
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", "/tmp", "tmpfs", 0, NULL) != 0 || mkdir("/tmp/docker", 0700) != 0 ||
+        mkdir("/tmp/docker/containers", 0700) != 0 || mkdir(folder, 0700) != 0)
+        _exit(1);
+    int fd = open("/tmp/docker/containers/" ID "/hostname", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || mount("/tmp/docker/containers/" ID "/hostname", "/etc/hostname", NULL, MS_BIND, NULL) != 0)
+        _exit(1);
+    raise(SIGSTOP);
+    _exit(0);
+}
+
+static void test_machine_find_container(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    char ours[65];
+    int status;
+    snprintf(ours, sizeof(ours), "%s", machine_find_container(&arena, (uint32_t)getpid()));
+    pid_t child = start_in_container();
+    waitpid(child, &status, WUNTRACED);
+    if (!WIFSTOPPED(status)) {
+        print_message("    skipped: no mounts can be made here\n");
+        arena_fini(&arena);
+        return;
+    }
+    assert_string_equal(machine_find_container(&arena, (uint32_t)child), ID);
+    assert_string_equal(machine_find_container(&arena, (uint32_t)getpid()), ours);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_resource_create_precedence),
         cmocka_unit_test(test_resource_create_odd_processes),
         cmocka_unit_test(test_machine_parse_container),
+        cmocka_unit_test(test_machine_find_container),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

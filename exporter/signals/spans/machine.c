@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -181,17 +182,46 @@ bool machine_parse_container(const char *text, bool is_mountinfo, char ret_id[65
     return false;
 }
 
+static void read_container(const char *process, const char *file, char ret_id[65])
+{
+    struct arena scratch = {0};
+    const char *text = read_file(&scratch, arena_printf(&scratch, "/proc/%s/%s", process, file));
+    if (text)
+        machine_parse_container(text, strcmp(file, "mountinfo") == 0, ret_id);
+    arena_fini(&scratch);
+}
+
+static bool has_our_mounts(const char *process)
+{
+    char path[64], theirs[64], ours[64];
+    snprintf(path, sizeof(path), "/proc/%s/ns/mnt", process);
+    ssize_t n = readlink(path, theirs, sizeof(theirs)),
+            n_ours = readlink("/proc/self/ns/mnt", ours, sizeof(ours));
+    return n > 0 && n == n_ours && memcmp(theirs, ours, (size_t)n) == 0;
+}
+
+/* Of mounts that are our own it was read once: each time takes the kernel 50 microseconds, in which a crashed process waits. */
+static void read_mounts(const char *process, char ret_id[65])
+{
+    static bool is_known;
+    static char ours[65];
+    if (!has_our_mounts(process)) {
+        read_container(process, "mountinfo", ret_id);
+        return;
+    }
+    if (!is_known)
+        read_container("self", "mountinfo", ours);
+    is_known = true;
+    memcpy(ret_id, ours, sizeof(ours));
+}
+
 const char *machine_find_container(struct arena *arena, uint32_t pid)
 {
-    static const char *const files[] = {"cgroup", "mountinfo"};
-    struct arena scratch = {0};
-    char id[65] = "";
-    for (size_t i = 0; i < 2 && !*id; i++) {
-        const char *text = read_file(&scratch, arena_printf(&scratch, "/proc/%u/%s", pid, files[i]));
-        if (text)
-            machine_parse_container(text, i == 1, id);
-    }
-    arena_fini(&scratch);
+    char id[65] = "", process[16];
+    snprintf(process, sizeof(process), "%u", pid);
+    read_container(process, "cgroup", id);
+    if (!*id)
+        read_mounts(process, id);
     return arena_copy(arena, id, strlen(id));
 }
 
