@@ -60,6 +60,7 @@ ATTRIBUTE(65, HTTP_REQUEST_BODY, BYTES, always, "~http_request_body", "beginning
 ATTRIBUTE(66, HTTP_RESPONSE_BODY, BYTES, always, "~http_response_body", "likewise")
 ATTRIBUTE(67, HTTP_UPLOADED_BYTES, INT, always, "~http_uploaded_bytes", "of a failed request that is not idempotent: sent of its body")
 ATTRIBUTE(68, HTTP_TIMEOUT_MS, INT, always, "~http_timeout_ms", "of a request that timed out: the time the program allowed")
+ATTRIBUTE(69, HTTP_ANNOUNCED_BYTES, INT, always, "~http_announced_bytes", "beside HTTP_UPLOADED_BYTES: length that the body was to have; not there: nobody knew")
 ATTRIBUTE(80, CUSTOM, BYTES, always, "~custom", "attribute of otelshim.h: u8 type (enum wire_type, 5 bool), u8 key bytes, key, value")
 ATTRIBUTE(81, SPAN_NAME, STRING, always, "~span_name", "of a span of otelshim.h")
 ATTRIBUTE(82, SPAN_KIND, INT, always, "~span_kind", "likewise: SpanKind of OTLP")

@@ -76,7 +76,7 @@ static inline struct span *assemble(void)
 }
 
 /* "key=value\n"… in their order. */
-static const char *print(const struct span *span)
+static inline const char *print(const struct span *span)
 {
     static char out[4000];
     size_t at = 0;
