@@ -1,7 +1,7 @@
 /*
- * kept: OTELSHIM_KEEP joined to the pipes: which spans wait, and what becomes of their receipts.
+ * kept: OTELSHIM_KEEP joined to the pipes: which spans wait; and what becomes of all receipts when they come back.
  *
- * A process has a keep and lanes from the first settings on that ask for them until it is gone: tickets may be out.
+ * A process has a keep from the first settings on that ask for one until it is gone.
  */
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
@@ -20,7 +20,6 @@ void kept_prepare(struct pipeline *pipeline, struct traced *traced)
     bool is_wanted = settings_keep(traced->process->settings);
     if (is_wanted && !traced->keep) {
         traced->keep = keep_create(&pipeline->held_bytes, decide, traced);
-        traced->lanes = lanes_create();
         pipeline->n_keepers++;
     }
     if (!is_wanted && traced->keep)
@@ -33,9 +32,7 @@ void kept_release(struct pipeline *pipeline, struct traced *traced)
         return;
     traced->keep_counts = keep_get_counts(traced->keep);
     keep_destroy(traced->keep);
-    lanes_destroy(traced->lanes);
     traced->keep = NULL;
-    traced->lanes = NULL;
     pipeline->n_keepers--;
 }
 
@@ -43,12 +40,8 @@ void kept_take(struct pipeline *pipeline, struct traced *traced, const struct ra
                const struct receipt *receipt)
 {
     const struct settings *settings = traced->process->settings;
-    if (!traced->lanes) {
-        pipeline_deliver(pipeline, traced, raw, receipt);
-        return;
-    }
     struct receipt placed = lanes_enter(traced->lanes, receipt);
-    bool may_wait = settings_keep(settings) && !(settings->live & WIRE_LIVE_OFF) &&
+    bool may_wait = traced->keep && settings_keep(settings) && !(settings->live & WIRE_LIVE_OFF) &&
                     (traced->destination || traced->is_shown);
     if (may_wait && !(raw->span.flags & WIRE_SPAN_SAMPLED))
         keep_hold(traced->keep, settings, raw, &placed, loop_now_ms(pipeline->loop));
@@ -71,19 +64,28 @@ void kept_look(struct pipeline *pipeline, bool is_short)
     }
 }
 
-void kept_acknowledge(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts)
+static void settle(void *context, const struct measured_range *measured)
 {
-    traced_count(pipeline, receipts, n_receipts);
+    metering_settle(context, measured);
+}
+
+/* What came back becomes what may be acknowledged, in place. Returns how many. */
+static uint32_t take_back(struct pipeline *pipeline, struct receipt *tickets, uint32_t n_tickets)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_tickets; i++) {
+        struct traced *traced = traced_of_client(pipeline, tickets[i].client);
+        if (!traced)
+            continue; /* it is gone, and its file */
+        traced->exported += tickets[i].n_spans;
+        n += lanes_return(traced->lanes, &tickets[i], settle, traced, &tickets[n]);
+    }
+    return n;
+}
+
+void kept_acknowledge(struct pipeline *pipeline, struct receipt *tickets, uint32_t n_tickets)
+{
+    uint32_t n = take_back(pipeline, tickets, n_tickets);
     metering_checkpoint(pipeline);
-    if (!pipeline->n_keepers) {
-        dropbox_acknowledge(pipeline->dropbox, receipts, n_receipts);
-        return;
-    }
-    for (uint32_t i = 0; i < n_receipts; i++) {
-        struct receipt receipt = receipts[i];
-        bool is_ticket = (unsigned)receipt.kind & RECEIPT_TICKET;
-        const struct traced *traced = is_ticket ? traced_of_client(pipeline, receipt.client) : NULL;
-        if (!is_ticket || (traced && traced->lanes && lanes_return(traced->lanes, &receipts[i], &receipt)))
-            dropbox_acknowledge(pipeline->dropbox, &receipt, 1);
-    }
+    dropbox_acknowledge(pipeline->dropbox, tickets, n);
 }

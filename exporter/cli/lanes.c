@@ -7,10 +7,13 @@
 #include <string.h>
 
 #define FIRST_PLACES 16u
+#define TICKET_BITS ((unsigned)RECEIPT_TICKET | (unsigned)RECEIPT_LOGS)
 
 struct place {
     uint64_t word;
     uint64_t ticket; /* 0: waits */
+    struct measured_range measured;
+    uint8_t way;
     bool is_done;
 };
 
@@ -23,12 +26,13 @@ struct lane {
     UT_hash_handle hh;
     struct place *places; /* a ring: number n is at n % max */
     uint64_t first, next; /* numbers of the places in use: [first, next) */
-    uint32_t max;
+    uint32_t max;         /* a power of two */
     uint64_t next_ticket;
 };
 
 struct lanes {
     struct lane *lanes;
+    struct lane *last; /* the one asked for last: records come chunk by chunk */
 };
 
 struct lanes *lanes_create(void)
@@ -58,11 +62,15 @@ void lanes_destroy(struct lanes *lanes)
 /* NOLINTNEXTLINE(readability-function-size): uthash */
 static struct lane *find_lane(struct lanes *lanes, const struct receipt *receipt, bool may_make)
 {
-    struct lane *lane = NULL, wanted = {.key = {.client = receipt->client,
-                                                .index = receipt->index,
-                                                .kind = receipt->kind & ~(unsigned)RECEIPT_TICKET}};
+    struct lane *lane = lanes->last, wanted = {.key = {.client = receipt->client,
+                                                       .index = receipt->index,
+                                                       .kind = receipt->kind & ~TICKET_BITS}};
+    if (lane && memcmp(&lane->key, &wanted.key, sizeof(wanted.key)) == 0)
+        return lane;
     /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all of the key is set */
     HASH_FIND(hh, lanes->lanes, &wanted.key, sizeof(wanted.key), lane);
+    if (lane)
+        lanes->last = lane;
     if (lane || !may_make)
         return lane;
     lane = calloc(1, sizeof(*lane));
@@ -77,7 +85,7 @@ static struct lane *find_lane(struct lanes *lanes, const struct receipt *receipt
 static struct place *place_of(const struct lane *lane, uint64_t number)
 {
     assert(lane->max > 0);
-    return &lane->places[number % lane->max];
+    return &lane->places[number & (lane->max - 1)];
 }
 
 static void grow(struct lane *lane)
@@ -87,7 +95,7 @@ static void grow(struct lane *lane)
     if (!places)
         abort();
     for (uint64_t number = lane->first; number < lane->next; number++)
-        places[number % max] = *place_of(lane, number);
+        places[number & (max - 1)] = *place_of(lane, number);
     free(lane->places);
     lane->places = places;
     lane->max = max;
@@ -104,31 +112,44 @@ struct receipt lanes_enter(struct lanes *lanes, const struct receipt *receipt)
     return placed;
 }
 
-struct receipt lanes_issue(struct lanes *lanes, const struct receipt *placed)
+struct receipt lanes_issue(struct lanes *lanes, const struct receipt *placed, enum lane_way way,
+                           const struct measured_range *measured)
 {
     struct lane *lane = find_lane(lanes, placed, true);
     struct receipt ticket = *placed;
-    ticket.kind = (enum receipt_kind)(placed->kind | RECEIPT_TICKET);
+    ticket.kind =
+        (enum receipt_kind)(placed->kind | RECEIPT_TICKET | (way == LANE_LOGS ? RECEIPT_LOGS : RECEIPT_NONE));
     ticket.word = lane->next_ticket++;
-    if (placed->word >= lane->first && placed->word < lane->next)
-        place_of(lane, placed->word)->ticket = ticket.word;
+    ticket.n_measured = measured->n;
+    if (placed->word < lane->first || placed->word >= lane->next)
+        return ticket;
+    struct place *place = place_of(lane, placed->word);
+    place->ticket = ticket.word;
+    place->way = (uint8_t)way;
+    place->measured = *measured;
     return ticket;
 }
 
-bool lanes_return(struct lanes *lanes, const struct receipt *ticket, struct receipt *ret_receipt)
+bool lanes_return(struct lanes *lanes, const struct receipt *ticket,
+                  void (*each)(void *context, const struct measured_range *measured), void *context,
+                  struct receipt *ret_receipt)
 {
     struct lane *lane = find_lane(lanes, ticket, false);
+    uint8_t way = (unsigned)ticket->kind & RECEIPT_LOGS ? LANE_LOGS : LANE_SPANS;
     if (!lane)
         return false;
     for (uint64_t number = lane->first; number < lane->next; number++) {
         struct place *place = place_of(lane, number);
-        place->is_done |= place->ticket && place->ticket <= ticket->word;
+        place->is_done |= place->ticket && place->way == way && place->ticket <= ticket->word;
     }
     bool has_moved = false;
     for (; lane->first < lane->next && place_of(lane, lane->first)->is_done; lane->first++) {
+        const struct place *place = place_of(lane, lane->first);
         *ret_receipt = *ticket;
         ret_receipt->kind = (enum receipt_kind)lane->key.kind;
-        ret_receipt->word = place_of(lane, lane->first)->word;
+        ret_receipt->word = place->word;
+        if (place->measured.n)
+            each(context, &place->measured);
         has_moved = true;
     }
     return has_moved;

@@ -2,6 +2,7 @@
 #include "cli/metering.h"
 
 #include "base/clock.h"
+#include "signals/metrics/custom.h"
 #include "signals/metrics/derive.h"
 #include "signals/spans/assemble.h"
 #include "sources/process/usage.h"
@@ -12,7 +13,8 @@
 #define MAX_ENDED_SETS 64u   /* that wait for it: more are sent at once */
 #define MIN_INTERVAL_MS 100u
 #define FLUSH_EVERY_MS 1000u
-#define CHECKPOINT_SHARE 20u /* one part of so many of the time */
+#define MAX_WHOLE 9007199254740992.0 /* up to here a double is one integer */
+#define CHECKPOINT_SHARE 20u         /* one part of so many of the time */
 
 /* ---- collecting ---- */
 
@@ -118,7 +120,7 @@ void metering_end(struct pipeline *pipeline, struct traced *traced)
     struct destination *destination = traced->metrics_destination;
     if (!destination)
         return;
-    derive_settle(traced->metrics, UINT32_MAX);
+    derive_settle_all(traced->metrics);
     keep_ended(pipeline, destination, traced->metrics);
     traced->metrics = NULL;
     traced->metrics_destination = NULL;
@@ -151,11 +153,60 @@ uint32_t metering_count(struct pipeline *pipeline, struct traced *traced, const 
     return derive_count(traced->metrics, raw, span) ? 1 : 0;
 }
 
-void metering_settle(struct traced *traced, uint32_t n_measured)
+static void tell(void *context, const char *line)
 {
-    if (!n_measured || !traced->metrics)
+    struct traced *traced = context;
+    traced_tell(traced->pipeline, traced, line);
+}
+
+uint32_t metering_measurement(struct pipeline *pipeline, struct traced *traced,
+                              const struct raw_measurement *raw)
+{
+    struct custom_measurement measurement;
+    const struct custom_notes notes = {tell, traced};
+    if (!traced->metrics)
+        return 0;
+    custom_read(&pipeline->scratch, raw, raw->process->settings, &measurement);
+    return custom_measure(traced->metrics, &measurement, &notes) ? 1 : 0;
+}
+
+/* Whole numbers are counted as such. */
+static bool is_whole(double value)
+{
+    return value >= -MAX_WHOLE && value <= MAX_WHOLE && value == (double)(int64_t)value;
+}
+
+uint32_t metering_rules(struct traced *traced, const struct rule_measurement *counted, uint32_t n_counted,
+                        uint64_t time_unix_ns)
+{
+    const struct custom_notes notes = {tell, traced};
+    uint32_t n = 0;
+    for (uint32_t i = 0; traced->metrics && i < n_counted; i++) {
+        const struct custom_measurement measurement = {
+            .instrument = counted[i].instrument,
+            .name = counted[i].name,
+            .unit = counted[i].unit,
+            .is_double = !is_whole(counted[i].value),
+            .integer = is_whole(counted[i].value) ? (int64_t)counted[i].value : 0,
+            .number = counted[i].value,
+            .attributes = counted[i].attributes,
+            .time_unix_ns = time_unix_ns,
+        };
+        n += custom_measure(traced->metrics, &measurement, &notes);
+    }
+    return n;
+}
+
+uint64_t metering_next(const struct traced *traced)
+{
+    return traced->metrics ? derive_next(traced->metrics) : 0;
+}
+
+void metering_settle(struct traced *traced, const struct measured_range *measured)
+{
+    if (!measured->n || !traced->metrics)
         return;
-    derive_settle(traced->metrics, n_measured);
+    derive_settle(traced->metrics, measured->first, measured->n);
     traced->metrics_destination->must_checkpoint = true;
 }
 

@@ -1,7 +1,7 @@
 /*
  * metering: the metrics of the traced processes, from their records to their destinations.
  *
- *   record read ─▶ metering_span(), metering_count()         what it adds waits for its acknowledgement
+ *   record read ─▶ metering_span(), metering_count(), …      what it adds waits for its acknowledgement
  *   receipts given back ─▶ metering_settle()                and is counted just before it
  *   every OTEL_METRIC_EXPORT_INTERVAL ─▶ otlp_add_metrics() all living processes of a destination in one request
  *
@@ -15,7 +15,9 @@
 #define OTELSHIM_METERING_H
 
 #include "cli/pipeline_priv.h"
+#include "signals/rules/rules.h"
 #include "telemetry/raw_count.h"
+#include "telemetry/raw_measurement.h"
 #include "telemetry/span.h"
 
 /* Settings and resource of the process are known. */
@@ -26,7 +28,15 @@ void metering_end(struct pipeline *pipeline, struct traced *traced);
 /* How many measurements wait now for this record's acknowledgement. `span` before limits. */
 uint32_t metering_span(struct traced *traced, const struct raw_span *raw, const struct span *span);
 uint32_t metering_count(struct pipeline *pipeline, struct traced *traced, const struct raw_count *raw);
-void metering_settle(struct traced *traced, uint32_t n_measured);
+uint32_t metering_measurement(struct pipeline *pipeline, struct traced *traced,
+                              const struct raw_measurement *raw);
+/* What rules count of a record. */
+uint32_t metering_rules(struct traced *traced, const struct rule_measurement *counted, uint32_t n_counted,
+                        uint64_t time_unix_ns);
+/* The number that the next one will have: a record's are those from here on (cli/lanes.h). */
+uint64_t metering_next(const struct traced *traced);
+/* Their record is about to be acknowledged. */
+void metering_settle(struct traced *traced, const struct measured_range *measured);
 
 /* Sends what ended processes left, and what the living measured since it was last sent (at most once a second). */
 void metering_flush(struct pipeline *pipeline);

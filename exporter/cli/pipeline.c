@@ -34,7 +34,7 @@ static void on_note(void *context, const char *line)
 }
 
 /* Not within the look: what is acknowledged may close the client that is being read. */
-static void acknowledge_later(struct pipeline *pipeline, const struct receipt *receipt)
+void pipeline_acknowledge_later(struct pipeline *pipeline, const struct receipt *receipt)
 {
     struct receipt *last =
         pipeline->n_acknowledgements ? &pipeline->acknowledgements[pipeline->n_acknowledgements - 1] : NULL;
@@ -89,7 +89,7 @@ static void acknowledge_due(void *context)
 void pipeline_give_back(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts)
 {
     for (uint32_t i = 0; i < n_receipts; i++)
-        acknowledge_later(pipeline, &receipts[i]);
+        pipeline_acknowledge_later(pipeline, &receipts[i]);
     acknowledge_soon(pipeline);
 }
 
@@ -97,7 +97,7 @@ void pipeline_deliver(struct pipeline *pipeline, struct traced *traced, const st
                       const struct receipt *receipt)
 {
     const struct settings *settings = traced->process->settings;
-    struct receipt counted = traced->lanes ? lanes_issue(traced->lanes, receipt) : *receipt;
+    struct measured_range measured = {metering_next(traced), 0};
     bool is_off = settings->live & WIRE_LIVE_OFF; /* recorded before the program saw it */
     struct otlp *otlp = traced->destination ? traced->destination->otlp : NULL;
     struct span *span = NULL;
@@ -106,7 +106,7 @@ void pipeline_deliver(struct pipeline *pipeline, struct traced *traced, const st
     struct arena *arena = otlp && is_exported ? otlp_arena(otlp) : &pipeline->scratch;
     if (is_exported || (traced->metrics && !is_off)) {
         span = assemble_call(arena, raw, settings);
-        counted.n_measured = metering_span(traced, raw, span);
+        measured.n = metering_span(traced, raw, span);
     }
     if (span && raw->kind == RAW_SPAN)
         crashing_note_span(traced, span, raw->span.tid);
@@ -122,40 +122,20 @@ void pipeline_deliver(struct pipeline *pipeline, struct traced *traced, const st
         limits_apply(span, arena, settings);
     if (span && traced->is_shown)
         console_add(pipeline->console, span, loop_now_ms(pipeline->loop));
-    counted.n_spans = span ? 1 : 0;
+    struct receipt ticket = lanes_issue(traced->lanes, receipt, LANE_SPANS, &measured);
+    ticket.n_spans = span ? 1 : 0;
     if (otlp)
-        otlp_add(otlp, span, &counted);
+        otlp_add(otlp, span, &ticket);
     else
-        acknowledge_later(pipeline, &counted);
+        pipeline_acknowledge_later(pipeline, &ticket);
 }
 
 static void on_span(void *context, const struct raw_span *raw, const struct receipt *receipt)
 {
     struct pipeline *pipeline = context;
-    struct traced *traced = traced_find(pipeline, raw->process);
-    if (!traced->client)
-        traced_add_client(pipeline, traced, receipt->client);
+    struct traced *traced = traced_take(pipeline, raw->process, receipt);
     traced->recorded++;
     kept_take(pipeline, traced, raw, receipt);
-}
-
-static void on_count(void *context, const struct raw_count *raw, const struct receipt *receipt)
-{
-    struct pipeline *pipeline = context;
-    struct traced *traced = traced_find(pipeline, raw->process);
-    struct receipt counted = *receipt;
-    if (!traced->client)
-        traced_add_client(pipeline, traced, receipt->client);
-    if (traced->lanes) {
-        counted = lanes_enter(traced->lanes, receipt);
-        counted = lanes_issue(traced->lanes, &counted);
-    }
-    if (!(traced->process->settings->live & WIRE_LIVE_OFF))
-        counted.n_measured = metering_count(pipeline, traced, raw);
-    if (traced->destination)
-        otlp_add(traced->destination->otlp, NULL, &counted);
-    else
-        acknowledge_later(pipeline, &counted);
 }
 
 /* Records of a process stay in its file while its destination has no room for them, or may not be told them yet. */
@@ -167,7 +147,8 @@ static bool may_take(void *context, const struct process *process)
         return true;
     if (traced->missing && !traced->destination)
         return false;
-    bool has_room = !traced->destination || otlp_has_room(traced->destination->otlp);
+    bool has_room = (!traced->destination || otlp_has_room(traced->destination->otlp)) &&
+                    (!traced->logs_destination || otlp_has_room(traced->logs_destination->otlp));
     pipeline->was_gated |= !has_room;
     return has_room;
 }
@@ -238,7 +219,9 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
     struct dropbox_events events = {.on_process = on_process,
                                     .on_process_gone = on_process_gone,
                                     .on_span = on_span,
-                                    .on_count = on_count,
+                                    .on_count = records_on_count,
+                                    .on_log = records_on_log,
+                                    .on_measurement = records_on_measurement,
                                     .on_note = on_note,
                                     .on_crash = crashing_on_crash,
                                     .on_death = crashing_on_death,

@@ -1,4 +1,4 @@
-/* pipeline_priv: what pipeline.c, traced.c, kept.c, live.c and destination.c share. Context: loop. */
+/* pipeline_priv: what pipeline.c, records.c, traced.c, kept.c, live.c and destination.c share. Context: loop. */
 #ifndef OTELSHIM_PIPELINE_PRIV_H
 #define OTELSHIM_PIPELINE_PRIV_H
 
@@ -46,14 +46,16 @@ struct traced {
     UT_hash_handle hh_client;
     struct destination *destination; /* of its traces; NULL: none */
     struct destination *metrics_destination;
-    struct metric_set *metrics;  /* where there is one */
-    bool is_shown;               /* on the console */
-    const char *missing;         /* secret without which nothing is sent; NULL: none */
-    struct keep *keep;           /* NULL: OTELSHIM_KEEP was never asked for */
-    struct lanes *lanes;         /* with it */
+    struct destination *logs_destination; /* records.c: from its first log record on */
+    struct metric_set *metrics;           /* where there is one */
+    bool is_shown;                        /* on the console */
+    const char *missing;                  /* secret without which nothing is sent; NULL: none */
+    struct keep *keep;                    /* NULL: OTELSHIM_KEEP was never asked for */
+    struct lanes *lanes;
     struct mortality *mortality; /* crashing.c */
     struct rules_memory excluded;
-    uint64_t n_excluded; /* spans that rules kept from being exported */
+    uint64_t n_excluded;             /* spans that rules kept from being exported */
+    uint64_t n_logs, n_measurements; /* that it recorded */
     uint64_t exported;
     struct keep_counts keep_counts; /* as of its end */
     char live[120];                 /* live settings in words; "" as started */
@@ -98,15 +100,22 @@ struct pipeline {
 /* Somebody has taken responsibility for these records. Not within a look: what is acknowledged may close its client. */
 void pipeline_give_back(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts);
 
+/* Acknowledged once the look is over, and everything before it. */
+void pipeline_acknowledge_later(struct pipeline *pipeline, const struct receipt *receipt);
+
+/* ---- records.c ---- */
+void records_on_count(void *context, const struct raw_count *raw, const struct receipt *receipt);
+void records_on_log(void *context, const struct raw_log *raw, const struct receipt *receipt);
+void records_on_measurement(void *context, const struct raw_measurement *raw, const struct receipt *receipt);
+
 /* ---- traced.c ---- */
 void traced_begin(struct pipeline *pipeline, struct process *process);
 void traced_end(struct pipeline *pipeline, struct process *process);
 struct traced *traced_find(struct pipeline *pipeline, const struct process *process);
-/* The client that receipts name: once known. */
-void traced_add_client(struct pipeline *pipeline, struct traced *traced, uint64_t client);
-/* Counts what was delivered or spooled, in metrics too: about to be acknowledged. */
-void traced_count(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts);
 void traced_fini(struct pipeline *pipeline);
+/* The process of this record; from its first one on it is found by receipts, too. */
+struct traced *traced_take(struct pipeline *pipeline, const struct process *process,
+                           const struct receipt *receipt);
 /* NULL: it is gone. */
 struct traced *traced_of_client(struct pipeline *pipeline, uint64_t client);
 /* A line for the log, once; the first is shown by `status`. */
@@ -126,8 +135,8 @@ void kept_take(struct pipeline *pipeline, struct traced *traced, const struct ra
                const struct receipt *receipt);
 /* Decides what is due. `is_short`: the pool is; what waits is let go. */
 void kept_look(struct pipeline *pipeline, bool is_short);
-/* Receipts came back. */
-void kept_acknowledge(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts);
+/* Tickets came back: what lies before them is counted, in metrics too, and acknowledged. They are used up. */
+void kept_acknowledge(struct pipeline *pipeline, struct receipt *tickets, uint32_t n_tickets);
 
 /* ---- live.c ---- */
 void live_start(struct pipeline *pipeline);

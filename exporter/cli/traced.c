@@ -95,6 +95,7 @@ void traced_begin(struct pipeline *pipeline, struct process *process)
         traced_tell(pipeline, traced, CONSOLE_NEEDS);
     if (settings->exporters & EXPORT_OTLP)
         choose_destination(pipeline, traced, process);
+    traced->lanes = lanes_create();
     crashing_begin(pipeline, traced);
     metering_begin(pipeline, traced);
     live_apply(pipeline, traced);
@@ -138,6 +139,8 @@ static void copy_counts(void *context, const struct process *process, const stru
 static void release(struct traced *traced)
 {
     kept_release(traced->pipeline, traced);
+    lanes_destroy(traced->lanes);
+    traced->lanes = NULL;
     settings_destroy(traced->process->settings);
     resource_release(traced->process->resource);
     traced->process->settings = NULL;
@@ -161,7 +164,8 @@ void traced_end(struct pipeline *pipeline, struct process *process)
     metering_end(pipeline, traced);
     release(traced);
     destination_release(pipeline, traced->destination);
-    traced->destination = NULL;
+    destination_release(pipeline, traced->logs_destination);
+    traced->destination = traced->logs_destination = NULL;
     traced->counts.is_alive = false;
     struct traced **place = &pipeline->ended[pipeline->n_ended++ % MAX_ENDED];
     free(*place);
@@ -169,23 +173,19 @@ void traced_end(struct pipeline *pipeline, struct process *process)
 }
 
 /* NOLINTNEXTLINE(readability-function-size): uthash */
-void traced_add_client(struct pipeline *pipeline, struct traced *traced, uint64_t client)
+static void add_client(struct pipeline *pipeline, struct traced *traced, uint64_t client)
 {
     traced->client = client;
     HASH_ADD(hh_client, pipeline->by_client, client, sizeof(traced->client), traced);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): uthash */
-void traced_count(struct pipeline *pipeline, const struct receipt *receipts, uint32_t n_receipts)
+struct traced *traced_take(struct pipeline *pipeline, const struct process *process,
+                           const struct receipt *receipt)
 {
-    for (uint32_t i = 0; i < n_receipts; i++) {
-        struct traced *traced;
-        HASH_FIND(hh_client, pipeline->by_client, &receipts[i].client, sizeof(receipts[i].client), traced);
-        if (!traced)
-            continue;
-        traced->exported += receipts[i].n_spans;
-        metering_settle(traced, receipts[i].n_measured);
-    }
+    struct traced *traced = traced_find(pipeline, process);
+    if (!traced->client)
+        add_client(pipeline, traced, receipt->client);
+    return traced;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): uthash */

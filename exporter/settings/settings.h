@@ -54,6 +54,11 @@ struct delivery {
     const char *certificate, *client_key, *client_certificate; /* NULL: none */
 };
 
+/* How a batch processor collects. */
+struct batching {
+    uint32_t schedule_delay_ms, max_queue, max_batch;
+};
+
 enum temporality_preference { PREFER_CUMULATIVE, PREFER_DELTA, PREFER_LOWMEMORY };
 enum exemplar_filter { EXEMPLARS_TRACE_BASED, EXEMPLARS_ALWAYS_ON, EXEMPLARS_ALWAYS_OFF };
 
@@ -83,13 +88,14 @@ struct settings {
     uint32_t n_resource_attributes;
     uint32_t exporters, metrics_exporters, logs_exporters; /* EXPORT_… bits */
     struct delivery traces, metrics, logs;
-    uint32_t schedule_delay_ms, max_queue, max_batch;
+    struct batching span_batches, log_batches;
     uint32_t metric_interval_ms; /* from the beginning of one export to the next */
     enum temporality_preference temporality;
     enum exemplar_filter exemplars;
     uint32_t attribute_count_limit, span_event_count_limit;
     uint32_t attribute_value_limit; /* UINT32_MAX: none */
     uint32_t event_attribute_count_limit;
+    uint32_t log_attribute_count_limit, log_attribute_value_limit;
     struct rules include, exclude;
     uint64_t keep_slow_ns; /* UINT64_MAX: never */
     uint32_t live;         /* WIRE_LIVE_… word: what files change in the running program */

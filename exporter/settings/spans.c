@@ -29,6 +29,11 @@ static void understand_limits(struct settings *settings)
                                                SETTING_OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, UINT32_MAX);
     settings->span_event_count_limit =
         limit_of(settings, SETTING_OTEL_SPAN_EVENT_COUNT_LIMIT, SETTING_OTEL_SPAN_EVENT_COUNT_LIMIT, 0);
+    settings->log_attribute_count_limit = limit_of(settings, SETTING_OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT,
+                                                   SETTING_OTEL_ATTRIBUTE_COUNT_LIMIT, 0);
+    settings->log_attribute_value_limit =
+        limit_of(settings, SETTING_OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT,
+                 SETTING_OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, UINT32_MAX);
     settings->event_attribute_count_limit =
         limit_of(settings, SETTING_OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT, SETTING_OTEL_ATTRIBUTE_COUNT_LIMIT, 0);
 }

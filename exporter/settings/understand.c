@@ -272,19 +272,31 @@ static void understand_metrics(struct settings *settings)
 }
 
 /* OTel spec: the batch must not be larger than the queue. A queue made small on purpose makes the batch small. */
+static void fit_batch(struct settings *settings, enum setting batch, enum setting queue,
+                      struct batching *batches)
+{
+    if (batches->max_batch <= batches->max_queue)
+        return;
+    if (settings->values[batch])
+        settings_note(settings, "%s=\"%s\": 1 to %s (%u); using %u", settings_name(batch),
+                      settings->values[batch], settings_name(queue), batches->max_queue, batches->max_queue);
+    batches->max_batch = batches->max_queue;
+}
+
 static void understand_batches(struct settings *settings)
 {
-    settings->schedule_delay_ms = number_of(settings, ONLY(OTEL_BSP_SCHEDULE_DELAY), 0);
-    settings->max_queue = number_of(settings, ONLY(OTEL_BSP_MAX_QUEUE_SIZE), 0);
-    settings->max_batch = number_of(settings, ONLY(OTEL_BSP_MAX_EXPORT_BATCH_SIZE), 0);
-    if (settings->max_batch <= settings->max_queue)
-        return;
-    const enum setting batch = SETTING_OTEL_BSP_MAX_EXPORT_BATCH_SIZE;
-    if (settings->values[batch])
-        settings_note(settings, "%s=\"%s\": 1 to OTEL_BSP_MAX_QUEUE_SIZE (%u); using %u",
-                      settings_name(batch), settings->values[batch], settings->max_queue,
-                      settings->max_queue);
-    settings->max_batch = settings->max_queue;
+    settings->span_batches =
+        (struct batching){.schedule_delay_ms = number_of(settings, ONLY(OTEL_BSP_SCHEDULE_DELAY), 0),
+                          .max_queue = number_of(settings, ONLY(OTEL_BSP_MAX_QUEUE_SIZE), 0),
+                          .max_batch = number_of(settings, ONLY(OTEL_BSP_MAX_EXPORT_BATCH_SIZE), 0)};
+    settings->log_batches =
+        (struct batching){.schedule_delay_ms = number_of(settings, ONLY(OTEL_BLRP_SCHEDULE_DELAY), 0),
+                          .max_queue = number_of(settings, ONLY(OTEL_BLRP_MAX_QUEUE_SIZE), 0),
+                          .max_batch = number_of(settings, ONLY(OTEL_BLRP_MAX_EXPORT_BATCH_SIZE), 0)};
+    fit_batch(settings, SETTING_OTEL_BSP_MAX_EXPORT_BATCH_SIZE, SETTING_OTEL_BSP_MAX_QUEUE_SIZE,
+              &settings->span_batches);
+    fit_batch(settings, SETTING_OTEL_BLRP_MAX_EXPORT_BATCH_SIZE, SETTING_OTEL_BLRP_MAX_QUEUE_SIZE,
+              &settings->log_batches);
 }
 
 static void understand_resource(struct settings *settings)

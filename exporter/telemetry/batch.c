@@ -5,6 +5,7 @@
 
 #define FIRST_RECEIPTS 16u
 #define FIRST_RESOURCES 4u
+#define FIRST_RECORDS 16u
 
 static void *grow(void *items, uint32_t *max, uint32_t first, size_t item_bytes)
 {
@@ -51,6 +52,7 @@ void batch_release(struct batch *batch)
         resource_release(counted(batch->resources[i]));
     free(batch->resources);
     free(batch->spans);
+    free(batch->records);
     free(batch->receipts);
     arena_fini(&batch->arena);
     free(batch);
@@ -74,6 +76,15 @@ void batch_add_span(struct batch *batch, struct span *span)
         batch->spans = grow(batch->spans, &batch->max_spans, 1, sizeof(struct span *));
     hold_resource(batch, span->resource);
     batch->spans[batch->n_spans++] = span;
+}
+
+void batch_add_record(struct batch *batch, struct log_record *record)
+{
+    if (batch->n_spans == batch->max_records)
+        batch->records =
+            grow(batch->records, &batch->max_records, FIRST_RECORDS, sizeof(struct log_record *));
+    hold_resource(batch, record->resource);
+    batch->records[batch->n_spans++] = record;
 }
 
 /* Records come chunk by chunk, so the receipt to replace is nearly always the last. */

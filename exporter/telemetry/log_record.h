@@ -13,11 +13,11 @@ enum log_severity { SEVERITY_INFO = 9, SEVERITY_WARN = 13, SEVERITY_ERROR = 17, 
 
 struct log_record {
     uint64_t time_unix_ns, observed_unix_ns;
-    enum log_severity severity;
+    enum log_severity severity; /* or any other SeverityNumber: syslog's "crit" is 18; 0 unknown */
     const char *severity_text, *event_name; /* NULL: none */
     uint8_t kind;                           /* enum wire_log_kind; 0: not said by the program */
     const char *name; /* event, type of the error, template of the trade notice; NULL: none */
-    struct text body;
+    struct text body; /* NULL: none */
     struct attributes attributes;
     bool has_trace, has_span;
     uint8_t trace_id[16], span_id[8];

@@ -51,7 +51,7 @@ SETTING(OTEL_RESOURCE_ATTRIBUTES, EXPORTER, LIST, "", PLAIN, "key=value,key=valu
 /* which outputs */
 SETTING(OTEL_TRACES_EXPORTER, EXPORTER, LIST, "otlp", PLAIN, "otlp, console, none", "where spans go")
 SETTING(OTEL_METRICS_EXPORTER, EXPORTER, LIST, "otlp", PLAIN, "otlp, none", "where metrics go")
-SETTING(OTEL_LOGS_EXPORTER, EXPORTER, LIST, "otlp", PLAIN, "otlp, none", "where log records go: one for each crash")
+SETTING(OTEL_LOGS_EXPORTER, EXPORTER, LIST, "otlp", PLAIN, "otlp, none", "where log records go: crashes, syslog(3), otelshim.h")
 /* OTLP */
 SETTING(OTEL_EXPORTER_OTLP_ENDPOINT, EXPORTER, URL, "http://localhost:4318", PLAIN, "http:// or https:// URL", "base URL; /v1/traces, /v1/metrics, /v1/logs are appended")
 SETTING(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, EXPORTER, URL, "", PLAIN, "http:// or https:// URL", "URL for traces, used as it is")
@@ -89,7 +89,10 @@ SETTING(OTEL_BSP_SCHEDULE_DELAY, EXPORTER, DURATION_MS, "5000", PLAIN, "millisec
 SETTING(OTEL_BSP_EXPORT_TIMEOUT, EXPORTER, TIMEOUT_MS, "30000", PLAIN, "milliseconds; 0 = no limit", "bound of one batch's export, where it is the shorter one")
 SETTING(OTEL_BSP_MAX_QUEUE_SIZE, EXPORTER, COUNT, "2048", PLAIN, "1 or more", "spans held in memory; beyond it they wait in the mapped files or the spool")
 SETTING(OTEL_BSP_MAX_EXPORT_BATCH_SIZE, EXPORTER, COUNT, "512", PLAIN, "1 to OTEL_BSP_MAX_QUEUE_SIZE", "spans of one request")
-SETTING(OTEL_BLRP_EXPORT_TIMEOUT, EXPORTER, TIMEOUT_MS, "30000", PLAIN, "milliseconds; 0 = no limit", "bound of one export of logs; they are sent at once")
+SETTING(OTEL_BLRP_SCHEDULE_DELAY, EXPORTER, DURATION_MS, "1000", PLAIN, "milliseconds", "longest wait of a log record in a batch; crashes do not wait")
+SETTING(OTEL_BLRP_EXPORT_TIMEOUT, EXPORTER, TIMEOUT_MS, "30000", PLAIN, "milliseconds; 0 = no limit", "bound of one export of logs, where it is the shorter one")
+SETTING(OTEL_BLRP_MAX_QUEUE_SIZE, EXPORTER, COUNT, "2048", PLAIN, "1 or more", "log records held in memory; beyond it they wait in the mapped files or the spool")
+SETTING(OTEL_BLRP_MAX_EXPORT_BATCH_SIZE, EXPORTER, COUNT, "512", PLAIN, "1 to OTEL_BLRP_MAX_QUEUE_SIZE", "log records of one request")
 /* metrics */
 SETTING(OTEL_METRIC_EXPORT_INTERVAL, EXPORTER, DURATION_MS, "60000", PLAIN, "milliseconds", "from the beginning of one export of metrics to the next")
 SETTING(OTEL_METRIC_EXPORT_TIMEOUT, EXPORTER, TIMEOUT_MS, "30000", PLAIN, "milliseconds; 0 = no limit", "bound of one export of metrics")
@@ -102,6 +105,8 @@ SETTING(OTEL_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", 
 SETTING(OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT, EXPORTER, COUNT, "", PLAIN, "characters", "instead of OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")
 SETTING(OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "", PLAIN, "0 or more", "attributes of a span; default OTEL_ATTRIBUTE_COUNT_LIMIT")
 SETTING(OTEL_SPAN_EVENT_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "events of a span")
+SETTING(OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT, EXPORTER, COUNT, "", PLAIN, "characters", "instead of OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, of a log record")
+SETTING(OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "", PLAIN, "0 or more", "attributes of a log record; default OTEL_ATTRIBUTE_COUNT_LIMIT")
 SETTING(OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS, EXPORTER, LIST, "", PLAIN, "methods, comma-separated", "replaces the list of known HTTP methods")
 SETTING(OTELSHIM_URL_TEMPLATES, EXPORTER, LIST, "", PLAIN, "paths, comma-separated: /v1/orders/{id}", "url.template of HTTP requests, and their spans' names")
 SETTING(OTEL_SPAN_LINK_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "no span has links yet")

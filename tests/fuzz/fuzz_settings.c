@@ -68,7 +68,8 @@ static void check(const struct settings *settings)
     }
     for (uint32_t i = 0; i < settings->n_resource_attributes; i++)
         require(settings->resource_attributes[i][0][0] && settings->resource_attributes[i][1]);
-    require(settings->max_batch >= 1 && settings->max_batch <= settings->max_queue);
+    require(settings->span_batches.max_batch >= 1 &&
+            settings->span_batches.max_batch <= settings->span_batches.max_queue);
     for (uint32_t i = 0; i < N_SETTINGS; i++)
         require(!settings->values[i] == (settings->origins[i] == ORIGIN_DEFAULT));
     check_problems(settings);

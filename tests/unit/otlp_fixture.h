@@ -115,9 +115,9 @@ static inline void start(struct fixture *fixture, const char *const *answers)
         .traces.url = fixture->url,
         .traces.timeout_ms = 10000,
         .traces.export_timeout_ms = 30000,
-        .schedule_delay_ms = 60000,
-        .max_batch = 4,
-        .max_queue = 16,
+        .span_batches.schedule_delay_ms = 60000,
+        .span_batches.max_batch = 4,
+        .span_batches.max_queue = 16,
         .spool_bytes = 1 << 20,
     };
     fixture->resource = sample_resource("trader");

@@ -170,7 +170,7 @@ static void test_forgotten_series_are_found_anew(void **state)
     for (uint64_t round = 1; round < 6; round++) {
         for (uint32_t i = 0; i < 4; i++)
             assert_true(derive_span(set, &given.raw, assemble()));
-        derive_settle(set, UINT32_MAX);
+        derive_settle_all(set);
         assert_int_equal(metric_set_count_series(), 2);
         metric_set_collect(set, &collection, 1000 * round, NULL, false);
         assert_int_equal(collection.n_points, 2);

@@ -14,7 +14,7 @@
 static Otlp__ExportLogsServiceRequest *encode(const struct log_record *record)
 {
     struct body body = {0};
-    assert_int_equal(encode_log(record, 1u << 20, &body), 0);
+    assert_int_equal(encode_logs(&record, 1, 1u << 20, &body), 0);
     Otlp__ExportLogsServiceRequest *request =
         otlp__export_logs_service_request__unpack(NULL, body.n_bytes, body.bytes);
     assert_non_null(request);
@@ -90,7 +90,8 @@ static void test_too_large(void **state)
     memset(text, 'x', sizeof(text) - 1);
     struct log_record record = {.severity = SEVERITY_FATAL, .body = {text, sizeof(text) - 1}};
     struct body body = {0};
-    assert_int_equal(encode_log(&record, 4096, &body), -EMSGSIZE);
+    const struct log_record *records = &record;
+    assert_int_equal(encode_logs(&records, 1, 4096, &body), -EMSGSIZE);
     body_fini(&body);
 }
 

@@ -100,7 +100,7 @@ static void measure(void)
 {
     struct span *span = assemble_call(&given.arena, &given.raw, &given.settings);
     assert_true(derive_span(given.set, &given.raw, span));
-    derive_settle(given.set, 1);
+    derive_settle_all(given.set);
 }
 
 static struct metric *collect(uint64_t at_ns, const char *name, bool is_last)
@@ -338,10 +338,13 @@ static void test_what_waits_is_counted_once_it_is_settled(void **state)
             derive_span(given.set, &given.raw, assemble_call(&given.arena, &given.raw, &given.settings)));
     }
     assert_null(collect(S, "http.client.request.duration", false));
-    derive_settle(given.set, 15);
+    derive_settle(given.set, 20, 15); /* not the oldest */
     assert_int_equal(collect(2 * S, "http.client.request.duration", false)->last->value.histogram.count, 15);
-    derive_settle(given.set, UINT32_MAX);
-    assert_int_equal(collect(3 * S, "http.client.request.duration", false)->last->value.histogram.count, 40);
+    derive_settle(given.set, 0, 25); /* once each */
+    assert_int_equal(derive_next(given.set), 40);
+    assert_int_equal(collect(3 * S, "http.client.request.duration", false)->last->value.histogram.count, 35);
+    derive_settle_all(given.set);
+    assert_int_equal(collect(4 * S, "http.client.request.duration", false)->last->value.histogram.count, 40);
 }
 
 static void test_cumulative_keeps_idle_series_and_their_start(void **state)
@@ -394,7 +397,7 @@ static void count(uint32_t row, enum wire_counter counter, int64_t delta)
                             .facts = given.facts,
                             .n_facts = given.raw.n_facts};
     assert_true(derive_count(given.set, &raw, assemble_call(&given.arena, &given.raw, &given.settings)));
-    derive_settle(given.set, 1);
+    derive_settle_all(given.set);
 }
 
 static void test_open_connections_end_with_the_process(void **state)

@@ -39,7 +39,7 @@ static void test_schedule_delay(void **state)
     static const char *const answers[] = {"", STUB_OK, NULL};
     struct fixture fixture;
     start(&fixture, answers);
-    fixture.settings.schedule_delay_ms = 50;
+    fixture.settings.span_batches.schedule_delay_ms = 50;
     uint64_t begin_ms = loop_now_ms(fixture.loop);
     add_spans(&fixture, 2);
     run_until(&fixture, is_idle, 0);
@@ -281,9 +281,9 @@ static int drive_receiver(const char *url, const char *spool_path, unsigned n_sp
     drive.settings = (struct settings){
         .traces.url = url,
         .traces.timeout_ms = 500,
-        .schedule_delay_ms = 60000,
-        .max_batch = 512,
-        .max_queue = 2048,
+        .span_batches.schedule_delay_ms = 60000,
+        .span_batches.max_batch = 512,
+        .span_batches.max_queue = 2048,
         .spool_bytes = 64 << 20,
         .traces.gzip = gzip,
     };

@@ -69,10 +69,10 @@ static void test_settings_create_defaults(void **state)
     assert_string_equal(s->traces.url, "http://localhost:4318/v1/traces");
     assert_int_equal(s->exporters, EXPORT_OTLP);
     assert_int_equal(s->traces.timeout_ms, 10000);
-    assert_int_equal(s->schedule_delay_ms, 5000);
+    assert_int_equal(s->span_batches.schedule_delay_ms, 5000);
     assert_int_equal(s->traces.export_timeout_ms, 30000);
-    assert_int_equal(s->max_queue, 2048);
-    assert_int_equal(s->max_batch, 512);
+    assert_int_equal(s->span_batches.max_queue, 2048);
+    assert_int_equal(s->span_batches.max_batch, 512);
     assert_int_equal(s->attribute_count_limit, 128);
     assert_int_equal(s->attribute_value_limit, UINT32_MAX);
     assert_int_equal(s->span_event_count_limit, 128);
@@ -237,7 +237,7 @@ static void test_settings_malformed(void **state)
             assert_string_equal(s->problems[0].text, cases[i][2]);
         assert_int_equal(s->traces.timeout_ms, 10000);
         assert_int_equal(s->exporters, EXPORT_OTLP);
-        assert_int_equal(s->max_queue, 2048);
+        assert_int_equal(s->span_batches.max_queue, 2048);
         assert_false(s->raw);
         settings_destroy(s);
     }
@@ -261,7 +261,7 @@ static void test_settings_valid(void **state)
     assert_string_equal(s->traces.certificate, "/ca.pem");
     assert_int_equal(s->attribute_count_limit, 7);
     assert_int_equal(s->attribute_value_limit, 0);
-    assert_int_equal(s->schedule_delay_ms, 0);
+    assert_int_equal(s->span_batches.schedule_delay_ms, 0);
     assert_string_equal(s->service_name, "bot");
     assert_string_equal(s->names[SETTING_OTEL_SERVICE_NAME], "SERVICE_NAME");
     settings_destroy(s);
@@ -283,11 +283,11 @@ static void test_settings_batch_pair(void **state)
 {
     (void)state;
     struct settings *s = create(WITH("OTEL_BSP_MAX_QUEUE_SIZE", "100"));
-    assert_int_equal(s->max_batch, 100);
+    assert_int_equal(s->span_batches.max_batch, 100);
     assert_int_equal(s->n_problems, 0);
     settings_destroy(s);
     s = create(WITH("OTEL_BSP_MAX_QUEUE_SIZE", "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "200"));
-    assert_int_equal(s->max_batch, 100);
+    assert_int_equal(s->span_batches.max_batch, 100);
     assert_string_equal(
         s->problems[0].text,
         "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=\"200\": 1 to OTEL_BSP_MAX_QUEUE_SIZE (100); using 100");
@@ -313,7 +313,7 @@ static void test_settings_files(void **state)
     assert_int_equal(s->origins[SETTING_OTEL_EXPORTER_OTLP_ENDPOINT], ORIGIN_ENV_FILE);
     assert_int_equal(s->origins[SETTING_OTEL_BSP_EXPORT_TIMEOUT], ORIGIN_ENVIRONMENT);
     assert_string_equal(s->traces.headers[0].value, "b # c");
-    assert_int_equal(s->schedule_delay_ms, 70);
+    assert_int_equal(s->span_batches.schedule_delay_ms, 70);
     assert_int_equal(s->n_resource_attributes, 2);
     assert_null(s->values[SETTING_OTELSHIM_TRACE_GAP]);
     assert_int_equal(s->n_problems, 4);

@@ -62,6 +62,16 @@ void batcher_append(struct batcher *batcher, struct batch *batch)
     append(batcher, batch);
 }
 
+static bool add_receipt(struct batcher *batcher, struct batch *batch, const struct receipt *receipt)
+{
+    if (receipt && receipt->kind != RECEIPT_NONE)
+        batch_add_receipt(batch, receipt);
+    if (batch->n_spans < batcher->max_batch)
+        return false;
+    batcher_close(batcher);
+    return true;
+}
+
 bool batcher_add(struct batcher *batcher, struct span *span, const struct receipt *receipt)
 {
     struct batch *batch = begin_batch(batcher);
@@ -69,12 +79,17 @@ bool batcher_add(struct batcher *batcher, struct span *span, const struct receip
         batch_add_span(batch, span);
         batcher->n_spans++;
     }
-    if (receipt && receipt->kind != RECEIPT_NONE)
-        batch_add_receipt(batch, receipt);
-    if (batch->n_spans < batcher->max_batch)
-        return false;
-    batcher_close(batcher);
-    return true;
+    return add_receipt(batcher, batch, receipt);
+}
+
+bool batcher_add_record(struct batcher *batcher, struct log_record *record, const struct receipt *receipt)
+{
+    struct batch *batch = begin_batch(batcher);
+    if (record) {
+        batch_add_record(batch, record);
+        batcher->n_spans++;
+    }
+    return add_receipt(batcher, batch, receipt);
 }
 
 bool batcher_has_room(const struct batcher *batcher)

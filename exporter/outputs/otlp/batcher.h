@@ -1,5 +1,5 @@
 /*
- * batcher: spans on their way into batches, and the batches that wait in memory.
+ * batcher: spans, or log records, on their way into batches, and the batches that wait in memory.
  *
  * Context: loop. Ownership: a taken batch is the taker's until batcher_put_back() or batcher_finish().
  */
@@ -25,6 +25,8 @@ void batcher_fini(struct batcher *batcher);
 struct arena *batcher_arena(struct batcher *batcher);
 /* True when this made a batch full and so queued it. `span` may be NULL. */
 bool batcher_add(struct batcher *batcher, struct span *span, const struct receipt *receipt);
+/* The same of a log record; spans and records do not go into one batcher. */
+bool batcher_add_record(struct batcher *batcher, struct log_record *record, const struct receipt *receipt);
 /* An empty batch for an encoded request, with memory of an earlier one; then batcher_append(), or batch_release(). */
 struct batch *batcher_begin_encoded(struct batcher *batcher);
 void batcher_append(struct batcher *batcher, struct batch *batch);

@@ -1,6 +1,7 @@
 /* flight: the one request of a destination that is under way, and the way of batches into the spool. See otlp_priv.h. */
 #include "outputs/otlp/otlp_priv.h"
 
+#include "outputs/otlp/encode_logs.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,13 +13,23 @@ void flight_finish_batch(struct otlp *otlp, struct batch *batch)
     batcher_finish(&otlp->batcher, batch);
 }
 
+static int encode_items(struct otlp *otlp, const struct batch *batch, uint32_t i_first, uint32_t n,
+                        struct body *ret_body)
+{
+    if (batch->records)
+        return encode_logs((const struct log_record *const *)batch->records + i_first, n, REQUEST_MAX_BYTES,
+                           ret_body);
+    int status = encode_trace(batch->spans + i_first, n, REQUEST_MAX_BYTES, &otlp->scratch, ret_body);
+    arena_reset(&otlp->scratch);
+    return status;
+}
+
 /* Of the spans from `i_first` on as many as a request may hold. Returns how many; 0: the first alone is too large. */
-static uint32_t encode_spans(struct otlp *otlp, const struct batch *batch, uint32_t i_first,
-                             struct body *ret_body)
+static uint32_t encode_some(struct otlp *otlp, const struct batch *batch, uint32_t i_first,
+                            struct body *ret_body)
 {
     for (uint32_t n = batch->n_spans - i_first; n; n /= 2) {
-        int status = encode_trace(batch->spans + i_first, n, REQUEST_MAX_BYTES, &otlp->scratch, ret_body);
-        arena_reset(&otlp->scratch);
+        int status = encode_items(otlp, batch, i_first, n, ret_body);
         if (status == 0)
             return n;
     }
@@ -37,7 +48,7 @@ static uint32_t copy_encoded(const struct batch *batch, struct body *ret_body)
 static uint32_t encode(struct otlp *otlp, const struct batch *batch, uint32_t i_first, struct body *ret_body)
 {
     struct body *body = otlp->gzip ? &otlp->plain : ret_body;
-    uint32_t n = batch->encoded ? copy_encoded(batch, body) : encode_spans(otlp, batch, i_first, body);
+    uint32_t n = batch->encoded ? copy_encoded(batch, body) : encode_some(otlp, batch, i_first, body);
     if (!n)
         return 0;
     if (otlp->gzip) {
@@ -51,7 +62,8 @@ static uint32_t encode(struct otlp *otlp, const struct batch *batch, uint32_t i_
 static void count_oversized(struct otlp *otlp)
 {
     otlp->counts.rejected++;
-    otlp_note(otlp, FACT_REFUSED, "one span is larger than a request may be (64 MiB): dropped");
+    otlp_note(otlp, FACT_REFUSED, "one of the %s is larger than a request may be (64 MiB): dropped",
+              otlp->noun);
 }
 
 static int append_to_spool(struct otlp *otlp, const struct body *body, struct spool_batch *batch)

@@ -83,6 +83,12 @@ const struct delivery *otlp_delivery(const struct settings *settings, enum otlp_
                                   : &settings->traces;
 }
 
+/* Of metrics nothing is collected here. */
+static const struct batching *batching_of(const struct settings *settings, enum otlp_signal signal)
+{
+    return signal == OTLP_LOGS ? &settings->log_batches : &settings->span_batches;
+}
+
 struct otlp *otlp_create(struct loop *loop, const struct settings *settings, enum otlp_signal signal,
                          const char *spool_dir, const struct otlp_events *events)
 {
@@ -101,7 +107,8 @@ struct otlp *otlp_create(struct loop *loop, const struct settings *settings, enu
         snprintf(otlp->url, sizeof(otlp->url), "(not a URL)");
     otlp->sender = sender_create(loop, otlp->delivery);
     otlp->gzip = otlp->delivery->gzip ? gzip_create() : NULL;
-    batcher_init(&otlp->batcher, settings->max_batch, settings->max_queue);
+    otlp->batching = batching_of(settings, signal);
+    batcher_init(&otlp->batcher, otlp->batching->max_batch, otlp->batching->max_queue);
     retry_init(&otlp->retry, clock_ns(CLOCK_REALTIME) * 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)otlp);
     otlp->schedule_timer = loop_timer_create(loop, on_schedule, otlp);
     otlp->retry_timer = loop_timer_create(loop, on_retry, otlp);
@@ -161,12 +168,11 @@ bool otlp_serves(const struct otlp *otlp, const struct settings *settings)
     if (ours->spool_bytes != settings->spool_bytes ||
         !is_same_delivery(otlp->delivery, otlp_delivery(settings, otlp->signal)))
         return false;
-    if (otlp->signal == OTLP_LOGS)
-        return true;
-    return otlp->signal == OTLP_METRICS
-               ? ours->metric_interval_ms == settings->metric_interval_ms
-               : ours->schedule_delay_ms == settings->schedule_delay_ms &&
-                     ours->max_queue == settings->max_queue && ours->max_batch == settings->max_batch;
+    const struct batching *theirs = batching_of(settings, otlp->signal);
+    return otlp->signal == OTLP_METRICS ? ours->metric_interval_ms == settings->metric_interval_ms
+                                        : otlp->batching->schedule_delay_ms == theirs->schedule_delay_ms &&
+                                              otlp->batching->max_queue == theirs->max_queue &&
+                                              otlp->batching->max_batch == theirs->max_batch;
 }
 
 bool otlp_has_room(const struct otlp *otlp)
@@ -180,18 +186,28 @@ struct arena *otlp_arena(struct otlp *otlp)
 }
 
 /* The work waits for the loop's next turn: receipts are not handed back from within. */
-void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receipt)
+static void plan(struct otlp *otlp, bool was_empty, bool is_full, bool is_item)
 {
-    bool is_first = batcher_n_filling(&otlp->batcher) == 0;
-    bool is_full = batcher_add(&otlp->batcher, span, receipt);
     if (is_full) {
         loop_timer_stop(otlp->schedule_timer);
         pump_soon(otlp);
-    } else if (span && is_first) {
-        loop_timer_start(otlp->schedule_timer, otlp->settings->schedule_delay_ms);
-    } else if (!span && is_first && !batcher_has_queued(&otlp->batcher)) {
+    } else if (is_item && was_empty) {
+        loop_timer_start(otlp->schedule_timer, otlp->batching->schedule_delay_ms);
+    } else if (!is_item && was_empty && !batcher_has_queued(&otlp->batcher)) {
         pump_soon(otlp);
     }
+}
+
+void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receipt)
+{
+    bool was_empty = batcher_n_filling(&otlp->batcher) == 0;
+    plan(otlp, was_empty, batcher_add(&otlp->batcher, span, receipt), span != NULL);
+}
+
+void otlp_add_record(struct otlp *otlp, struct log_record *record, const struct receipt *receipt)
+{
+    bool was_empty = batcher_n_filling(&otlp->batcher) == 0;
+    plan(otlp, was_empty, batcher_add_record(&otlp->batcher, record, receipt), record != NULL);
 }
 
 /* In memory, where there is no spool or it cannot be written. */
@@ -220,7 +236,7 @@ void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collect
 
 void otlp_add_log(struct otlp *otlp, const struct log_record *record)
 {
-    if (encode_log(record, REQUEST_MAX_BYTES, &otlp->plain) != 0) {
+    if (encode_logs(&record, 1, REQUEST_MAX_BYTES, &otlp->plain) != 0) {
         otlp->counts.rejected++;
         otlp_note(otlp, FACT_REFUSED, "a record is larger than a request may be (64 MiB): dropped");
     } else if (!flight_spool_encoded(otlp, &otlp->plain, 1)) {

@@ -50,12 +50,15 @@ const struct delivery *otlp_delivery(const struct settings *settings, enum otlp_
 /* Two processes whose settings are equal in everything that concerns delivery share a destination. */
 bool otlp_serves(const struct otlp *otlp, const struct settings *settings);
 
-/* False: OTEL_BSP_MAX_QUEUE_SIZE spans are in memory; do not assemble more. */
+/* False: OTEL_BSP_MAX_QUEUE_SIZE spans (OTEL_BLRP_… records) are in memory; do not assemble more. */
 bool otlp_has_room(const struct otlp *otlp);
 /* Where to assemble the next span: lives until otlp_add(). */
 struct arena *otlp_arena(struct otlp *otlp);
 /* `span` NULL: only the receipt (a record that is not exported). */
 void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receipt);
+
+/* The same of a log record, assembled in otlp_arena(). */
+void otlp_add_record(struct otlp *otlp, struct log_record *record, const struct receipt *receipt);
 
 /*
  * A request with these metrics, sent at once, retried like a batch of spans; `collection` stays the caller's. It goes by way of
@@ -65,7 +68,7 @@ void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receip
 void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collection);
 /* What is not exported yet, for whoever finds it should this exporter be killed. Empty: nothing. False: no spool. */
 bool otlp_checkpoint_metrics(struct otlp *otlp, const struct metric_collection *collection);
-/* A request with this record, sent at once, by way of the spool like metrics. The record stays the caller's. */
+/* A request with this record alone (a crash), sent at once, by way of the spool like metrics. The record stays the caller's. */
 void otlp_add_log(struct otlp *otlp, const struct log_record *record);
 /* Something is on its way or waits to be: exports of metrics never run at the same time. */
 bool otlp_is_busy(const struct otlp *otlp);

@@ -42,6 +42,7 @@ struct otlp {
     struct loop *loop;
     const struct settings *settings;
     const struct delivery *delivery; /* of the settings: the signal's */
+    const struct batching *batching; /* likewise */
     enum otlp_signal signal;
     const char *noun;      /* "spans", "points", "records" */
     const char *said_once; /* of a refusal: how to ask for none; NULL: every refusal is said */

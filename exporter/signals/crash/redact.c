@@ -12,6 +12,7 @@
 
 #define HIDDEN "REDACTED"
 #define MESSAGE_MAX 4096u
+#define SCHEME_MAX 64u /* of a URL */
 #define PRIVATE_KEY "-----BEGIN "
 
 static bool is_name_byte(char c)
@@ -33,14 +34,14 @@ static bool is_blank(char c)
 
 static size_t url_bytes(const char *at, const char *begin)
 {
-    const char *mark = strstr(at, "://");
-    const char *end = at;
-    while (isalnum((unsigned char)*end) || *end == '+' || *end == '-' || *end == '.')
-        end++;
-    bool is_inside = at > begin && is_name_byte(at[-1]);
-    if (!mark || mark != end || end == at || is_inside)
+    size_t n = 0;
+    if (at > begin && is_name_byte(at[-1]))
         return 0;
-    return (size_t)(mark - at) + 3 + strcspn(mark + 3, " \t\r\n\"'<>`)]}");
+    while (n < SCHEME_MAX && (isalnum((unsigned char)at[n]) || at[n] == '+' || at[n] == '-' || at[n] == '.'))
+        n++;
+    if (!n || strncmp(at + n, "://", 3) != 0)
+        return 0;
+    return n + 3 + strcspn(at + n + 3, " \t\r\n\"'<>`)]}");
 }
 
 static const char *without_url_secrets(struct arena *arena, const char *text)
@@ -135,20 +136,25 @@ static size_t hide(struct redact_writer *writer, const char *at)
 }
 
 /* A copy that is valid UTF-8. */
-static const char *copy_valid(struct arena *arena, const char *text)
+static const char *copy_valid(struct arena *arena, const char *text, size_t bytes)
 {
-    size_t bytes = strnlen(text, MESSAGE_MAX);
     char *copy = arena_alloc(arena, utf8_repaired_bytes(text, bytes) + 1);
     copy[utf8_repair(copy, text, bytes)] = 0;
     return copy;
 }
 
-const char *redact_message(struct arena *arena, const char *text)
+static void put_byte(struct redact_writer *writer, const char *at, bool keeps_lines)
 {
-    if (!text)
-        return NULL;
+    if (keeps_lines && (*at == '\n' || *at == '\t'))
+        redact_put_char(writer, *at);
+    else
+        redact_put_printable(writer, at, 1);
+}
+
+static const char *redact(struct arena *arena, const char *text, size_t bytes, bool keeps_lines)
+{
     struct redact_writer writer;
-    const char *source = without_url_secrets(arena, copy_valid(arena, text));
+    const char *source = without_url_secrets(arena, copy_valid(arena, text, bytes));
     size_t max = 4 * strlen(source) + 64;
     char *out = arena_alloc(arena, max + 1);
     redact_begin(&writer, out, max);
@@ -157,7 +163,7 @@ const char *redact_message(struct arena *arena, const char *text)
         size_t n = is_inside ? 0 : hide(&writer, at);
         if (!n) {
             is_inside = is_word_byte(*at);
-            redact_put_printable(&writer, at, 1);
+            put_byte(&writer, at, keeps_lines);
             n = 1;
         } else {
             is_inside = false;
@@ -166,6 +172,16 @@ const char *redact_message(struct arena *arena, const char *text)
     }
     out[writer.used] = 0;
     return out;
+}
+
+const char *redact_message(struct arena *arena, const char *text)
+{
+    return text ? redact(arena, text, strnlen(text, MESSAGE_MAX), false) : NULL;
+}
+
+const char *redact_lines(struct arena *arena, const char *text, size_t bytes)
+{
+    return redact(arena, text, strnlen(text, bytes), true);
 }
 
 /* ---- arguments ---- */

@@ -13,6 +13,8 @@
 
 /* Valid UTF-8, control characters as spaces. NULL stays NULL. */
 const char *redact_message(struct arena *arena, const char *text);
+/* The same of a text that need not end in NUL and may be long; line ends and tabs stay. */
+const char *redact_lines(struct arena *arena, const char *text, size_t bytes);
 /* As many as there were. */
 const char **redact_arguments(struct arena *arena, const char *const *arguments, uint32_t n);
 

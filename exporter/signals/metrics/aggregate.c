@@ -62,6 +62,7 @@ void metric_set_destroy(struct metric_set *set)
     free(set->streams);
     free(set->slots);
     waiting_fini(&set->waiting);
+    custom_destroy(set->custom);
     resource_release(set->resource);
     free(set);
 }
@@ -77,14 +78,14 @@ enum metric_temporality temporality_of(const struct metric_set *set, enum instru
 
 /* ---- streams ---- */
 
-static struct stream *add_stream(struct metric_set *set, enum instrument instrument, uint32_t scope_index,
-                                 const char *scope)
+static struct stream *add_stream(struct metric_set *set, const struct instrument_row *row,
+                                 uint32_t scope_index, const char *scope)
 {
     size_t bytes = strlen(scope) + 1;
     struct stream *stream = allocate(sizeof(*stream) + bytes);
     char *copy = (char *)(stream + 1);
     memcpy(copy, scope, bytes);
-    *stream = (struct stream){.instrument = instrument, .scope_index = scope_index, .scope = copy};
+    *stream = (struct stream){.row = row, .scope_index = scope_index, .scope = copy};
     stream->last = &stream->first;
     struct stream **streams = realloc(set->streams, (set->n_streams + 1) * sizeof(*streams));
     if (!streams)
@@ -94,13 +95,13 @@ static struct stream *add_stream(struct metric_set *set, enum instrument instrum
     return stream;
 }
 
-static struct stream *find_stream(struct metric_set *set, enum instrument instrument, uint32_t scope_index,
-                                  const char *scope)
+struct stream *metric_set_stream(struct metric_set *set, const struct instrument_row *row,
+                                 uint32_t scope_index, const char *scope)
 {
     for (uint32_t i = 0; i < set->n_streams; i++)
-        if (set->streams[i]->scope_index == scope_index && set->streams[i]->instrument == instrument)
+        if (set->streams[i]->scope_index == scope_index && set->streams[i]->row == row)
             return set->streams[i];
-    return add_stream(set, instrument, scope_index, scope);
+    return add_stream(set, row, scope_index, scope);
 }
 
 /* ---- series ---- */
@@ -176,7 +177,7 @@ static struct series *copy_attributes(const struct attribute *attributes, uint32
 static struct series *add_series(struct metric_set *set, struct stream *stream, uint64_t hash,
                                  const struct attribute *attributes, uint32_t n)
 {
-    const struct instrument_row *row = instrument_row(stream->instrument);
+    const struct instrument_row *row = stream->row;
     struct series *series = copy_attributes(attributes, n);
     series->stream = stream;
     series->hash = hash;
@@ -196,7 +197,7 @@ static struct series *add_series(struct metric_set *set, struct stream *stream, 
 }
 
 /* It does not count towards the limit: exactly that many sets never overflow. */
-static struct series *find_overflow(struct metric_set *set, struct stream *stream)
+struct series *stream_overflow(struct metric_set *set, struct stream *stream)
 {
     const struct attribute mark = {
         .key = "otel.metric.overflow", .type = ATTRIBUTE_BOOL, .value.integer = true};
@@ -211,13 +212,19 @@ static struct series *find_overflow(struct metric_set *set, struct stream *strea
 struct series *metric_set_find(struct metric_set *set, enum instrument instrument, uint32_t scope_index,
                                const char *scope, const struct attribute *attributes, uint32_t n_attributes)
 {
-    struct stream *stream = find_stream(set, instrument, scope_index, scope);
+    struct stream *stream = metric_set_stream(set, instrument_row(instrument), scope_index, scope);
+    return stream_find(set, stream, attributes, n_attributes);
+}
+
+struct series *stream_find(struct metric_set *set, struct stream *stream, const struct attribute *attributes,
+                           uint32_t n_attributes)
+{
     uint64_t hash = hash_attributes((uint64_t)(uintptr_t)stream, attributes, n_attributes);
     for (struct series *series = set->slots[hash & (set->n_slots - 1)]; series; series = series->next_in_slot)
         if (is_series(series, stream, hash, attributes, n_attributes))
             return series;
     if (stream->n_series >= AGGREGATE_MAX_SERIES || n_all_series >= AGGREGATE_MAX_ALL_SERIES)
-        return find_overflow(set, stream);
+        return stream_overflow(set, stream);
     stream->n_series++;
     return add_series(set, stream, hash, attributes, n_attributes);
 }
@@ -227,11 +234,11 @@ struct series *series_sibling(struct metric_set *set, struct series *series, enu
     if (series->sibling)
         return series->sibling;
     const struct stream *stream = series->stream;
-    struct series *sibling =
-        series->is_overflow
-            ? find_overflow(set, find_stream(set, instrument, stream->scope_index, stream->scope))
-            : metric_set_find(set, instrument, stream->scope_index, stream->scope, series->attributes,
-                              series->n_attributes);
+    struct series *sibling = series->is_overflow
+                                 ? stream_overflow(set, metric_set_stream(set, instrument_row(instrument),
+                                                                          stream->scope_index, stream->scope))
+                                 : metric_set_find(set, instrument, stream->scope_index, stream->scope,
+                                                   series->attributes, series->n_attributes);
     if (!sibling->sibling) { /* else it is the overflow of many */
         sibling->sibling = series;
         series->sibling = sibling;
@@ -282,19 +289,45 @@ void series_record(struct metric_set *set, struct series *series, double value,
         return;
     series->has_news = series->has_begun = set->has_news = true;
     if (exemplar)
-        exemplars_offer(&series->exemplars,
-                        set->is_exponential ? 0 : instrument_row(series->stream->instrument)->n_bounds + 1,
+        exemplars_offer(&series->exemplars, set->is_exponential ? 0 : series->stream->row->n_bounds + 1,
                         bucket, exemplar);
 }
 
-void series_add(struct metric_set *set, struct series *series, int64_t delta)
+/* Its numbers were integers so far. */
+static void make_double(struct stream *stream)
 {
-    bool is_level = instrument_row(series->stream->instrument)->kind == INSTRUMENT_UP_DOWN_COUNTER;
-    if (delta < 0 && (!is_level || series->sum < -delta))
+    stream->is_double = true;
+    for (struct series *series = stream->first; series; series = series->next)
+        series->number = (double)series->sum;
+}
+
+static void add_integer(struct series *series, int64_t delta)
+{
+    const struct instrument_row *row = series->stream->row;
+    bool is_level = row->kind == INSTRUMENT_UP_DOWN_COUNTER;
+    if (delta < 0 && !row->is_custom && (!is_level || series->sum < -delta))
         delta = is_level ? -series->sum : 0;
     if (__builtin_add_overflow(series->sum, delta, &series->sum))
-        series->sum = INT64_MAX;
+        series->sum = delta < 0 ? INT64_MIN : INT64_MAX;
+}
+
+void series_add(struct metric_set *set, struct series *series, const struct measured *measured,
+                const struct exemplar *exemplar)
+{
+    struct stream *stream = series->stream;
+    bool is_gauge = stream->row->kind == INSTRUMENT_GAUGE;
+    if (measured->is_double && !stream->is_double)
+        make_double(stream);
+    double number = measured->is_double ? measured->value : (double)measured->number;
+    if (stream->is_double)
+        series->number = is_gauge ? number : series->number + number;
+    else if (is_gauge)
+        series->sum = measured->number;
+    else
+        add_integer(series, measured->number);
     series->has_news = series->has_begun = set->has_news = true;
+    if (exemplar)
+        exemplars_offer(&series->exemplars, 1, 0, exemplar);
 }
 
 bool metric_set_has_news(const struct metric_set *set)

@@ -20,8 +20,10 @@
 #define AGGREGATE_MAX_ALL_SERIES 20000u /* of all processes: then new ones overflow wherever they come from */
 #define AGGREGATE_MAX_ATTRIBUTES 10u
 
+struct measured;
 struct metric_set;
 struct series;
+struct stream;
 
 /* Settings are read here and not kept; everything begins at `start_unix_ns`. */
 struct metric_set *metric_set_create(const struct settings *settings, struct resource *resource,
@@ -36,6 +38,14 @@ void metric_set_destroy(struct metric_set *set);
  */
 struct series *metric_set_find(struct metric_set *set, enum instrument instrument, uint32_t scope_index,
                                const char *scope, const struct attribute *attributes, uint32_t n_attributes);
+/* The stream of an instrument, made when there is none; `row` is kept and lasts as long as the set. */
+struct stream *metric_set_stream(struct metric_set *set, const struct instrument_row *row,
+                                 uint32_t scope_index, const char *scope);
+/* As metric_set_find(). */
+struct series *stream_find(struct metric_set *set, struct stream *stream, const struct attribute *attributes,
+                           uint32_t n_attributes);
+/* What stands for the series that are too many. */
+struct series *stream_overflow(struct metric_set *set, struct stream *stream);
 /* Another number once any series of any set was forgotten: a series that was found at this one is still valid. */
 uint64_t metric_set_generation(void);
 /* Its like under another metric of the same scope, found once. */
@@ -47,8 +57,12 @@ void series_drop(struct series *series);
 /* One measurement of a histogram. `exemplar` NULL: it may not be one. */
 void series_record(struct metric_set *set, struct series *series, double value,
                    const struct exemplar *exemplar);
-/* Up or down; a number of open things never falls below 0: what an earlier exporter counted is not known. */
-void series_add(struct metric_set *set, struct series *series, int64_t delta);
+/*
+ * Up or down, by an integer or a double; once one double came the stream's points are doubles. Of a gauge the last one counts. A number of
+ * open things never falls below 0: what an earlier exporter counted is not known.
+ */
+void series_add(struct metric_set *set, struct series *series, const struct measured *measured,
+                const struct exemplar *exemplar);
 
 /*
  * Appends what there is at `now_unix_ns`. `usage` NULL: the process is gone, or cannot be looked at. `is_last`: it is gone,

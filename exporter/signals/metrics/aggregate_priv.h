@@ -7,8 +7,9 @@
 #include "signals/metrics/waiting.h"
 
 struct stream {
-    enum instrument instrument;
+    const struct instrument_row *row;
     uint32_t scope_index;
+    bool is_double;               /* of a sum or gauge */
     const char *scope;            /* its own copy, shared by the scope's streams */
     struct series *first, **last; /* in the order they came; the overflow series is one of them */
     uint32_t n_series;            /* without it */
@@ -24,7 +25,8 @@ struct series {
     uint32_t n_holders;
     bool has_news, has_begun, is_overflow; /* begun: something was measured, ever */
     struct histogram *histogram;           /* NULL: a sum */
-    int64_t sum;
+    int64_t sum; /* or the last value of a gauge; not used once the stream is_double */
+    double number;
     struct exemplars exemplars;
     uint32_t n_attributes;
     struct attribute attributes[]; /* their texts lie behind them; keys are literals */
@@ -43,15 +45,18 @@ struct metric_set {
     uint64_t process_start_unix_ns; /* 0: not known yet */
     struct usage before;            /* of the last collection, for deltas */
     struct waiting waiting;         /* for the acknowledgement of their records */
+    struct custom *custom;          /* custom.c; NULL: the program measured nothing itself */
 };
 
+/* NULL is fine. */
+void custom_destroy(struct custom *custom);
 /* Takes it out of stream and table, and frees it. */
 void series_forget(struct metric_set *set, struct series *series);
 /* Temporality of an instrument, as the preference has it. */
 enum metric_temporality temporality_of(const struct metric_set *set, enum instrument_kind kind);
 /* A metric in a scope of the collection, described but empty. */
 struct metric *collect_metric(struct metric_collection *collection, struct metric_scope *scope,
-                              const struct metric_set *set, enum instrument instrument);
+                              const struct metric_set *set, const struct instrument_row *row);
 /* process.* */
 void observe_process(struct metric_set *set, struct metric_collection *collection,
                      struct metric_resource *resource, uint64_t now_unix_ns, const struct usage *usage);

@@ -7,9 +7,8 @@
 #include "signals/metrics/aggregate_priv.h"
 
 struct metric *collect_metric(struct metric_collection *collection, struct metric_scope *scope,
-                              const struct metric_set *set, enum instrument instrument)
+                              const struct metric_set *set, const struct instrument_row *row)
 {
-    const struct instrument_row *row = instrument_row(instrument);
     struct metric *metric = metric_add(collection, scope);
     metric->name = row->name;
     metric->description = row->description;
@@ -30,6 +29,7 @@ struct metric *collect_metric(struct metric_collection *collection, struct metri
     case INSTRUMENT_OBSERVED_UP_DOWN_COUNTER:
         metric->kind = METRIC_SUM;
         break;
+    case INSTRUMENT_GAUGE:
     case INSTRUMENT_OBSERVED_GAUGE:
         metric->kind = METRIC_GAUGE;
         break;
@@ -43,10 +43,12 @@ static struct metric_point *show(struct metric_collection *collection, struct me
     struct metric_point *point = metric_add_point(collection, metric);
     point->attributes = (struct attributes){
         .items = series->attributes, .n = series->n_attributes, .max = series->n_attributes};
-    point->start_unix_ns = series->start_unix_ns;
+    point->start_unix_ns = metric->kind == METRIC_GAUGE ? 0 : series->start_unix_ns;
     point->time_unix_ns = now_unix_ns;
     if (series->histogram) {
         histogram_show(series->histogram, &collection->arena, &point->value.histogram);
+    } else if (series->stream->is_double) {
+        point->value.number = series->number;
     } else {
         point->is_integer = true;
         point->value.integer = series->sum;
@@ -58,6 +60,7 @@ static void begin_anew(struct series *series, uint64_t now_unix_ns)
 {
     series->start_unix_ns = now_unix_ns;
     series->sum = 0;
+    series->number = 0;
     if (series->histogram)
         histogram_reset(series->histogram);
 }
@@ -67,7 +70,7 @@ static void collect_stream(struct metric_set *set, struct metric_collection *col
                            struct metric_scope *scope, struct stream *stream, uint64_t now_unix_ns)
 {
     struct metric *metric = NULL;
-    bool is_delta = temporality_of(set, instrument_row(stream->instrument)->kind) == METRIC_DELTA;
+    bool is_delta = temporality_of(set, stream->row->kind) == METRIC_DELTA;
     for (struct series *series = stream->first, *next; series; series = next) {
         next = series->next;
         if (is_delta && !series->has_news) {
@@ -80,7 +83,7 @@ static void collect_stream(struct metric_set *set, struct metric_collection *col
         if (!series->has_begun)
             continue; /* made for what is not acknowledged yet */
         if (!metric)
-            metric = collect_metric(collection, scope, set, stream->instrument);
+            metric = collect_metric(collection, scope, set, stream->row);
         struct metric_point *point = show(collection, metric, series, now_unix_ns);
         exemplars_take(&series->exemplars, &collection->arena, series->start_unix_ns, now_unix_ns, point);
         series->has_news = false;
@@ -98,7 +101,7 @@ static void peek_stream(struct metric_set *set, struct metric_collection *collec
         if (!series->has_news)
             continue;
         if (!metric)
-            metric = collect_metric(collection, scope, set, stream->instrument);
+            metric = collect_metric(collection, scope, set, stream->row);
         show(collection, metric, series, now_unix_ns);
     }
 }
@@ -110,7 +113,8 @@ typedef void (*stream_fn)(struct metric_set *set, struct metric_collection *coll
 static void close_all(struct metric_set *set)
 {
     for (uint32_t i = 0; i < set->n_streams; i++) {
-        if (instrument_row(set->streams[i]->instrument)->kind != INSTRUMENT_UP_DOWN_COUNTER)
+        const struct instrument_row *row = set->streams[i]->row;
+        if (row->kind != INSTRUMENT_UP_DOWN_COUNTER || row->is_custom)
             continue;
         for (struct series *series = set->streams[i]->first; series; series = series->next) {
             set->has_news |= series->sum != 0;

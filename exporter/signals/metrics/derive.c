@@ -291,22 +291,38 @@ bool derive_count(struct metric_set *set, const struct raw_count *raw, const str
 
 /* ---- counting ---- */
 
-void derive_settle(struct metric_set *set, uint32_t n)
+uint64_t derive_next(const struct metric_set *set)
 {
-    const struct measured *measured;
+    return waiting_next(&set->waiting);
+}
+
+static void count(struct metric_set *set, const struct measured *measured, struct exemplar *exemplar)
+{
+    if (measured->series->histogram)
+        series_record(set, measured->series, measured->value, exemplar);
+    else
+        series_add(set, measured->series, measured, exemplar);
+    series_drop(measured->series);
+    if (!measured->rows)
+        return;
+    if (exemplar)
+        exemplar->value = (double)measured->number;
+    series_record(set, measured->rows, (double)measured->number, exemplar);
+    series_drop(measured->rows);
+}
+
+void derive_settle(struct metric_set *set, uint64_t first, uint32_t n)
+{
     struct exemplar *exemplar;
-    for (; n && (measured = waiting_take(&set->waiting, &exemplar)); n--) {
-        if (measured->series->histogram)
-            series_record(set, measured->series, measured->value, exemplar);
-        else
-            series_add(set, measured->series, measured->number);
-        series_drop(measured->series);
-        if (!measured->rows)
-            continue;
-        if (exemplar)
-            exemplar->value = (double)measured->number;
-        series_record(set, measured->rows, (double)measured->number, exemplar);
-        series_drop(measured->rows);
+    for (uint64_t number = first; number < first + n; number++) {
+        const struct measured *measured = waiting_take(&set->waiting, number, &exemplar);
+        if (measured)
+            count(set, measured, exemplar);
     }
     waiting_tidy(&set->waiting);
+}
+
+void derive_settle_all(struct metric_set *set)
+{
+    derive_settle(set, set->waiting.measured.number, set->waiting.measured.n);
 }

@@ -23,7 +23,11 @@
 bool derive_span(struct metric_set *set, const struct raw_span *raw, const struct span *span);
 /* `span` as a call with the count's facts would be assembled. */
 bool derive_count(struct metric_set *set, const struct raw_count *raw, const struct span *span);
-/* The oldest `n` that wait are counted now: their records are about to be acknowledged. */
-void derive_settle(struct metric_set *set, uint32_t n);
+/* The number of the next that will wait. */
+uint64_t derive_next(const struct metric_set *set);
+/* Those `n` from `first` on are counted now: their records are about to be acknowledged. */
+void derive_settle(struct metric_set *set, uint64_t first, uint32_t n);
+/* All that wait. */
+void derive_settle_all(struct metric_set *set);
 
 #endif

@@ -32,7 +32,8 @@ static struct metric_point *add_point(struct observing *observing, struct metric
 
 static struct metric *add(struct observing *observing, enum instrument instrument)
 {
-    return collect_metric(observing->collection, observing->scope, observing->set, instrument);
+    return collect_metric(observing->collection, observing->scope, observing->set,
+                          instrument_row(instrument));
 }
 
 static void say_level(struct observing *observing, enum instrument instrument, int64_t level)

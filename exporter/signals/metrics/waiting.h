@@ -1,5 +1,5 @@
 /*
- * waiting: measurements of records that were read and are not acknowledged yet, in the order they were read.
+ * waiting: measurements of records that were read and are not acknowledged yet, by the number they got when they were read.
  *
  * A record is counted when it is acknowledged, not when it is read: an exporter that was killed in between has then not
  * counted what the next one reads again. Context: loop.
@@ -15,14 +15,17 @@ struct series;
 struct measured {
     struct series *series;
     struct series *rows; /* NULL: it says nothing of rows */
-    double value;        /* of a duration */
+    double value;        /* of a duration; of a number that is_double */
     int64_t number;      /* rows; of a sum: by how much it changes */
-    bool has_exemplar;
+    bool has_exemplar, is_double;
+    bool is_taken; /* waiting.c only */
+    uint64_t exemplar;
 };
 
 struct ring {
     char *items;
     uint32_t first, n, max; /* a power of two */
+    uint64_t number;        /* of the first: each gets the next one, for ever */
 };
 
 /* A zeroed one is empty. */
@@ -30,14 +33,16 @@ struct waiting {
     struct ring measured, exemplars;
 };
 
+/* The number that the next one will have. */
+uint64_t waiting_next(const struct waiting *waiting);
 /*
  * The newest: series NULL, rows NULL, to be filled in at once, and so is *ret_exemplar; `ret_exemplar` NULL: it may not be
  * one.
  */
 struct measured *waiting_add(struct waiting *waiting, struct exemplar **ret_exemplar);
-/* The oldest; NULL when there is none. It holds until the next waiting_add() or waiting_tidy(); *ret_exemplar NULL: none. */
-const struct measured *waiting_take(struct waiting *waiting, struct exemplar **ret_exemplar);
-/* Gives back what a burst needed. */
+/* That one, once; NULL when it was taken. It holds until the next waiting_add() or waiting_tidy(); *ret_exemplar NULL: none. */
+const struct measured *waiting_take(struct waiting *waiting, uint64_t number, struct exemplar **ret_exemplar);
+/* Gives back what was taken, and what a burst needed. */
 void waiting_tidy(struct waiting *waiting);
 void waiting_fini(struct waiting *waiting);
 

@@ -50,3 +50,10 @@ void limits_apply(struct span *span, struct arena *arena, const struct settings 
     for (uint32_t i = 0; i < span->n_events; i++)
         cut_values(&span->events[i].attributes, arena, settings->attribute_value_limit);
 }
+
+void limits_apply_log(struct log_record *record, struct arena *arena, const struct settings *settings)
+{
+    cut_list(&record->attributes, settings->log_attribute_count_limit);
+    if (settings->log_attribute_value_limit != UINT32_MAX)
+        cut_values(&record->attributes, arena, settings->log_attribute_value_limit);
+}

@@ -1,9 +1,9 @@
 /* The walk over a format follows hiredis' redisvFormatCommand(), its oddities included, in 0.14 and 1.x alike. */
 #include "signals/spans/redis.h"
-#include <stdio.h>
+
+#include "base/number_format.h"
 #include <string.h>
 
-#define NUMBER_MAX_BYTES 512    /* a number with a greater width or precision is cut */
 #define CONVERSION_MAX_BYTES 14 /* hiredis does not print a conversion that is longer */
 
 struct split {
@@ -55,11 +55,8 @@ static void put_bytes(struct split *split, const struct redis_argument *bytes)
 
 /* A conversion as printf has it, and how hiredis fetches its argument. */
 struct conversion {
-    char flags[6];
-    uint32_t width, precision;
-    bool has_precision, is_double, is_printed;
-    uint8_t bits; /* of the integer */
-    char letter;
+    struct number_format number;
+    bool is_double, is_printed;
     const char *behind;
 };
 
@@ -72,7 +69,7 @@ static uint32_t parse_number(const char **at, const char *end)
 {
     uint32_t number = 0;
     for (; *at < end && **at >= '0' && **at <= '9'; ++*at)
-        if (number < NUMBER_MAX_BYTES * 10)
+        if (number < NUMBER_FORMAT_BYTES * 10)
             number = number * 10 + (uint32_t)(**at - '0');
     return number;
 }
@@ -80,50 +77,35 @@ static uint32_t parse_number(const char **at, const char *end)
 /* `at` is on the percent. False: hiredis would refuse the format, or the format is cut here. */
 static bool parse_conversion(const char *at, const char *end, struct conversion *ret_conversion)
 {
-    struct conversion conversion = {.bits = 32};
+    struct conversion conversion = {.number = {.bits = 32}};
+    struct number_format *number = &conversion.number;
     const char *begin = at++;
     for (; at < end && is_one_of(*at, "#0-+ "); at++)
-        if (!strchr(conversion.flags, *at))
-            conversion.flags[strlen(conversion.flags)] = *at;
-    conversion.width = parse_number(&at, end);
+        if (!strchr(number->flags, *at))
+            number->flags[strlen(number->flags)] = *at;
+    number->width = parse_number(&at, end);
     if (at < end && *at == '.') {
         at++;
-        conversion.has_precision = true;
-        conversion.precision = parse_number(&at, end);
+        number->has_precision = true;
+        number->precision = parse_number(&at, end);
     }
     bool may_be_double = true;
     for (unsigned n = 0; n < 2 && at < end && (*at == 'h' || *at == 'l'); n++, at++) {
         if (n == 1 && at[-1] != *at)
             return false;
-        conversion.bits = *at == 'l' ? 64 : n == 0 ? 16 : 8;
+        number->bits = *at == 'l' ? 64 : n == 0 ? 16 : 8;
         may_be_double = false;
     }
     if (at == end)
         return false;
-    conversion.is_double = may_be_double && is_one_of(*at, "eEfFgGaA");
+    conversion.is_double = may_be_double && number_format_is_double(*at);
     if (!conversion.is_double && !is_one_of(*at, "diouxX"))
         return false;
-    conversion.letter = *at;
+    number->letter = *at;
     conversion.is_printed = at + 1 - begin < CONVERSION_MAX_BYTES;
     conversion.behind = at + 1;
     *ret_conversion = conversion;
     return true;
-}
-
-/* What printf makes of an integer of that width. */
-static int64_t narrow(int64_t value, const struct conversion *conversion)
-{
-    bool is_signed = conversion->letter == 'd' || conversion->letter == 'i';
-    switch (conversion->bits) {
-    case 8:
-        return is_signed ? (int64_t)(int8_t)value : (int64_t)(uint8_t)value;
-    case 16:
-        return is_signed ? (int64_t)(int16_t)value : (int64_t)(uint16_t)value;
-    case 32:
-        return is_signed ? (int64_t)(int32_t)value : (int64_t)(uint32_t)value;
-    default:
-        return value;
-    }
 }
 
 /* %d and %lld without flags, as most are. */
@@ -139,47 +121,17 @@ static void put_plain(struct split *split, int64_t value)
     put(split, at, (size_t)(text + sizeof text - at));
 }
 
-/* printf with a width and a precision that cannot run away. The exporter runs in the C locale. */
 static void put_number(struct split *split, const struct conversion *conversion,
                        const struct redis_format_argument *arg)
 {
-    char text[NUMBER_MAX_BYTES], format[32];
-    uint32_t width = conversion->width, precision = conversion->precision;
-    bool is_plain = !*conversion->flags && !width && !conversion->has_precision;
-    if (is_plain && (conversion->letter == 'd' || conversion->letter == 'i')) {
-        put_plain(split, narrow(arg->integer, conversion));
+    char text[NUMBER_FORMAT_BYTES];
+    const struct number_format *number = &conversion->number;
+    bool is_plain = !*number->flags && !number->width && !number->has_precision;
+    if (is_plain && number->bits >= 32 && (number->letter == 'd' || number->letter == 'i')) {
+        put_plain(split, number->bits == 32 ? (int32_t)arg->integer : arg->integer);
         return;
     }
-    if (width >= NUMBER_MAX_BYTES || precision >= NUMBER_MAX_BYTES)
-        split->is_cut = true;
-    width = width < NUMBER_MAX_BYTES ? width : NUMBER_MAX_BYTES - 1;
-    precision = precision < NUMBER_MAX_BYTES ? precision : NUMBER_MAX_BYTES - 1;
-    int n = snprintf(format, sizeof format, "%%%s%s%s%s%c", conversion->flags, width ? "*" : "",
-                     conversion->has_precision ? ".*" : "", conversion->is_double ? "" : "ll",
-                     conversion->letter);
-    if (n < 0 || (size_t)n >= sizeof format)
-        return;
-    int stars[2], n_stars = 0;
-    if (width)
-        stars[n_stars++] = (int)width;
-    if (conversion->has_precision)
-        stars[n_stars++] = (int)precision;
-    long long integer = narrow(arg->integer, conversion);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* built above out of letters that were checked */
-    if (conversion->is_double)
-        n = n_stars == 2   ? snprintf(text, sizeof text, format, stars[0], stars[1], arg->number)
-            : n_stars == 1 ? snprintf(text, sizeof text, format, stars[0], arg->number)
-                           : snprintf(text, sizeof text, format, arg->number);
-    else
-        n = n_stars == 2   ? snprintf(text, sizeof text, format, stars[0], stars[1], integer)
-            : n_stars == 1 ? snprintf(text, sizeof text, format, stars[0], integer)
-                           : snprintf(text, sizeof text, format, integer);
-#pragma GCC diagnostic pop
-    if (n < 0)
-        return;
-    split->is_cut = split->is_cut || (size_t)n >= sizeof text;
-    put(split, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    put(split, text, number_format_print(number, arg->integer, arg->number, text, &split->is_cut));
 }
 
 /* `at` is on a percent that is not the last character. False: the walk ends here. */

@@ -43,11 +43,29 @@ void hand_on(struct client *client, struct raw_span *raw, enum receipt_kind kind
     dropbox->events.on_span(dropbox->events.context, raw, &receipt);
 }
 
-void hand_on_count(struct client *client, const struct raw_count *count, uint32_t index, uint64_t word)
+static int64_t offset_of(const struct client *client, uint64_t mono_ns)
 {
-    struct dropbox *dropbox = client->dropbox;
+    return offset_at(&client->dropbox->offsets, mono_ns, client->layout.created_mono_ns,
+                     client->layout.mono_to_unix_ns);
+}
+
+bool hand_on_other(struct client *client, enum record_result result, struct record *record, uint32_t index,
+                   uint64_t word)
+{
+    const struct dropbox_events *events = &client->dropbox->events;
     struct receipt receipt = {.client = client->id, .word = word, .index = index, .kind = RECEIPT_CHUNK};
-    dropbox->events.on_count(dropbox->events.context, count, &receipt);
+    if (result == RECORD_COUNT && events->on_count) {
+        events->on_count(events->context, &record->count, &receipt);
+    } else if (result == RECORD_LOG && events->on_log) {
+        record->log.mono_to_unix_ns = offset_of(client, record->log.log.mono_ns);
+        events->on_log(events->context, &record->log, &receipt);
+    } else if (result == RECORD_MEASUREMENT && events->on_measurement) {
+        record->measurement.mono_to_unix_ns = offset_of(client, record->measurement.measurement.mono_ns);
+        events->on_measurement(events->context, &record->measurement, &receipt);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 /* ---- life ---- */

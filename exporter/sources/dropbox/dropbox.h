@@ -13,6 +13,8 @@
 #include "telemetry/batch.h"
 #include "telemetry/process.h"
 #include "telemetry/raw_count.h"
+#include "telemetry/raw_log.h"
+#include "telemetry/raw_measurement.h"
 #include "telemetry/raw_span.h"
 
 struct dropbox;
@@ -36,6 +38,9 @@ struct dropbox_events {
     void (*on_death)(void *context, struct process *process, const char *death, int pidfd);
     /* Asked of a dead process: may what it had open be handed on now, and its file go? NULL: yes. */
     bool (*may_bury)(void *context, struct process *process);
+    /* Something the program said; something it measured. With a receipt like a span's. NULL: nobody takes them. */
+    void (*on_log)(void *context, const struct raw_log *raw, const struct receipt *receipt);
+    void (*on_measurement)(void *context, const struct raw_measurement *raw, const struct receipt *receipt);
 };
 
 /* Totals of one process, for `otelshim status`. */

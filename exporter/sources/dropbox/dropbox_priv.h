@@ -179,8 +179,9 @@ const char *error_text(int error);
 void hand_on(struct client *client, struct raw_span *raw, enum receipt_kind kind, uint32_t index,
              uint64_t word);
 
-/* A count; its receipt is the chunk's. */
-void hand_on_count(struct client *client, const struct raw_count *count, uint32_t index, uint64_t word);
+/* A count, a log, a measurement: whichever `record` is; the receipt is the chunk's. False: nobody takes such. */
+bool hand_on_other(struct client *client, enum record_result result, struct record *record, uint32_t index,
+                   uint64_t word);
 
 /* ---- watch.c, box.c ---- */
 /* Opens what is to be served and is not yet. *ret_busy: another exporter serves one of them. */

@@ -225,6 +225,7 @@ static enum record_result decode_root(struct record_context *context, const uint
 
 /* No honest host counts by more at once. */
 #define MAX_DELTA (1ll << 32)
+#define MAX_SEVERITY 24u /* SeverityNumber; 0: not said */
 
 static enum record_result decode_count(struct record_context *context, struct record_memory *memory,
                                        const uint8_t *bytes, uint32_t n_bytes, struct raw_count *ret_count)
@@ -255,6 +256,57 @@ static enum record_result decode_count(struct record_context *context, struct re
     return RECORD_COUNT;
 }
 
+static enum record_result decode_log(struct record_context *context, const uint8_t *bytes, uint32_t n_bytes,
+                                     struct raw_log *ret_log)
+{
+    struct wire_log log;
+    uint32_t n = 0;
+    if (n_bytes < sizeof(log))
+        return RECORD_INVALID;
+    memcpy(&log, bytes, sizeof(log));
+    if (log.instrumentation >= context->process->n_instrumentations || !log.mono_ns ||
+        log.severity > MAX_SEVERITY)
+        return RECORD_INVALID;
+    if (log.kind < WIRE_LOG_SYSLOG || log.kind > WIRE_LOG_NOTICE)
+        return RECORD_NOTHING; /* of the future */
+    if (!read_facts(bytes + sizeof(log), n_bytes - (uint32_t)sizeof(log), context->facts, RAW_MAX_FACTS, &n))
+        return RECORD_INVALID;
+    *ret_log = (struct raw_log){
+        .process = context->process,
+        .instrumentation = &context->process->instrumentations[log.instrumentation],
+        .log = log,
+        .facts = context->facts,
+        .n_facts = n,
+    };
+    return RECORD_LOG;
+}
+
+static enum record_result decode_measurement(struct record_context *context, const uint8_t *bytes,
+                                             uint32_t n_bytes, struct raw_measurement *ret_measurement)
+{
+    struct wire_measurement measurement;
+    uint32_t n = 0;
+    if (n_bytes < sizeof(measurement))
+        return RECORD_INVALID;
+    memcpy(&measurement, bytes, sizeof(measurement));
+    if (measurement.instrumentation >= context->process->n_instrumentations || !measurement.mono_ns ||
+        measurement.is_double > 1)
+        return RECORD_INVALID;
+    if (measurement.instrument < WIRE_COUNTER || measurement.instrument > WIRE_HISTOGRAM)
+        return RECORD_NOTHING; /* of the future */
+    if (!read_facts(bytes + sizeof(measurement), n_bytes - (uint32_t)sizeof(measurement), context->facts,
+                    RAW_MAX_FACTS, &n))
+        return RECORD_INVALID;
+    *ret_measurement = (struct raw_measurement){
+        .process = context->process,
+        .instrumentation = &context->process->instrumentations[measurement.instrumentation],
+        .measurement = measurement,
+        .facts = context->facts,
+        .n_facts = n,
+    };
+    return RECORD_MEASUREMENT;
+}
+
 enum record_result record_decode(struct record_context *context, struct record_memory *memory,
                                  const uint8_t *bytes, uint32_t n_bytes, struct record *ret_record)
 {
@@ -273,6 +325,10 @@ enum record_result record_decode(struct record_context *context, struct record_m
         return decode_root(context, bytes, frame.bytes, ret_record);
     case WIRE_RECORD_COUNT:
         return decode_count(context, memory, bytes, frame.bytes, &ret_record->count);
+    case WIRE_RECORD_LOG:
+        return decode_log(context, bytes, frame.bytes, &ret_record->log);
+    case WIRE_RECORD_MEASUREMENT:
+        return decode_measurement(context, bytes, frame.bytes, &ret_record->measurement);
     default:
         return RECORD_NOTHING;
     }

@@ -8,6 +8,8 @@
 #define OTELSHIM_SOURCE_DROPBOX_RECORD_H
 
 #include "telemetry/raw_count.h"
+#include "telemetry/raw_log.h"
+#include "telemetry/raw_measurement.h"
 #include "telemetry/raw_span.h"
 #include <wire.h>
 
@@ -29,12 +31,14 @@ struct record_context {
 };
 
 enum record_result {
-    RECORD_SPAN,    /* `raw` is a span */
-    RECORD_ROOT,    /* `raw` is a root, `slot` its thread slot */
-    RECORD_COUNT,   /* `count` is a number that changed */
-    RECORD_NOTHING, /* shared facts, remembered; or a kind from the future, skipped */
-    RECORD_INVALID, /* the record is wrong, the next one may be right */
-    RECORD_BROKEN,  /* its length is wrong: nothing behind it can be found */
+    RECORD_SPAN,        /* `raw` is a span */
+    RECORD_ROOT,        /* `raw` is a root, `slot` its thread slot */
+    RECORD_COUNT,       /* `count` is a number that changed */
+    RECORD_LOG,         /* `log` is something the program said */
+    RECORD_MEASUREMENT, /* `measurement` is of an instrument of its own */
+    RECORD_NOTHING,     /* shared facts, remembered; or a kind from the future, skipped */
+    RECORD_INVALID,     /* the record is wrong, the next one may be right */
+    RECORD_BROKEN,      /* its length is wrong: nothing behind it can be found */
 };
 
 struct record {
@@ -43,6 +47,8 @@ struct record {
     /* process, instrumentation, span, times, outcome and facts are set, the rest is zero */
     struct raw_span raw;
     struct raw_count count;
+    struct raw_log log; /* without mono_to_unix_ns, like the next */
+    struct raw_measurement measurement;
 };
 
 void record_memory_fini(struct record_memory *memory);

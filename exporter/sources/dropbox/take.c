@@ -201,6 +201,7 @@ static bool take_record(struct client *client, uint32_t index, const struct chun
     struct chunk *chunk = &client->chunks[index];
     struct record record;
     uint32_t before = chunk->memory->bytes;
+    uint64_t before_promised;
     dropbox->context.process = &client->process;
     dropbox->context.max_memory_bytes = before + (CLIENT_MEMORY_BYTES - client->memory_bytes);
     enum record_result result = record_decode(&dropbox->context, chunk->memory,
@@ -222,11 +223,14 @@ static bool take_record(struct client *client, uint32_t index, const struct chun
             return false;
         break;
     case RECORD_COUNT:
-        if (!dropbox->events.on_count)
-            return false;
+    case RECORD_LOG:
+    case RECORD_MEASUREMENT:
+        before_promised = chunk->promised;
         chunk->promised = chunk->taken;
-        hand_on_count(client, &record.count, index, chunk->taken);
-        return true;
+        if (hand_on_other(client, result, &record, index, chunk->taken))
+            return true;
+        chunk->promised = before_promised;
+        return false;
     case RECORD_SPAN:
         client->has_episodes = true;
         break;

@@ -1,0 +1,78 @@
+/* records: what comes out of the mapped files besides spans: counts, log records, measurements. */
+#include "cli/metering.h"
+#include "cli/pipeline_priv.h"
+#include "signals/logs/logs.h"
+#include "signals/spans/limits.h"
+
+/* ---- what only adds to metrics: its receipt goes with those of spans, which hold it up no longer than themselves ---- */
+
+static void hand_on(struct pipeline *pipeline, struct traced *traced, const struct receipt *receipt,
+                    const struct measured_range *measured)
+{
+    struct receipt placed = lanes_enter(traced->lanes, receipt);
+    struct receipt ticket = lanes_issue(traced->lanes, &placed, LANE_SPANS, measured);
+    if (traced->destination)
+        otlp_add(traced->destination->otlp, NULL, &ticket);
+    else
+        pipeline_acknowledge_later(pipeline, &ticket);
+}
+
+static bool is_off(const struct traced *traced)
+{
+    return traced->process->settings->live & WIRE_LIVE_OFF; /* recorded before the program saw it */
+}
+
+void records_on_count(void *context, const struct raw_count *raw, const struct receipt *receipt)
+{
+    struct pipeline *pipeline = context;
+    struct traced *traced = traced_take(pipeline, raw->process, receipt);
+    struct measured_range measured = {metering_next(traced), 0};
+    if (!is_off(traced))
+        measured.n = metering_count(pipeline, traced, raw);
+    hand_on(pipeline, traced, receipt, &measured);
+}
+
+void records_on_measurement(void *context, const struct raw_measurement *raw, const struct receipt *receipt)
+{
+    struct pipeline *pipeline = context;
+    struct traced *traced = traced_take(pipeline, raw->process, receipt);
+    struct measured_range measured = {metering_next(traced), 0};
+    traced->n_measurements++;
+    if (!is_off(traced))
+        measured.n = metering_measurement(pipeline, traced, raw);
+    hand_on(pipeline, traced, receipt, &measured);
+}
+
+/* ---- log records ---- */
+
+/* Made for the first one: few programs log. NULL: none is asked for, or a secret that it needs is not known. */
+static struct otlp *logs_of(struct pipeline *pipeline, struct traced *traced)
+{
+    const struct process *process = traced->process;
+    const struct settings *settings = process->settings;
+    if (!traced->logs_destination && settings->logs_exporters & EXPORT_OTLP)
+        traced->logs_destination = traced->missing
+                                       ? destination_find_alike(pipeline, process, settings, OTLP_LOGS)
+                                       : destination_get(pipeline, process, settings, OTLP_LOGS);
+    return traced->logs_destination ? traced->logs_destination->otlp : NULL;
+}
+
+void records_on_log(void *context, const struct raw_log *raw, const struct receipt *receipt)
+{
+    struct pipeline *pipeline = context;
+    struct traced *traced = traced_take(pipeline, raw->process, receipt);
+    const struct settings *settings = traced->process->settings;
+    struct otlp *otlp = is_off(traced) ? NULL : logs_of(pipeline, traced);
+    struct arena *arena = otlp ? otlp_arena(otlp) : &pipeline->scratch;
+    struct measured_range measured = {metering_next(traced), 0};
+    traced->n_logs++;
+    struct log_record *record = otlp ? logs_assemble(arena, raw, settings) : NULL;
+    if (record)
+        limits_apply_log(record, arena, settings);
+    struct receipt placed = lanes_enter(traced->lanes, receipt);
+    struct receipt ticket = lanes_issue(traced->lanes, &placed, LANE_LOGS, &measured);
+    if (otlp)
+        otlp_add_record(otlp, record, &ticket);
+    else
+        pipeline_acknowledge_later(pipeline, &ticket);
+}
