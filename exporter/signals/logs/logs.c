@@ -141,19 +141,26 @@ static void set_severity(struct log_record *record, const struct raw_log *raw)
 
 /* ---- kinds ---- */
 
+/* Of syslog(3) and otelshim_log(). */
+static void put_together(struct log_record *record, struct arena *arena, const struct raw_log *raw,
+                         const struct settings *settings)
+{
+    const struct raw_fact *format = find(raw, WIRE_LOG_FORMAT);
+    int64_t error_number = 0;
+    char body[BODY_MAX];
+    if (!format || !format->bytes)
+        return;
+    find_number(raw, WIRE_LOG_ERRNO, &error_number);
+    size_t n = format_assemble(format, raw->facts, raw->n_facts, (int)error_number, body, sizeof(body));
+    while (n && body[n - 1] == '\n') /* syslog(3) does as well */
+        n--;
+    record->body = logs_text(arena, body, n, settings);
+}
+
 static void assemble_syslog(struct log_record *record, struct arena *arena, const struct raw_log *raw,
                             const struct settings *settings)
 {
-    const struct raw_fact *format = find(raw, WIRE_LOG_FORMAT);
-    int64_t error_number = 0, priority;
-    find_number(raw, WIRE_LOG_ERRNO, &error_number);
-    if (format && format->bytes) {
-        char body[BODY_MAX];
-        size_t n = format_assemble(format, raw->facts, raw->n_facts, (int)error_number, body, sizeof(body));
-        while (n && body[n - 1] == '\n') /* syslog(3) does as well */
-            n--;
-        record->body = logs_text(arena, body, n, settings);
-    }
+    int64_t priority;
     if (find_number(raw, WIRE_LOG_PRIORITY, &priority))
         attribute_set_int(&record->attributes, arena, "syslog.facility", priority >> 3 & 0x7f);
     struct text identity = text_of(arena, raw, WIRE_LOG_IDENTITY, settings);
@@ -218,6 +225,7 @@ struct log_record *logs_assemble(struct arena *arena, const struct raw_log *raw,
     memcpy(record->span_id, log->span_id, sizeof(record->span_id));
     record->flags = record->has_trace ? log->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM) : 0;
     record->body = text_of(arena, raw, WIRE_LOG_BODY, settings);
+    put_together(record, arena, raw, settings);
     set_severity(record, raw);
     if (log->tid)
         attribute_set_int(&record->attributes, arena, "thread.id", log->tid);
