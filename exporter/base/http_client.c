@@ -113,9 +113,10 @@ static int64_t date_of(CURL *easy)
 
 static void finish_call(struct http_call *call, CURLcode code)
 {
-    long status = 0;
+    long status = 0, request_bytes = 0;
     curl_off_t retry_after_s = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
     curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     if (retry_after_s > MAX_RETRY_AFTER_S)
         retry_after_s = MAX_RETRY_AFTER_S;
@@ -123,6 +124,7 @@ static void finish_call(struct http_call *call, CURLcode code)
         .outcome = outcome_of(code, call),
         .curl_code = (int)code,
         .status = (int)status,
+        .was_sent = request_bytes > 0,
         .date_unix_s = date_of(call->easy),
         .retry_after_ms = retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : -1,
         .body = call->body ? call->body : "",
@@ -241,6 +243,11 @@ void http_client_destroy(struct http_client *client)
     loop_timer_destroy(client->timer);
     curl_global_cleanup();
     free(client);
+}
+
+struct loop *http_client_loop(const struct http_client *client)
+{
+    return client->loop;
 }
 
 static size_t take_body(char *bytes, size_t size, size_t n, void *context)

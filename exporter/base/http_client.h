@@ -55,6 +55,7 @@ struct http_result {
     enum http_outcome outcome;
     int curl_code;
     int status;             /* 0: none came */
+    bool was_sent;          /* it may have been carried out, whatever came back */
     int64_t retry_after_ms; /* -1: the answer has no Retry-After */
     int64_t date_unix_s;    /* of the answer's Date header; -1: it has none */
     const char *body;       /* NUL-terminated as well; valid until `done` returns */
@@ -67,6 +68,7 @@ typedef void (*http_done_fn)(void *context, const struct http_result *result);
 struct http_client *http_client_create(struct loop *loop);
 /* Calls still under way are cancelled. NULL is fine. */
 void http_client_destroy(struct http_client *client);
+struct loop *http_client_loop(const struct http_client *client);
 
 /* `done` is called exactly once, from a later turn of the loop, unless the call is cancelled before. */
 struct http_call *http_post(struct http_client *client, const struct http_request *request, http_done_fn done,

@@ -45,13 +45,13 @@ enum sent_outcome {
 
 struct sent {
     enum sent_outcome outcome;
-    bool
-        is_unsure; /* with SENT_RETRY: the request went out, and no answer came; the next attempt is marked as a possible repetition */
+    /* With SENT_RETRY: the request went out, and no answer came; the next attempt is marked as a possible repetition. */
+    bool is_unsure;
     uint64_t retry_ms;
     uint32_t n_parts_sent;
     char message_id[32]; /* of the first part, told when that one is sent; "": none */
     char address[96];    /* "", or where the target has moved to, with SENT_RETRY: to be kept */
-    char problem[200];   /* one line for people, no secret in it */
+    char problem[300];   /* one line for people, no secret in it */
 };
 
 typedef void (*sent_fn)(void *context, const struct sent *sent);
@@ -72,6 +72,7 @@ struct destination_kind {
     void (*cancel)(void *call);
 };
 
+extern const struct destination_kind telegram_destination, webhook_destination;
 /* NULL-terminated. */
 extern const struct destination_kind *const destination_kinds[];
 

@@ -1,4 +1,4 @@
 /* destinations: where alerts can go. One row per kind. */
 #include "outputs/alerts/destination.h"
 
-const struct destination_kind *const destination_kinds[] = {NULL};
+const struct destination_kind *const destination_kinds[] = {&telegram_destination, NULL};
