@@ -17,6 +17,7 @@
 
 #define NS_PER_MS 1000000ull
 #define SECOND_NS (1000 * NS_PER_MS)
+#define TELL_AFTER_NS (600 * NS_PER_MS)  /* the alert goes out then, with names or without */
 #define SPANS_WAIT_NS (2000 * NS_PER_MS) /* the spans of a dead process go out then, report or not */
 
 enum incident_step {
@@ -38,7 +39,8 @@ struct incident {
     enum incident_step step;
     int lock, root_fd;
     uint64_t began_mono_ns; /* when it came to be */
-    bool is_living, is_stored;
+    bool is_living, is_stored, is_told;
+    struct settings *settings; /* of the program, which may be gone; NULL: this exporter's own */
     struct disposable child;
 };
 

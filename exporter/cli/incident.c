@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/alerting.h"
+#include "cli/client_settings.h"
 #include "cli/self.h"
 #include "signals/spans/assemble.h"
 #include "telemetry/resource.h"
@@ -54,6 +56,7 @@ void incident_destroy(struct pipeline *pipeline, struct incident *incident)
         incident->traced->mortality->incident = NULL;
     destination_release(pipeline, incident->logs);
     resource_release(incident->resource);
+    settings_destroy(incident->settings);
     crash_report_fini(&incident->report);
     crash_case_fini(&incident->crash);
     free(incident);
@@ -218,6 +221,8 @@ void incident_complete(struct pipeline *pipeline, struct incident *incident)
 {
     if (incident->traced && !incident->logs)
         incident->logs = choose_logs(pipeline, incident->traced);
+    if (incident->traced && !incident->settings)
+        incident->settings = client_settings_create(incident->traced->process);
     incident_add_spans(pipeline, incident);
     incident_store(pipeline, incident, true);
     queue(pipeline, incident);
@@ -263,12 +268,46 @@ static void send_log(const struct incident *incident)
     arena_fini(&arena);
 }
 
+/* Once: its document is there when the names are. */
+static void tell(struct pipeline *pipeline, struct incident *incident, const struct crash_report *report,
+                 bool has_document)
+{
+    const struct store *store = &pipeline->crashing->store;
+    char path[PATH_MAX + STORE_STEM_BYTES + 8];
+    if (incident->is_told)
+        return;
+    incident->is_told = true;
+    snprintf(path, sizeof(path), "%s/%s.txt", store->path, incident->stem);
+    alerting_crash(pipeline, incident->settings, report, has_document && store->directory >= 0 ? path : NULL);
+}
+
+/* Names take long, or others are before it: what there is by now. The child writes the crashed thread first. */
+static void tell_in_time(struct pipeline *pipeline, struct incident *incident)
+{
+    struct crash_report report = {.kind = CRASH_SIGNAL};
+    struct crash_case crash = {.kind = CRASH_SIGNAL};
+    if (incident->is_told || clock_ns(CLOCK_MONOTONIC) - incident->began_mono_ns < TELL_AFTER_NS)
+        return;
+    bool has_names = incident->is_stored && incident->step == INCIDENT_RUNNING &&
+                     crash_report_load(&report, pipeline->crashing->store.directory, incident->stem) == 0;
+    if (!has_names && incident->is_stored) {
+        crash_report_fini(&report);
+        if (crash_case_read(&crash, incident->lock) == 0)
+            crash_report_make(&report, &crash, CRASH_RAW);
+    }
+    if (report.title)
+        tell(pipeline, incident, &report, has_names);
+    crash_report_fini(&report);
+    crash_case_fini(&crash);
+}
+
 static void finish(struct pipeline *pipeline, struct incident *incident, bool is_fine)
 {
     struct crashing *crashing = pipeline->crashing;
     take_report(pipeline, incident);
     log_write(LOG_LEVEL_WARN, "%s%s (%s/%s.txt)", incident->report.title ? incident->report.title : "a crash",
               is_fine ? "" : " [symbols could not be read]", crashing->store.path, incident->stem);
+    tell(pipeline, incident, &incident->report, true);
     send_log(incident);
     incident->step = INCIDENT_REPORTED;
     if (crashing->store.directory >= 0) {
@@ -300,6 +339,8 @@ void incidents_look(struct pipeline *pipeline)
                 finish(pipeline, incident, is_fine && had_child);
             }
         }
+        if (incident->step == INCIDENT_QUEUED || incident->step == INCIDENT_RUNNING)
+            tell_in_time(pipeline, incident);
         if (is_over(incident))
             incident_destroy(pipeline, incident);
     }

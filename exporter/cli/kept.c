@@ -3,6 +3,7 @@
  *
  * A process has a keep from the first settings on that ask for one until it is gone.
  */
+#include "cli/alerting.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 
@@ -43,10 +44,16 @@ void kept_take(struct pipeline *pipeline, struct traced *traced, const struct ra
     struct receipt placed = lanes_enter(traced->lanes, receipt);
     bool may_wait = traced->keep && settings_keep(settings) && !(settings->live & WIRE_LIVE_OFF) &&
                     (traced->destination || traced->is_shown);
-    if (may_wait && !(raw->span.flags & WIRE_SPAN_SAMPLED))
-        keep_hold(traced->keep, settings, raw, &placed, loop_now_ms(pipeline->loop));
-    else
+    if (!may_wait || (raw->span.flags & WIRE_SPAN_SAMPLED)) {
         pipeline_deliver(pipeline, traced, raw, &placed);
+        return;
+    }
+    struct raw_span waiting = *raw;
+    if (alerting_wants(traced)) { /* people do not wait for its trace's end */
+        alerting_span_early(traced, raw);
+        waiting.is_judged = true;
+    }
+    keep_hold(traced->keep, settings, &waiting, &placed, loop_now_ms(pipeline->loop));
 }
 
 void kept_look(struct pipeline *pipeline, bool is_short)

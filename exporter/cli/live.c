@@ -10,6 +10,7 @@
  * the program. Where spans go, and as what, is settled when a process is first seen: its receipts must come back in order.
  */
 #include "base/log.h"
+#include "cli/alerting.h"
 #include "cli/client_settings.h"
 #include "cli/pipeline_priv.h"
 
@@ -94,6 +95,7 @@ static void reload(struct pipeline *pipeline, struct traced *traced)
     settings_destroy(before);
     memcpy(live_before, traced->live, sizeof(live_before));
     live_apply(pipeline, traced);
+    alerting_reload(pipeline, traced);
     if (strcmp(live_before, traced->live) != 0)
         log_write(LOG_LEVEL_INFO, "%s (pid %u): live settings: %s", traced->name, traced->pid,
                   traced->live[0] ? traced->live : "as started");

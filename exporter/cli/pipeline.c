@@ -1,5 +1,6 @@
 /* pipeline: see pipeline.h. Built and torn down in the one visible order of pipeline_create() and pipeline_destroy(). */
 #include "base/log.h"
+#include "cli/alerting.h"
 #include "cli/crashing.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
@@ -104,9 +105,12 @@ void pipeline_deliver(struct pipeline *pipeline, struct traced *traced, const st
     bool is_exported =
         ((raw->span.flags & WIRE_SPAN_SAMPLED) || raw->is_kept) && !is_off && (otlp || traced->is_shown);
     struct arena *arena = otlp && is_exported ? otlp_arena(otlp) : &pipeline->scratch;
-    if (is_exported || (traced->metrics && !is_off)) {
+    bool is_told = alerting_wants(traced) && !is_off;
+    if (is_exported || is_told || (traced->metrics && !is_off)) {
         span = assemble_call(arena, raw, settings);
         measured.n = metering_span(traced, raw, span);
+        if (is_told)
+            measured.n += alerting_span(traced, raw, span);
     }
     if (span && raw->kind == RAW_SPAN)
         crashing_note_span(traced, span, raw->span.tid);
@@ -236,6 +240,7 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
     }
     dropbox_set_gate(pipeline->dropbox, may_take);
     find_spool(pipeline);
+    alerting_start(pipeline);
     crashing_start(pipeline);
     pipeline->acknowledge_timer = loop_timer_create(loop, acknowledge_due, pipeline);
     if (options->console) {
@@ -264,6 +269,7 @@ void pipeline_destroy(struct pipeline *pipeline)
     loop_watch_destroy(pipeline->dropbox_watch);
     crashing_stop(pipeline);
     traced_fini(pipeline);
+    alerting_stop(pipeline);
     destinations_fini(pipeline);
     dropbox_destroy(pipeline->dropbox);
     loop_timer_destroy(pipeline->console_timer);
@@ -289,6 +295,7 @@ void pipeline_flush(struct pipeline *pipeline)
     for (struct destination *each = pipeline->destinations; each; each = each->next)
         otlp_flush(each->otlp);
     metering_flush(pipeline);
+    alerting_flush(pipeline);
 }
 
 void pipeline_print(struct pipeline *pipeline)
@@ -345,7 +352,7 @@ bool pipeline_is_delivered(const struct pipeline *pipeline)
     for (const struct destination *each = pipeline->destinations; each; each = each->next)
         if (!otlp_is_idle(each->otlp))
             return false;
-    return metering_is_handed_over(pipeline) && crashing_is_idle(pipeline);
+    return metering_is_handed_over(pipeline) && crashing_is_idle(pipeline) && alerting_is_idle(pipeline);
 }
 
 bool pipeline_is_stuck(const struct pipeline *pipeline)

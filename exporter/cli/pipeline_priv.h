@@ -20,6 +20,9 @@
 struct metric_set;
 struct crashing;
 struct mortality;
+struct alerts;
+struct judge;
+struct rule_set;
 
 /* One OTLP destination of one signal: several processes may share it. */
 struct destination {
@@ -53,6 +56,8 @@ struct traced {
     struct keep *keep;                    /* NULL: OTELSHIM_KEEP was never asked for */
     struct lanes *lanes;
     struct mortality *mortality; /* crashing.c */
+    struct judge *judge;         /* alerting.c, with the next */
+    struct rule_set *rule_set;   /* NULL: there are no rules */
     struct rules_memory excluded;
     uint64_t n_excluded;             /* spans that rules kept from being exported */
     uint64_t n_logs, n_measurements; /* that it recorded */
@@ -85,6 +90,9 @@ struct pipeline {
     uint32_t n_keepers; /* processes with one */
     struct live *live;
     struct crashing *crashing;
+    struct alerts *alerts;
+    struct settings *own_settings;    /* of this exporter, for what is left of processes that are gone */
+    struct arena alert_scratch;       /* alerts that are being made */
     struct arena scratch;             /* spans that no destination takes */
     struct receipt *acknowledgements; /* of spans that nobody waits for, until the look is over */
     uint32_t n_acknowledgements, max_acknowledgements;

@@ -1,4 +1,5 @@
 /* records: what comes out of the mapped files besides spans: counts, log records, measurements. */
+#include "cli/alerting.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "signals/logs/logs.h"
@@ -66,8 +67,11 @@ void records_on_log(void *context, const struct raw_log *raw, const struct recei
     struct arena *arena = otlp ? otlp_arena(otlp) : &pipeline->scratch;
     struct measured_range measured = {metering_next(traced), 0};
     traced->n_logs++;
-    struct log_record *record = otlp ? logs_assemble(arena, raw, settings) : NULL;
-    if (record)
+    bool is_told = alerting_wants(traced) && !is_off(traced);
+    struct log_record *record = otlp || is_told ? logs_assemble(arena, raw, settings) : NULL;
+    if (is_told)
+        measured.n = alerting_log(traced, record);
+    if (otlp)
         limits_apply_log(record, arena, settings);
     struct receipt placed = lanes_enter(traced->lanes, receipt);
     struct receipt ticket = lanes_issue(traced->lanes, &placed, LANE_LOGS, &measured);

@@ -1,5 +1,6 @@
 /* traced: the processes an exporter serves: their settings, where their spans go, and what is told of them. */
 #include "base/log.h"
+#include "cli/alerting.h"
 #include "cli/client_settings.h"
 #include "cli/crashing.h"
 #include "cli/metering.h"
@@ -98,6 +99,7 @@ void traced_begin(struct pipeline *pipeline, struct process *process)
     traced->lanes = lanes_create();
     crashing_begin(pipeline, traced);
     metering_begin(pipeline, traced);
+    alerting_begin(pipeline, traced);
     live_apply(pipeline, traced);
     log_write(LOG_LEVEL_INFO, "%s (pid %u) as %s, traces to %s", traced->name, traced->pid, traced->service,
               traced->destination ? otlp_url(traced->destination->otlp)
@@ -139,6 +141,7 @@ static void copy_counts(void *context, const struct process *process, const stru
 static void release(struct traced *traced)
 {
     kept_release(traced->pipeline, traced);
+    alerting_end(traced);
     lanes_destroy(traced->lanes);
     traced->lanes = NULL;
     settings_destroy(traced->process->settings);

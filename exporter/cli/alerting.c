@@ -1,0 +1,198 @@
+/* alerting: see alerting.h. */
+#include "cli/alerting.h"
+
+#include "base/log.h"
+#include "cli/metering.h"
+#include "outputs/alerts/alerts.h"
+#include "signals/alerts/judge.h"
+#include "signals/rules/rules.h"
+#include "signals/spans/assemble.h"
+
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Until signals/rules has them. */
+#pragma weak rule_set_create
+#pragma weak rule_set_destroy
+#pragma weak rule_set_span
+#pragma weak rule_set_log
+
+/* ---- life ---- */
+
+/* Beside the spool: the state directory, or the drop box where there is none. */
+void alerting_start(struct pipeline *pipeline)
+{
+    char path[PATH_MAX];
+    memcpy(path, pipeline->spool_directory, sizeof(path));
+    int error = alerts_create(&pipeline->alerts, pipeline->loop, dirname(path));
+    if (error)
+        log_write(LOG_LEVEL_WARN, "alerts are kept in memory only: %s", strerrordesc_np(-error));
+    pipeline->own_settings = settings_create_own();
+    alerts_learn(pipeline->alerts, pipeline->own_settings);
+}
+
+void alerting_stop(struct pipeline *pipeline)
+{
+    alerts_destroy(pipeline->alerts);
+    pipeline->alerts = NULL;
+    settings_destroy(pipeline->own_settings);
+    pipeline->own_settings = NULL;
+    arena_fini(&pipeline->alert_scratch);
+}
+
+static void note_problem(void *context, const char *line)
+{
+    struct traced *traced = context;
+    traced_tell(traced->pipeline, traced, line);
+}
+
+void alerting_begin(struct pipeline *pipeline, struct traced *traced)
+{
+    traced->judge = judge_create();
+    alerting_reload(pipeline, traced);
+}
+
+void alerting_reload(struct pipeline *pipeline, struct traced *traced)
+{
+    const struct settings *settings = traced->process->settings;
+    if (traced->rule_set)
+        rule_set_destroy(traced->rule_set);
+    traced->rule_set = rule_set_create ? rule_set_create(settings, note_problem, traced) : NULL;
+    alerts_learn(pipeline->alerts, settings);
+}
+
+void alerting_end(struct traced *traced)
+{
+    judge_destroy(traced->judge);
+    if (traced->rule_set)
+        rule_set_destroy(traced->rule_set);
+    traced->judge = NULL;
+    traced->rule_set = NULL;
+}
+
+/* ---- whose ---- */
+
+static const char *resource_text(const struct resource *resource, const char *key)
+{
+    const struct attribute *item = attribute_find(&resource->attributes, key);
+    return item && item->type == ATTRIBUTE_STRING ? item->value.string.bytes : NULL;
+}
+
+static void say_whose(struct alert *alert, const struct process *process)
+{
+    const struct resource *resource = process->resource;
+    alert->service = resource->service_name;
+    alert->version = resource_text(resource, "service.version");
+    alert->environment = resource_text(resource, "deployment.environment.name");
+    alert->host = resource_text(resource, "host.name");
+    alert->pid = process->pid;
+}
+
+static void raise_it(struct traced *traced, struct alert *alert)
+{
+    say_whose(alert, traced->process);
+    alerts_raise(traced->pipeline->alerts, traced->process->settings, alert);
+}
+
+static void raise_results(struct traced *traced, const struct span *span, const struct rule_results *results)
+{
+    for (uint32_t i = 0; i < results->n_alerts; i++)
+        if (judge_admit(traced->process->settings, span, &results->alerts[i]))
+            raise_it(traced, &results->alerts[i]);
+}
+
+/* ---- calls ---- */
+
+static void judge_call(struct traced *traced, const struct raw_span *raw, const struct span *span)
+{
+    struct pipeline *pipeline = traced->pipeline;
+    const struct settings *settings = traced->process->settings;
+    struct verdict verdict;
+    judge_span(traced->judge, settings, raw, span, &pipeline->alert_scratch, &verdict);
+    for (uint32_t i = 0; i < verdict.n; i++)
+        raise_it(traced, &verdict.alerts[i]);
+    for (uint32_t i = 0; i < verdict.n_resolved; i++)
+        alerts_resolve(pipeline->alerts, settings, traced->process->resource->service_name,
+                       verdict.resolved[i]);
+}
+
+uint32_t alerting_span(struct traced *traced, const struct raw_span *raw, const struct span *span)
+{
+    struct pipeline *pipeline = traced->pipeline;
+    uint32_t n_measured = 0;
+    if (raw->kind == RAW_ROOT)
+        return 0;
+    if (!raw->is_judged)
+        judge_call(traced, raw, span);
+    if (traced->rule_set) {
+        struct rule_results results = {.n_alerts = 0};
+        rule_set_span(traced->rule_set, traced->process->settings, raw, span, &pipeline->alert_scratch,
+                      &results);
+        if (!raw->is_judged)
+            raise_results(traced, span, &results);
+        n_measured = metering_rules(traced, results.measurements, results.n_measurements, span->end_unix_ns);
+    }
+    arena_reset(&pipeline->alert_scratch);
+    return n_measured;
+}
+
+void alerting_span_early(struct traced *traced, const struct raw_span *raw)
+{
+    struct pipeline *pipeline = traced->pipeline;
+    const struct settings *settings = traced->process->settings;
+    const struct span *span = assemble_call(&pipeline->scratch, raw, settings);
+    judge_call(traced, raw, span);
+    if (traced->rule_set) {
+        struct rule_results results = {.n_alerts = 0};
+        rule_set_span(traced->rule_set, settings, raw, span, &pipeline->alert_scratch, &results);
+        raise_results(traced, span, &results);
+    }
+    arena_reset(&pipeline->alert_scratch);
+}
+
+/* ---- log records ---- */
+
+uint32_t alerting_log(struct traced *traced, const struct log_record *record)
+{
+    struct pipeline *pipeline = traced->pipeline;
+    const struct settings *settings = traced->process->settings;
+    struct alert alert;
+    uint32_t n_measured = 0;
+    if (judge_log(settings, record, &pipeline->alert_scratch, &alert))
+        raise_it(traced, &alert);
+    if (traced->rule_set) {
+        struct rule_results results = {.n_alerts = 0};
+        rule_set_log(traced->rule_set, settings, record, &pipeline->alert_scratch, &results);
+        raise_results(traced, NULL, &results);
+        n_measured =
+            metering_rules(traced, results.measurements, results.n_measurements, record->time_unix_ns);
+    }
+    arena_reset(&pipeline->alert_scratch);
+    return n_measured;
+}
+
+/* ---- deaths ---- */
+
+void alerting_crash(struct pipeline *pipeline, const struct settings *settings,
+                    const struct crash_report *report, const char *file)
+{
+    struct alert alert;
+    const struct settings *whose = settings ? settings : pipeline->own_settings;
+    judge_crash(report, file, &pipeline->alert_scratch, &alert);
+    if (judge_admit(whose, NULL, &alert))
+        alerts_raise(pipeline->alerts, whose, &alert);
+    arena_reset(&pipeline->alert_scratch);
+}
+
+/* ---- leaving ---- */
+
+bool alerting_is_idle(const struct pipeline *pipeline)
+{
+    return alerts_is_idle(pipeline->alerts);
+}
+
+void alerting_flush(struct pipeline *pipeline)
+{
+    alerts_flush(pipeline->alerts);
+}
