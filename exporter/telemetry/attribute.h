@@ -46,6 +46,7 @@ struct attributes {
     struct attribute *items;
     uint32_t n, max;
     uint32_t n_dropped; /* by a limit */
+    uint32_t n_custom;  /* of a span: the last ones have keys of the program's own, which are no literals */
 };
 
 /* A copy in the arena, valid UTF-8 and NUL-terminated: it ends where a NUL stands in `text`. */

@@ -254,6 +254,26 @@ static inline uint32_t fake_put_root(uint8_t *at, uint64_t id, uint32_t slot)
     return sizeof(root);
 }
 
+static inline uint32_t fake_put_log(uint8_t *at, const char *body)
+{
+    struct wire_log log = {
+        .record = {.kind = WIRE_RECORD_LOG}, .mono_ns = fake_now_ns(), .kind = WIRE_LOG_LINE, .severity = 9};
+    log.record.bytes = sizeof(log) + fake_put_text(at + sizeof(log), 88, body);
+    memcpy(at, &log, sizeof(log));
+    return log.record.bytes;
+}
+
+static inline uint32_t fake_put_measurement(uint8_t *at, const char *name, int64_t value)
+{
+    struct wire_measurement measurement = {.record = {.kind = WIRE_RECORD_MEASUREMENT},
+                                           .mono_ns = fake_now_ns(),
+                                           .value = (uint64_t)value,
+                                           .instrument = WIRE_COUNTER};
+    measurement.record.bytes = sizeof(measurement) + fake_put_text(at + sizeof(measurement), 95, name);
+    memcpy(at, &measurement, sizeof(measurement));
+    return measurement.record.bytes;
+}
+
 /* ---- chunks ---- */
 static inline uint64_t fake_word(uint64_t sequence, uint32_t bytes, uint64_t flags)
 {

@@ -68,6 +68,30 @@ static inline void reader_on_span(void *context, const struct raw_span *raw, con
     reader->receipts[reader->n_spans++] = *receipt;
 }
 
+/* Kept like a span: `scope` says which kind it was, `query` its first text. */
+static inline void reader_on_other(void *context, const char *scope, int64_t mono_to_unix_ns,
+                                   const struct raw_fact *fact, const struct receipt *receipt)
+{
+    struct reader *reader = context;
+    assert_true(reader->n_spans < READER_MAX_SPANS);
+    struct reader_span *span = &reader->spans[reader->n_spans];
+    *span = (struct reader_span){.mono_to_unix_ns = mono_to_unix_ns};
+    snprintf(span->scope, sizeof(span->scope), "%s", scope);
+    snprintf(span->query, sizeof(span->query), "%.*s", (int)fact->n_bytes, fact->bytes);
+    reader->receipts[reader->n_spans++] = *receipt;
+}
+
+static inline void reader_on_log(void *context, const struct raw_log *raw, const struct receipt *receipt)
+{
+    reader_on_other(context, "log", raw->mono_to_unix_ns, &raw->facts[0], receipt);
+}
+
+static inline void reader_on_measurement(void *context, const struct raw_measurement *raw,
+                                         const struct receipt *receipt)
+{
+    reader_on_other(context, "measurement", raw->mono_to_unix_ns, &raw->facts[0], receipt);
+}
+
 static inline void reader_on_process(void *context, struct process *process)
 {
     struct reader *reader = context;
@@ -115,6 +139,8 @@ static inline void reader_start(struct reader *reader)
                                     .on_span = reader_on_span,
                                     .on_note = reader_on_note,
                                     .on_death = reader_on_death,
+                                    .on_log = reader_on_log,
+                                    .on_measurement = reader_on_measurement,
                                     .context = reader};
     int error = dropbox_create(&reader->dropbox, reader->directory, false, true, &events, problem);
     if (error)

@@ -54,6 +54,35 @@ static void test_records_arrive_with_their_shared_facts(void **state)
     fake_unmap(&fake);
 }
 
+/* They are handed on, timed and acknowledged as spans are. */
+static void test_logs_and_measurements(void **state)
+{
+    struct reader *reader = *state;
+    struct fake_client fake;
+    reader_make_file(reader, &fake, getpid());
+    fake_lease(&fake, 0);
+    fake_commit(&fake, 0, fake_put_log(fake_at(&fake, 0), "bought"));
+    fake_commit(&fake, 0, fake_put_measurement(fake_at(&fake, 0), "orders", 3));
+    fake_span(&fake, 0, 1);
+    assert_int_equal(reader_poll(reader), 3);
+    assert_string_equal(reader->spans[0].scope, "log");
+    assert_string_equal(reader->spans[0].query, "bought");
+    assert_string_equal(reader->spans[1].scope, "measurement");
+    assert_string_equal(reader->spans[1].query, "orders");
+    for (uint32_t i = 0; i < 2; i++) {
+        int64_t unix_s = ((int64_t)fake_now_ns() + reader->spans[i].mono_to_unix_ns) / 1000000000;
+        assert_true(llabs(unix_s - time(NULL)) <= 2);
+        assert_int_equal(reader->receipts[i].kind, RECEIPT_CHUNK);
+        assert_true(reader->receipts[i].word < reader->receipts[i + 1].word);
+    }
+    assert_int_equal(fake.acknowledged[0], WIRE_CLOSED);
+    dropbox_acknowledge(reader->dropbox, &reader->receipts[0], 1);
+    assert_int_equal(fake.acknowledged[0], reader->receipts[0].word);
+    dropbox_acknowledge(reader->dropbox, &reader->receipts[2], 1);
+    assert_int_equal(fake.acknowledged[0], fake.lines[0].word & WIRE_STATE_MASK);
+    fake_unmap(&fake);
+}
+
 static void test_record_between_reserve_and_commit_is_not_seen(void **state)
 {
     struct reader *reader = *state;
@@ -326,6 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_process_is_described),
         TEST(test_records_arrive_with_their_shared_facts),
+        TEST(test_logs_and_measurements),
         TEST(test_record_between_reserve_and_commit_is_not_seen),
         TEST(test_never_more_than_asked_and_none_twice),
         TEST(test_full_pool_is_drained_and_free_again),

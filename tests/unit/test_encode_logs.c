@@ -83,6 +83,47 @@ static void test_nothing_known(void **state)
     otlp__export_logs_service_request__free_unpacked(request, NULL);
 }
 
+/* Records of three resources and two scopes, mixed: each group once, in the order of its first record. */
+static void test_groups(void **state)
+{
+    enum { N = 12 };
+    (void)state;
+    struct resource resources[3] = {0};
+    struct log_record records[N] = {0};
+    const struct log_record *pointers[N];
+    char other[] = "b"; /* the same text elsewhere */
+    for (uint32_t i = 0; i < N; i++) {
+        records[i] = (struct log_record){.observed_unix_ns = i + 1,
+                                         .resource = &resources[i % 3],
+                                         .scope = i % 2    ? "a"
+                                                  : i == 4 ? other
+                                                           : "b"};
+        pointers[i] = &records[i];
+    }
+    struct body body = {0};
+    assert_int_equal(encode_logs(pointers, N, 1u << 20, &body), 0);
+    Otlp__ExportLogsServiceRequest *request =
+        otlp__export_logs_service_request__unpack(NULL, body.n_bytes, body.bytes);
+    assert_non_null(request);
+    assert_int_equal(request->n_resource_logs, 3);
+    for (size_t r = 0; r < 3; r++) {
+        assert_int_equal(request->resource_logs[r]->n_scope_logs, 2);
+        assert_string_equal(request->resource_logs[r]->scope_logs[0]->scope->name, r == 1 ? "a" : "b");
+        for (size_t s = 0; s < 2; s++) {
+            const Otlp__ScopeLogs *scope = request->resource_logs[r]->scope_logs[s];
+            assert_int_equal(scope->n_log_records, 2);
+            uint64_t first = scope->log_records[0]->observed_time_unix_nano;
+            assert_int_equal((first - 1) % 3, r);
+            assert_int_equal(first, s ? r + 4 : r + 1);
+            assert_int_equal(scope->log_records[1]->observed_time_unix_nano, first + 6);
+            assert_null(scope->log_records[0]->body);
+            assert_int_equal(scope->log_records[0]->severity_number, 0);
+        }
+    }
+    otlp__export_logs_service_request__free_unpacked(request, NULL);
+    body_fini(&body);
+}
+
 static void test_too_large(void **state)
 {
     (void)state;
@@ -100,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_nothing_known),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

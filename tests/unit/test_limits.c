@@ -84,9 +84,26 @@ static void test_limits_apply_events(void **state)
     arena_fini(&arena);
 }
 
+static void test_limits_of_log_records(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct span span = sample(&arena);
+    struct log_record record = {.attributes = span.attributes, .body = {"a long body", 11}};
+    struct settings settings = {.log_attribute_count_limit = 2, .log_attribute_value_limit = 3};
+    limits_apply_log(&record, &arena, &settings);
+    assert_int_equal(record.attributes.n, 2);
+    assert_int_equal(record.attributes.n_dropped, 1);
+    assert_string_equal(attribute_find(&record.attributes, "text")->value.string.bytes,
+                        "a\xc3\xa9\xe2\x82\xac");
+    assert_int_equal(record.body.n_bytes, 11);
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_limits_of_log_records),
         cmocka_unit_test(test_limits_apply_counts),
         cmocka_unit_test(test_limits_apply_characters),
         cmocka_unit_test(test_limits_apply_events),

@@ -294,6 +294,32 @@ static void test_settings_batch_pair(void **state)
     settings_destroy(s);
 }
 
+static void test_settings_of_log_records(void **state)
+{
+    (void)state;
+    struct settings *s = create(WITH("OTEL_ATTRIBUTE_COUNT_LIMIT", "7", "OTEL_BSP_SCHEDULE_DELAY", "70"));
+    assert_int_equal(s->log_batches.schedule_delay_ms, 1000);
+    assert_int_equal(s->log_batches.max_queue, 2048);
+    assert_int_equal(s->log_batches.max_batch, 512);
+    assert_int_equal(s->log_attribute_count_limit, 7);
+    assert_int_equal(s->log_attribute_value_limit, UINT32_MAX);
+    settings_destroy(s);
+    s = create(WITH("OTEL_BLRP_SCHEDULE_DELAY", "30", "OTEL_BLRP_MAX_QUEUE_SIZE", "10",
+                    "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "20", "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "0",
+                    "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "5"));
+    assert_int_equal(s->log_batches.schedule_delay_ms, 30);
+    assert_int_equal(s->log_batches.max_queue, 10);
+    assert_int_equal(s->log_batches.max_batch, 10);
+    assert_string_equal(
+        s->problems[0].text,
+        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE=\"20\": 1 to OTEL_BLRP_MAX_QUEUE_SIZE (10); using 10");
+    assert_int_equal(s->log_attribute_count_limit, 0);
+    assert_int_equal(s->log_attribute_value_limit, 5);
+    assert_int_equal(s->span_batches.max_batch, 512);
+    assert_int_equal(s->attribute_count_limit, 128);
+    settings_destroy(s);
+}
+
 static void test_settings_files(void **state)
 {
     (void)state;
@@ -518,6 +544,7 @@ int main(void)
         cmocka_unit_test(test_settings_malformed),
         cmocka_unit_test(test_settings_valid),
         cmocka_unit_test(test_settings_batch_pair),
+        cmocka_unit_test(test_settings_of_log_records),
         cmocka_unit_test(test_settings_files),
         cmocka_unit_test(test_settings_long_value),
         cmocka_unit_test(test_settings_check),

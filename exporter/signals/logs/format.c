@@ -222,6 +222,9 @@ static bool put_conversion(struct walk *walk)
     case 'p':
         is_put = put_pointer(walk, &conversion);
         break;
+    case 'n':
+        is_put = take(walk, false, false) != NULL;
+        break;
     case 'm':
         put_error(walk, &conversion);
         break;

@@ -68,7 +68,7 @@ static struct {
 
 /*
  * A key that is made at run time (http.request.header.<name>) is none of ours, and cannot lie where a literal lies:
- * what is remembered of an address stays true.
+ * what is remembered of an address stays true. Keys of the program's own may be any, and are not looked at.
  */
 static uint32_t index_of(const char *key)
 {
@@ -90,7 +90,7 @@ struct found {
 static void look(const struct span *span, struct found *ret_found)
 {
     memset(ret_found, 0, sizeof(*ret_found));
-    for (uint32_t i = 0; i < span->attributes.n; i++)
+    for (uint32_t i = 0; i + span->attributes.n_custom < span->attributes.n; i++)
         ret_found->items[index_of(span->attributes.items[i].key)] = &span->attributes.items[i];
 }
 

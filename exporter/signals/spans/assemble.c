@@ -164,6 +164,9 @@ static void assemble_family(struct assembly *assembly)
     case WIRE_DATABASE:
         family_database_assemble(assembly);
         break;
+    case WIRE_INTERNAL:
+        family_internal_assemble(assembly);
+        break;
     default:
         assembly->span->kind = SPAN_INTERNAL;
         break;
@@ -192,6 +195,7 @@ static void assemble_rest(struct arena *arena, const struct raw_span *raw, const
         item->type = ATTRIBUTE_BOOL;
         item->value.flag = true;
     }
+    family_internal_add_said(&assembly);
     span->attributes.items = memcpy(arena_alloc(arena, span->attributes.n * sizeof(items[0])),
                                     span->attributes.items, span->attributes.n * sizeof(items[0]));
     span->attributes.max = span->attributes.n;

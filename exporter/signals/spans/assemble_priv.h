@@ -25,6 +25,9 @@ struct assembly {
 /* The families, each in a file of its own. Name, attributes, events and status; the rest is there already. */
 void family_http_assemble(struct assembly *assembly);
 void family_database_assemble(struct assembly *assembly);
+void family_internal_assemble(struct assembly *assembly);
+/* What the program itself said of the span: behind everything else. */
+void family_internal_add_said(struct assembly *assembly);
 
 /* Text of a fact; false where there is none, or an empty one, or a number. */
 static inline bool assembly_has_text(const struct assembly *assembly, enum wire_attribute key)

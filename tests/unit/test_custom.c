@@ -1,0 +1,444 @@
+/* custom: instruments of the program's own: names, kinds, attribute sets, limits, conflicts, exemplars, what rules count. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "signals/metrics/custom.h"
+#include "signals/metrics/derive.h"
+#include <math.h>
+#include <stdio.h>
+
+#define START_NS 1700000000000000000ull
+#define S 1000000000ull
+
+static struct {
+    struct arena arena;
+    struct settings settings;
+    struct resource *resource;
+    struct metric_set *set;
+    struct metric_collection collection;
+    struct custom_measurement next;
+    char notes[2000];
+} given;
+
+static void note(void *context, const char *line)
+{
+    assert_ptr_equal(context, &given);
+    strcat(strcat(given.notes, line), "\n");
+}
+
+static const struct custom_notes notes = {note, &given};
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&given, 0, sizeof(given));
+    given.resource = calloc(1, sizeof(*given.resource));
+    given.resource->n_references = 1;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    metric_set_destroy(given.set);
+    assert_int_equal(metric_set_count_series(), 0);
+    resource_release(given.resource);
+    metric_collection_fini(&given.collection);
+    arena_fini(&given.arena);
+    return 0;
+}
+
+static void begin(void)
+{
+    given.set = metric_set_create(&given.settings, given.resource, START_NS);
+}
+
+static struct custom_measurement *of(enum wire_instrument instrument, const char *name)
+{
+    given.next = (struct custom_measurement){.instrument = instrument, .name = name};
+    return &given.next;
+}
+
+static void tag(const char *key, const char *value)
+{
+    attribute_set_string(&given.next.attributes, &given.arena, key, value);
+}
+
+static bool measure(void)
+{
+    bool is_counted = custom_measure(given.set, &given.next, &notes);
+    derive_settle_all(given.set);
+    return is_counted;
+}
+
+static bool add(enum wire_instrument instrument, const char *name, int64_t value)
+{
+    of(instrument, name)->integer = value;
+    return measure();
+}
+
+static bool add_double(enum wire_instrument instrument, const char *name, double value)
+{
+    struct custom_measurement *next = of(instrument, name);
+    next->is_double = true;
+    next->number = value;
+    return measure();
+}
+
+/* The only metric of that name and unit (NULL any). */
+static struct metric *collect(uint64_t at_ns, const char *name, const char *unit)
+{
+    struct metric *found = NULL;
+    metric_collection_fini(&given.collection);
+    metric_set_collect(given.set, &given.collection, START_NS + at_ns, NULL, false);
+    if (!given.collection.last)
+        return NULL;
+    assert_string_equal(given.collection.last->last->name, "otelshim.api");
+    assert_null(given.collection.last->last->previous);
+    for (struct metric *metric = given.collection.last->last->last; metric; metric = metric->previous)
+        if (strcmp(metric->name, name) == 0 && (!unit || strcmp(metric->unit, unit) == 0)) {
+            assert_null(found);
+            found = metric;
+        }
+    return found;
+}
+
+static uint32_t count_points(const struct metric *metric)
+{
+    uint32_t n = 0;
+    for (const struct metric_point *point = metric->last; point; point = point->previous)
+        n++;
+    return n;
+}
+
+static void test_kinds(void **state)
+{
+    (void)state;
+    begin();
+    add(WIRE_COUNTER, "orders", 2);
+    add(WIRE_COUNTER, "orders", 3);
+    add(WIRE_UP_DOWN_COUNTER, "positions", 1);
+    add(WIRE_UP_DOWN_COUNTER, "positions", -4);
+    add(WIRE_GAUGE, "balance", 10);
+    add(WIRE_GAUGE, "balance", -7);
+    add_double(WIRE_HISTOGRAM, "latency", 30);
+    add(WIRE_HISTOGRAM, "latency", 6);
+    struct metric *metric = collect(S, "orders", NULL);
+    assert_int_equal(metric->kind, METRIC_SUM);
+    assert_true(metric->is_monotonic && metric->last->is_integer);
+    assert_int_equal(metric->last->value.integer, 5);
+    assert_int_equal(metric->last->start_unix_ns, START_NS);
+    metric = collect(2 * S, "positions", NULL);
+    assert_int_equal(metric->kind, METRIC_SUM);
+    assert_false(metric->is_monotonic);
+    assert_int_equal(metric->last->value.integer, -3); /* not held at 0, as our own are */
+    metric = collect(3 * S, "balance", NULL);
+    assert_int_equal(metric->kind, METRIC_GAUGE);
+    assert_int_equal(metric->last->value.integer, -7);
+    assert_int_equal(metric->last->start_unix_ns, 0);
+    metric = collect(4 * S, "latency", NULL);
+    assert_int_equal(metric->kind, METRIC_HISTOGRAM);
+    assert_int_equal(metric->n_bounds, 15);
+    assert_true(metric->bounds[0] == 0 && metric->bounds[14] == 10000);
+    assert_int_equal(metric->last->value.histogram.count, 2);
+    assert_true(metric->last->value.histogram.sum == 36);
+    assert_int_equal(metric->last->value.histogram.buckets[2], 1); /* (5, 10] */
+    assert_int_equal(metric->last->value.histogram.buckets[4], 1); /* (25, 50] */
+    assert_string_equal(given.notes, "");
+}
+
+static void test_doubles(void **state)
+{
+    (void)state;
+    begin();
+    add(WIRE_COUNTER, "fees", 2);
+    add_double(WIRE_COUNTER, "fees", 0.5);
+    struct metric *metric = collect(S, "fees", NULL);
+    assert_int_equal(count_points(metric), 1);
+    assert_false(metric->last->is_integer);
+    assert_true(metric->last->value.number == 2.5);
+    add(WIRE_COUNTER, "fees", 1);
+    assert_true(collect(2 * S, "fees", NULL)->last->value.number == 3.5);
+    add_double(WIRE_GAUGE, "price", 1e9);
+    add_double(WIRE_GAUGE, "price", 0.125);
+    assert_true(collect(3 * S, "price", NULL)->last->value.number == 0.125);
+}
+
+static void test_temporality_delta(void **state)
+{
+    (void)state;
+    given.settings.temporality = PREFER_DELTA;
+    begin();
+    add_double(WIRE_COUNTER, "fees", 0.5);
+    add(WIRE_UP_DOWN_COUNTER, "positions", 3);
+    add(WIRE_GAUGE, "balance", 9);
+    assert_true(collect(S, "fees", NULL)->last->value.number == 0.5);
+    add_double(WIRE_COUNTER, "fees", 0.25);
+    struct metric *metric = collect(2 * S, "fees", NULL);
+    assert_int_equal(metric->temporality, METRIC_DELTA);
+    assert_true(metric->last->value.number == 0.25);
+    assert_int_equal(metric->last->start_unix_ns, START_NS + S);
+    assert_null(collect(3 * S, "fees", NULL)); /* idle */
+    assert_int_equal(collect(4 * S, "positions", NULL)->last->value.integer, 3);
+    assert_int_equal(collect(5 * S, "balance", NULL)->last->value.integer, 9); /* the last value stays one */
+}
+
+static void test_exponential(void **state)
+{
+    (void)state;
+    given.settings.exponential_histograms = true;
+    begin();
+    add_double(WIRE_HISTOGRAM, "latency", 2);
+    struct metric *metric = collect(S, "latency", NULL);
+    assert_int_equal(metric->kind, METRIC_EXPONENTIAL);
+    assert_int_equal(metric->last->value.histogram.count, 1);
+}
+
+static void test_attributes_have_no_order(void **state)
+{
+    (void)state;
+    begin();
+    for (int i = 0; i < 4; i++) {
+        of(WIRE_COUNTER, "orders")->integer = 1;
+        if (i % 2) {
+            tag("coin", "BTC");
+            attribute_set_bool(&given.next.attributes, &given.arena, "is_test", false);
+        }
+        attribute_set_double(&given.next.attributes, &given.arena, "rate", 0.5);
+        if (i % 2 == 0) {
+            attribute_set_bool(&given.next.attributes, &given.arena, "is_test", false);
+            tag("coin", "BTC");
+        }
+        measure();
+        arena_reset(&given.arena); /* neither keys nor values are the arena's any more */
+    }
+    of(WIRE_COUNTER, "orders")->integer = 10;
+    tag("coin", "BTC");
+    measure();
+    of(WIRE_COUNTER, "orders")->integer = 100;
+    tag("coins", "BTC");
+    measure();
+    struct metric *metric = collect(S, "orders", NULL);
+    assert_int_equal(count_points(metric), 3);
+    uint64_t found = 0;
+    for (struct metric_point *point = metric->last; point; point = point->previous)
+        found += (uint64_t)point->value.integer * (point->attributes.n == 3 ? 1000 : 1);
+    assert_int_equal(found, 4110);
+    for (struct metric_point *point = metric->last; point; point = point->previous)
+        for (uint32_t i = 1; i < point->attributes.n; i++)
+            assert_true(strcmp(point->attributes.items[i - 1].key, point->attributes.items[i].key) < 0);
+}
+
+static void test_names(void **state)
+{
+    char longest[257];
+    (void)state;
+    begin();
+    memset(longest, 'n', 255);
+    longest[255] = 0;
+    assert_true(add(WIRE_COUNTER, longest, 1));
+    longest[255] = 'n', longest[256] = 0;
+    assert_false(add(WIRE_COUNTER, longest, 1));
+    assert_true(add(WIRE_COUNTER, "a/b-c_d.E9", 1));
+    assert_false(add(WIRE_COUNTER, "", 1));
+    assert_false(add(WIRE_COUNTER, "9lives", 1));
+    assert_false(add(WIRE_COUNTER, "two words", 1));
+    assert_false(add(WIRE_COUNTER, "\xed\x95\x9c", 1));
+    assert_false(add(WIRE_COUNTER, NULL, 1));
+    assert_non_null(strstr(given.notes, "not a name"));
+    assert_ptr_equal(strchr(given.notes, '\n'), strrchr(given.notes, '\n')); /* once */
+    add(WIRE_COUNTER, "Orders.Filled", 1);
+    add(WIRE_COUNTER, "orders.filled", 2);
+    assert_int_equal(collect(S, "Orders.Filled", NULL)->last->value.integer, 3); /* the first spelling */
+    assert_null(collect(2 * S, "orders.filled", NULL));
+}
+
+static void test_conflicts_are_two_metrics_and_said_once(void **state)
+{
+    (void)state;
+    begin();
+    for (int i = 0; i < 3; i++) {
+        add(WIRE_COUNTER, "orders", 1);
+        add(WIRE_GAUGE, "Orders", 5);
+        of(WIRE_COUNTER, "orders")->integer = 7;
+        given.next.unit = "{order}";
+        measure();
+    }
+    assert_string_equal(
+        given.notes,
+        "metric \"Orders\": is a counter in \"\" and a gauge in \"\": two metrics of one name\n"
+        "metric \"orders\": is a counter in \"\" and a counter in \"{order}\": two metrics of one name\n");
+    assert_int_equal(collect(S, "orders", "{order}")->last->value.integer, 21);
+    uint32_t n = 0;
+    for (struct metric *metric = given.collection.last->last->last; metric; metric = metric->previous, n++)
+        assert_string_equal(metric->name, "orders");
+    assert_int_equal(n, 3);
+}
+
+static void test_values_that_do_not_count(void **state)
+{
+    (void)state;
+    begin();
+    assert_false(add(WIRE_COUNTER, "c", -1));
+    assert_false(add_double(WIRE_COUNTER, "c", -0.5));
+    assert_false(add_double(WIRE_HISTOGRAM, "h", -0.5));
+    assert_false(add_double(WIRE_GAUGE, "g", NAN));
+    assert_false(add_double(WIRE_COUNTER, "c", INFINITY));
+    assert_true(add_double(WIRE_GAUGE, "g", -1));
+    add(WIRE_COUNTER, "c", INT64_MAX);
+    add(WIRE_COUNTER, "c", 5);
+    assert_int_equal(collect(S, "c", NULL)->last->value.integer, INT64_MAX);
+    assert_null(collect(S, "h", NULL));
+    int n_lines = 0;
+    for (const char *at = given.notes; (at = strchr(at, '\n')); at++)
+        n_lines++;
+    assert_int_equal(n_lines, 2);
+}
+
+static void test_cardinality_limit_and_overflow(void **state)
+{
+    char value[20];
+    (void)state;
+    begin();
+    for (uint32_t i = 0; i < AGGREGATE_MAX_SERIES + 50; i++) {
+        of(WIRE_COUNTER, "orders")->integer = 1;
+        snprintf(value, sizeof(value), "%u", i);
+        tag("id", value);
+        measure();
+        arena_reset(&given.arena);
+    }
+    add(WIRE_COUNTER, "others", 1); /* each instrument has its own limit */
+    struct metric *metric = collect(S, "orders", NULL);
+    assert_int_equal(count_points(metric), AGGREGATE_MAX_SERIES + 1);
+    int64_t sum = 0, n_overflow = 0;
+    for (struct metric_point *point = metric->last; point; point = point->previous) {
+        sum += point->value.integer;
+        const struct attribute *mark = attribute_find(&point->attributes, "otel.metric.overflow");
+        if (mark) {
+            assert_int_equal(mark->type, ATTRIBUTE_BOOL);
+            assert_true(mark->value.flag && point->attributes.n == 1);
+            n_overflow += point->value.integer;
+        }
+    }
+    assert_int_equal(sum, AGGREGATE_MAX_SERIES + 50); /* nothing is lost */
+    assert_int_equal(n_overflow, 50);
+    assert_int_equal(count_points(collect(2 * S, "others", NULL)), 1);
+}
+
+static void test_too_many_instruments_and_keys(void **state)
+{
+    char name[20];
+    (void)state;
+    begin();
+    for (uint32_t i = 0; i < CUSTOM_MAX_INSTRUMENTS + 5; i++) {
+        snprintf(name, sizeof(name), "metric.%u", i);
+        assert_int_equal(add(WIRE_COUNTER, name, 1), i < CUSTOM_MAX_INSTRUMENTS);
+    }
+    assert_non_null(strstr(given.notes, "more than 1,000 instruments"));
+    for (uint32_t i = 0; i < 4200; i++) {
+        of(WIRE_COUNTER, "metric.1")->integer = 1;
+        snprintf(name, sizeof(name), "key%u", i);
+        tag(name, "v");
+        assert_true(measure());
+        arena_reset(&given.arena);
+    }
+    assert_non_null(strstr(given.notes, "different attribute keys"));
+    int64_t sum = 0;
+    for (struct metric_point *point = collect(S, "metric.1", NULL)->last; point; point = point->previous)
+        sum += point->value.integer;
+    assert_int_equal(sum, 4201);
+}
+
+static void test_exemplars(void **state)
+{
+    (void)state;
+    begin();
+    for (int is_sampled = 0; is_sampled < 2; is_sampled++) {
+        of(WIRE_COUNTER, "orders")->integer = 3;
+        memset(given.next.trace_id, 1 + is_sampled, 16);
+        memset(given.next.span_id, 1 + is_sampled, 8);
+        given.next.flags = is_sampled ? WIRE_SPAN_SAMPLED : 0;
+        given.next.time_unix_ns = START_NS + S / 2;
+        measure();
+    }
+    struct metric *metric = collect(S, "orders", NULL);
+    assert_int_equal(metric->last->n_exemplars, 1);
+    assert_true(metric->last->exemplars[0].value == 3);
+    assert_int_equal(metric->last->exemplars[0].trace_id[0], 2);
+    assert_int_equal(metric->last->exemplars[0].filtered.n, 0);
+    assert_int_equal(collect(2 * S, "orders", NULL)->last->n_exemplars, 0); /* of each window */
+}
+
+static void test_counted_when_settled_and_seen_by_the_checkpoint(void **state)
+{
+    (void)state;
+    begin();
+    of(WIRE_COUNTER, "orders")->integer = 3;
+    uint64_t first = derive_next(given.set);
+    assert_true(custom_measure(given.set, &given.next, &notes));
+    assert_int_equal(derive_next(given.set), first + 1);
+    metric_set_peek(given.set, &given.collection, START_NS + S);
+    assert_null(given.collection.last);
+    derive_settle(given.set, first, 1);
+    metric_set_peek(given.set, &given.collection, START_NS + S);
+    assert_int_equal(given.collection.last->last->last->last->value.integer, 3);
+}
+
+static void test_reading_what_was_recorded(void **state)
+{
+    static const char custom[] = "\1\4coinBTC";
+    struct process process = {.resource = NULL};
+    struct raw_fact facts[] = {
+        {.key = WIRE_METRIC_NAME, .type = WIRE_STRING, .bytes = "pricexx", .n_bytes = 5},
+        {.key = WIRE_METRIC_UNIT, .type = WIRE_STRING, .bytes = "KRW", .n_bytes = 3},
+        {.key = WIRE_CUSTOM, .type = WIRE_BYTES, .bytes = custom, .n_bytes = sizeof(custom) - 1},
+        {.key = WIRE_METRIC_DESCRIPTION, .type = WIRE_STRING, .bytes = "last", .n_bytes = 4},
+    };
+    struct raw_measurement raw = {.process = &process, .mono_to_unix_ns = 100, .facts = facts, .n_facts = 4};
+    const double value = -0.5;
+    (void)state;
+    raw.measurement = (struct wire_measurement){.mono_ns = 7, .instrument = WIRE_GAUGE, .is_double = 1};
+    memcpy(&raw.measurement.value, &value, sizeof(value));
+    begin();
+    custom_read(&given.arena, &raw, &given.settings, &given.next);
+    assert_string_equal(given.next.name, "price");
+    assert_int_equal(given.next.time_unix_ns, 107);
+    assert_true(measure());
+    struct metric *metric = collect(S, "price", "KRW");
+    assert_string_equal(metric->description, "last");
+    assert_true(metric->last->value.number == -0.5);
+    assert_string_equal(attribute_find(&metric->last->attributes, "coin")->value.string.bytes, "BTC");
+    raw.n_facts = 0;
+    raw.measurement.is_double = 0;
+    raw.measurement.value = (uint64_t)-3;
+    custom_read(&given.arena, &raw, &given.settings, &given.next);
+    assert_int_equal(given.next.integer, -3);
+    assert_false(measure());
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_kinds),
+        TEST(test_doubles),
+        TEST(test_temporality_delta),
+        TEST(test_exponential),
+        TEST(test_attributes_have_no_order),
+        TEST(test_names),
+        TEST(test_conflicts_are_two_metrics_and_said_once),
+        TEST(test_values_that_do_not_count),
+        TEST(test_cardinality_limit_and_overflow),
+        TEST(test_too_many_instruments_and_keys),
+        TEST(test_exemplars),
+        TEST(test_counted_when_settled_and_seen_by_the_checkpoint),
+        TEST(test_reading_what_was_recorded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
