@@ -1,8 +1,8 @@
 /*
  * curl_handle: what a program tells a libcurl handle before a request; all flavours of libcurl.
  *
- *   remembers  curl_easy_setopt: URL, CURLU, method, header list, CONNECT_ONLY, the user agent where it is asked for;
- *              everything else passes by
+ *   remembers  curl_easy_setopt: URL, CURLU, method, header list, CONNECT_ONLY, time limits, the user agent where it is
+ *              asked for; everything else passes by
  *   opens      curl_easy_init, curl_easy_duphandle (the copy gets the program's header list, never our nodes)
  *   forgets    curl_easy_reset, curl_easy_cleanup
  *   not read   anything behind a pointer but the URL and the method, which libcurl copies as well
@@ -168,6 +168,13 @@ static void remember_method(struct curl_state *state, const char *method)
     state->method_bytes = (uint8_t)bytes;
 }
 
+/* In milliseconds; 0: none, or libcurl's own. */
+static uint32_t read_timeout(void *value, uint32_t unit_ms)
+{
+    long number = (long)(uintptr_t)value;
+    return number <= 0 ? 0 : number > (long)(UINT32_MAX / unit_ms) ? UINT32_MAX : (uint32_t)number * unit_ms;
+}
+
 /* What libcurl's own setopt does to its request method (lib/setopt.c). */
 static void remember_verb(struct curl_state *state, enum curl_verb verb, bool has_body_again)
 {
@@ -201,6 +208,18 @@ static void remember_option(struct curl_state *state, CURLoption option, void *v
         break;
     case CURLOPT_CONNECT_ONLY:
         state->connect_only = (uint8_t)(uintptr_t)value;
+        break;
+    case CURLOPT_TIMEOUT:
+        state->timeout_ms = read_timeout(value, 1000);
+        break;
+    case CURLOPT_TIMEOUT_MS:
+        state->timeout_ms = read_timeout(value, 1);
+        break;
+    case CURLOPT_CONNECTTIMEOUT:
+        state->connect_timeout_ms = read_timeout(value, 1000);
+        break;
+    case CURLOPT_CONNECTTIMEOUT_MS:
+        state->connect_timeout_ms = read_timeout(value, 1);
         break;
     case CURLOPT_NOBODY:
         state->has_no_body = is_on;
@@ -236,6 +255,10 @@ static bool is_remembered(CURLoption option)
     case CURLOPT_USERAGENT:
     case CURLOPT_HTTPHEADER:
     case CURLOPT_CONNECT_ONLY:
+    case CURLOPT_TIMEOUT:
+    case CURLOPT_TIMEOUT_MS:
+    case CURLOPT_CONNECTTIMEOUT:
+    case CURLOPT_CONNECTTIMEOUT_MS:
     case CURLOPT_NOBODY:
     case CURLOPT_HTTPGET:
     case CURLOPT_POST:

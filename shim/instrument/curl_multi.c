@@ -92,8 +92,15 @@ static enum wire_outcome copy_so_far(struct connection *connection, const struct
     if (state->total_before_us > 0 && state->total_before_us == curl_request_total_us(handle, calls))
         return WIRE_ABANDONED;
     enum wire_outcome outcome = copy_end(connection, calls, CURLE_OK);
-    if (!curl_request_is_complete(handle, state, calls))
+    if (!curl_request_is_complete(handle, state, calls)) {
+        struct operation *operation = operation_oldest(connection);
+        struct facts facts;
+        if (operation) {
+            facts = operation_facts(operation);
+            curl_request_add_sent(&facts, handle, state, calls);
+        }
         return WIRE_ABANDONED;
+    }
     copy_end_time(connection, calls);
     return outcome;
 }

@@ -86,9 +86,11 @@ struct curl_state {
     uint8_t default_protocol; /* enum curl_default */
     uint8_t url_kind;         /* CURL_URL_… of `url`; 0: to be read again */
     bool has_no_body;
-    bool is_injected;         /* libcurl's list begins with `nodes` */
-    bool is_performing;       /* in curl_easy_perform, which has a private multi handle */
-    bool is_open;             /* its connection is counted as open: WebSocket, CONNECT_ONLY */
+    bool is_injected;    /* libcurl's list begins with `nodes` */
+    bool is_performing;  /* in curl_easy_perform, which has a private multi handle */
+    bool is_open;        /* its connection is counted as open: WebSocket, CONNECT_ONLY */
+    uint32_t timeout_ms; /* CURLOPT_TIMEOUT(_MS); 0: none */
+    uint32_t connect_timeout_ms;
     uint64_t frame_left;      /* curl_ws_send: bytes of the frame that is being sent in pieces */
     const void *multi;        /* CURLM of the request that is running: set while there is an operation */
     int64_t total_before_us;  /* what getinfo still said of the request before */
@@ -180,6 +182,10 @@ bool curl_request_is_complete(CURL *handle, const struct curl_state *state, cons
 /* What the library knows of the finished request. */
 enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, struct curl_state *state,
                                    const struct curl_calls *calls, CURLcode code);
+
+/* Of a request that was given up: how much of it went out, where somebody may do again what has been done. */
+void curl_request_add_sent(struct facts *facts, CURL *handle, const struct curl_state *state,
+                           const struct curl_calls *calls);
 
 /* Of a long or curl_off_t; -1: the library does not know. */
 int64_t curl_request_number(CURL *handle, const struct curl_calls *calls, CURLINFO info);

@@ -102,7 +102,7 @@ static bool may_send(const struct curl_state *state)
  * What the facts of the end may need: an operation has 864 bytes for all its facts, and status, peer and phases come
  * last. Where there is more of the URL it is written whole when the request is over.
  */
-#define LATER_FACTS_BYTES 416u
+#define LATER_FACTS_BYTES 464u
 #define LATER_HEADER_BYTES 192u /* besides, where headers are asked for */
 
 static void add_url(struct facts *facts, struct curl_state *state, struct operation *operation)
@@ -314,9 +314,46 @@ static bool add_target(struct facts *facts, CURL *handle, struct curl_state *sta
     return (kind & CURL_URL_IS_HTTP) != 0;
 }
 
-static void add_failure(struct facts *facts, CURL *handle, const struct curl_calls *calls, CURLcode code)
+/* The limit that was met: that of connecting where there was no connection yet, else that of the whole request. */
+static void add_timeout(struct facts *facts, CURL *handle, const struct curl_state *state,
+                        const struct curl_calls *calls)
+{
+    bool is_connecting =
+        calls->getinfo && curl_request_number(handle, calls, CURLINFO_PRETRANSFER_TIME_T) <= 0;
+    uint32_t ms = state->timeout_ms, connect_ms = state->connect_timeout_ms;
+    if (is_connecting && connect_ms && (!ms || connect_ms < ms))
+        ms = connect_ms;
+    add_positive(facts, WIRE_HTTP_TIMEOUT_MS, ms);
+}
+
+/* PUT and DELETE do no harm when they are done again, nor does what only asks. */
+static bool changes_something(const char *method)
+{
+    return method && (strcmp(method, "POST") == 0 || strcmp(method, "PATCH") == 0);
+}
+
+/* Nothing went out before there was a connection. What libcurl does not know (an old one, a body without an end) is left out. */
+void curl_request_add_sent(struct facts *facts, CURL *handle, const struct curl_state *state,
+                           const struct curl_calls *calls)
+{
+    if (!calls->getinfo ||
+        !changes_something(state ? method_of(state) : read_text(handle, calls, CURLINFO_EFFECTIVE_METHOD)) ||
+        curl_request_number(handle, calls, CURLINFO_PRETRANSFER_TIME_T) <= 0)
+        return;
+    int64_t sent = curl_request_number(handle, calls, CURLINFO_SIZE_UPLOAD_T);
+    int64_t announced = curl_request_number(handle, calls, CURLINFO_CONTENT_LENGTH_UPLOAD_T);
+    if (sent >= 0)
+        facts_int(facts, WIRE_HTTP_UPLOADED_BYTES, sent);
+    add_positive(facts, WIRE_HTTP_ANNOUNCED_BYTES, announced);
+}
+
+static void add_failure(struct facts *facts, CURL *handle, const struct curl_state *state,
+                        const struct curl_calls *calls, CURLcode code)
 {
     facts_int(facts, WIRE_ERROR_CODE, code);
+    if (code == CURLE_OPERATION_TIMEDOUT && state)
+        add_timeout(facts, handle, state, calls);
+    curl_request_add_sent(facts, handle, state, calls);
     if (calls->strerror)
         facts_text(facts, WIRE_ERROR_MESSAGE, calls->strerror(code));
     if (calls->getinfo)
@@ -328,7 +365,7 @@ enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, struct cur
 {
     struct answer answer = {.connections = -1};
     if (code != CURLE_OK)
-        add_failure(facts, handle, calls, code);
+        add_failure(facts, handle, state, calls, code);
     if (calls->getinfo && add_target(facts, handle, state, calls))
         add_answer(facts, handle, state, calls, &answer);
     if (calls->getinfo && !facts->always_only)
