@@ -51,6 +51,21 @@ static uint8_t sample_root(const struct shim_settings *settings, const uint8_t t
     return WIRE_SPAN_RANDOM | (sampler_is_sampled(settings, trace_id) ? WIRE_SPAN_SAMPLED : 0);
 }
 
+static uint32_t less(uint32_t open, uint32_t closed)
+{
+    return open > closed ? open - closed
+                         : 0; /* another episode may have begun meanwhile, in which nothing was open */
+}
+
+void episode_take_closed(struct wire_thread_slot *slot)
+{
+    struct wire_episode *episode = &slot->episode;
+    uint32_t calls = __atomic_exchange_n(&slot->closed_calls, 0, __ATOMIC_RELAXED);
+    uint32_t operations = __atomic_exchange_n(&slot->closed_operations, 0, __ATOMIC_RELAXED);
+    episode->open_calls = less(episode->open_calls, calls);
+    episode->open_operations = less(episode->open_operations, operations);
+}
+
 static void begin_episode(struct thread *thread, struct wire_thread_slot *slot, uint64_t now_ns)
 {
     struct wire_episode *episode = &slot->episode;

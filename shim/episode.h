@@ -30,6 +30,13 @@ static inline void episode_inherit(struct wire_span_facts *facts, const struct w
     facts->flags = (parent->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)) | WIRE_SPAN_HAS_PARENT;
 }
 
+/* Operations of this thread that others have ended, or handlers that interrupted the shim. */
+void episode_take_closed(struct wire_thread_slot *slot);
+static inline bool episode_has_closed(const struct wire_thread_slot *slot)
+{
+    return __atomic_load_n(&slot->closed_operations, __ATOMIC_RELAXED) != 0;
+}
+
 /* Past the usual case. */
 void episode_join_slowly(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_own_operations,
                          uint64_t now_ns, struct wire_span_facts *facts);
@@ -46,6 +53,8 @@ static inline void episode_join(struct thread *thread, struct wire_thread_slot *
     struct wire_episode *episode = &slot->episode;
     facts->start_mono_ns = now_ns;
     facts->tid = thread->tid;
+    if (__builtin_expect(episode_has_closed(slot), 0))
+        episode_take_closed(slot);
     /* Where one is running, the slot may have episodes, and the process has no TRACEPARENT. */
     if (__builtin_expect(depth || episode->open_operations > n_own_operations ||
                              !episode_is_running(episode, settings_get()->trace_gap_ns, now_ns),

@@ -156,32 +156,27 @@ static struct thread *admit(const struct dropbox **ret_box)
 }
 
 /*
- * The episode's two counts of what is open, as one word, so that they cost one locked operation: another thread may be
- * closing. Every operation counts in open_operations; in open_calls, too, while its episode is the one that runs.
+ * What is open counts in its thread's slot: every operation in open_operations; in open_calls, too, while its episode is the one
+ * that runs. The thread itself counts without a locked operation; whoever else closes says so in words of their own
+ * (episode_take_closed()). So does a handler that interrupted it while it counted.
  */
-static _Atomic uint64_t *open_counts(struct wire_thread_slot *slot)
+static void count_open(struct wire_thread_slot *slot, const struct wire_span_facts *facts)
 {
-    static_assert(offsetof(struct wire_thread_slot, episode.open_calls) % 8 == 0 &&
-                      offsetof(struct wire_episode, open_operations) ==
-                          offsetof(struct wire_episode, open_calls) + sizeof(uint32_t),
-                  "one word, little-endian");
-    return (_Atomic uint64_t *)(void *)&slot->episode.open_calls;
+    slot->episode.open_operations++;
+    slot->episode.open_calls += episode_has(&slot->episode, facts);
 }
 
-static uint64_t counts_of(const struct wire_thread_slot *slot, const struct wire_span_facts *facts)
+static void count_closed(struct wire_thread_slot *slot, const struct wire_span_facts *facts, bool is_own)
 {
-    return 1ull << 32 | episode_has(&slot->episode, facts);
-}
-
-/* The owner may have begun another episode meanwhile, in which nothing is open yet. */
-static void uncount(struct wire_thread_slot *slot, const struct wire_span_facts *facts)
-{
-    uint64_t now = atomic_load_explicit(open_counts(slot), memory_order_relaxed), less;
     bool has = episode_has(&slot->episode, facts);
-    do
-        less = now - (1ull << 32) - (has && (uint32_t)now);
-    while (!atomic_compare_exchange_weak_explicit(open_counts(slot), &now, less, memory_order_relaxed,
-                                                  memory_order_relaxed));
+    if (__builtin_expect(is_own, 1)) {
+        slot->episode.open_operations--;
+        slot->episode.open_calls -= has && slot->episode.open_calls;
+        return;
+    }
+    if (has)
+        __atomic_fetch_add(&slot->closed_calls, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&slot->closed_operations, 1, __ATOMIC_RELAXED);
 }
 
 static void fill(struct operation *operation, struct thread *thread, struct connection *connection)
@@ -196,7 +191,7 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     links_of(operation)->whole_text = NULL;
     links_of(operation)->thread_slot = (uint64_t)(uintptr_t)slot;
     links_of(operation)->claims = slot->claims;
-    (void)atomic_fetch_add_explicit(open_counts(slot), counts_of(slot, &open->facts), memory_order_relaxed);
+    count_open(slot, &open->facts);
     record_stage_connection(open, operation->slot.staged, 0, WIRE_OPERATION_STAGING_BYTES, connection);
 }
 
@@ -251,13 +246,14 @@ struct operation *operation_oldest(struct connection *connection)
 }
 
 /* The thread that opened it may be another one, and may be gone. */
-static void leave_episode(struct operation *operation, uint64_t now_ns, enum wire_outcome outcome)
+static void leave_episode(const struct thread *thread, struct operation *operation, uint64_t now_ns,
+                          enum wire_outcome outcome)
 {
     struct wire_thread_slot *slot = (struct wire_thread_slot *)(uintptr_t)links_of(operation)->thread_slot;
     const struct wire_span_facts *facts = &operation->slot.span.facts;
     if (slot->claims != links_of(operation)->claims)
         return;
-    uncount(slot, facts);
+    count_closed(slot, facts, thread->slots[0] == slot && thread->busy[0] == 1);
     episode_leave(slot, facts, now_ns, span_is_error(outcome));
 }
 
@@ -296,7 +292,7 @@ void operation_close(struct connection *connection, struct operation *operation,
     if (operation->slot.span.cut)
         dropbox_count(DROP_FACTS_CUT);
     commit(box, thread, connection, operation, outcome, now_ns);
-    leave_episode(operation, now_ns, outcome);
+    leave_episode(thread, operation, now_ns, outcome);
     dequeue(box, connection, operation);
     release(thread, box, operation);
     atomic_signal_fence(memory_order_seq_cst);

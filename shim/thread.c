@@ -60,6 +60,7 @@ static void enter_slot(struct wire_thread_slot *slot)
     __atomic_thread_fence(__ATOMIC_RELEASE);
     slot->depth = 0;
     memset(&slot->episode, 0, sizeof slot->episode);
+    slot->closed_calls = slot->closed_operations = 0;
     memcpy(slot->thread_name, name, sizeof name);
     slot->claims++;
     __atomic_store_n(&slot->sequence, odd + 1, __ATOMIC_RELEASE);

@@ -347,6 +347,7 @@ struct wire_episode {
     uint32_t errors;
     uint32_t open_calls; /* operations of the episode that have not ended: it goes on (as with depth > 0) */
     uint32_t open_operations; /* begun on this thread and not ended, of this episode or not */
+    /* both as the thread itself knows them: less what the slot's closed_… say */
 };
 static_assert(sizeof(struct wire_episode) == 72, "aligned");
 
@@ -358,7 +359,10 @@ struct wire_thread_slot {
     char thread_name[16];
     uint64_t claims; /* how often the slot changed hands */
     struct wire_episode episode;
-    uint8_t reserved[16];
+    uint32_t closed_calls; /* open_calls that others have ended since the thread looked last */
+    uint32_t
+        closed_operations; /* likewise; atomic, the only words here that other threads of the host add to */
+    uint8_t reserved[8];
     struct wire_open_span open[WIRE_OPEN_SPANS];
     uint8_t reserved_open[1408];
     uint8_t staged[WIRE_STAGING_BYTES];

@@ -51,14 +51,15 @@ static void test_episode_with_something_open_is_not_over(void **state)
     struct fake_client fake;
     reader_make_file(reader, &fake, getpid());
     fake_episode(&fake, 0, 900, fake_now_ns() - 400000000u);
-    fake.slots[0].episode.open_calls = 1;
+    fake.slots[0].episode.open_calls = 3;
+    fake.slots[0].closed_calls = 2;
     fake_episode(&fake, 1, 901, fake_now_ns() - 400000000u);
     fake_push(&fake, 1, 5);
     fake_episode(&fake, 2, 902, fake_now_ns() - 400000000u);
     fake.slots[2].sequence = 3; /* being changed */
     reader_poll_for(reader, 150);
     assert_int_equal(reader->n_spans, 0);
-    fake.slots[0].episode.open_calls = 0;
+    fake.slots[0].closed_calls = 3; /* another thread has ended it */
     fake.slots[1].depth = 0;
     fake.slots[2].sequence = 4;
     reader_poll_for(reader, 150);

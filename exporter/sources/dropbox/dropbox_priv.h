@@ -243,6 +243,8 @@ bool slots_read_head(struct client *client, uint32_t slot, struct wire_thread_sl
 bool slots_read_operation(struct client *client, uint32_t slot, struct wire_operation_slot *ret_operation);
 /* Open spans right now. */
 uint32_t slots_count_open(struct client *client);
+/* Operations of the running episode, less those that others have ended. */
+bool slots_has_open_calls(const struct wire_thread_slot *head);
 
 /* ---- episode.c ---- */
 uint64_t span_id_number(const uint8_t span_id[8]);

@@ -88,7 +88,7 @@ static bool is_over(const struct client *client, const struct wire_thread_slot *
     uint64_t now_ns = client->dropbox->now_ns, end_ns = head->episode.end_mono_ns;
     if (head->sequence & 1 || end_ns >= now_ns)
         return false;
-    if (!head->episode.open_calls && !head->depth)
+    if (!slots_has_open_calls(head) && !head->depth)
         return now_ns - end_ns > GRACE_NS && now_ns - end_ns - GRACE_NS > client->process.trace_gap_ns;
     return now_ns - end_ns > STUCK_NS && !client->process.is_foreign && client->how == LIVENESS_PIDFD &&
            !proc_may_have_thread(client->process.pid, head->tid);

@@ -200,7 +200,7 @@ static bool emit_remain(struct client *client, uint32_t index)
         return false;
     if (item->kind == REMAIN_SPAN)
         return emit_open(client, index, &slot->open[item->entry], slot->staged, sizeof(slot->staged));
-    bool was_open = slot->depth || slot->episode.open_calls;
+    bool was_open = slot->depth || slots_has_open_calls(slot);
     struct wire_thread_slot head;
     memcpy(&head, slot, SLOT_HEAD_BYTES);
     episode_emit_root(client, item->slot, &head,

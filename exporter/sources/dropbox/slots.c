@@ -48,6 +48,11 @@ bool slots_read_operation(struct client *client, uint32_t slot, struct wire_oper
                        client->layout.operation_slots + (uint64_t)slot * WIRE_OPERATION_SLOT_BYTES);
 }
 
+bool slots_has_open_calls(const struct wire_thread_slot *head)
+{
+    return head->episode.open_calls > head->closed_calls;
+}
+
 uint32_t slots_count_open(struct client *client)
 {
     uint32_t n = 0;

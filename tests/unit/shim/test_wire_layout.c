@@ -86,7 +86,8 @@ static void test_slots_do_not_move(void **state)
                  PLACE(wire_episode, open_operations, 68), PLACE(wire_thread_slot, tid, 0),
                  PLACE(wire_thread_slot, sequence, 4), PLACE(wire_thread_slot, depth, 8),
                  PLACE(wire_thread_slot, thread_name, 16), PLACE(wire_thread_slot, claims, 32),
-                 PLACE(wire_thread_slot, episode, 40), PLACE(wire_thread_slot, open, 128),
+                 PLACE(wire_thread_slot, episode, 40), PLACE(wire_thread_slot, closed_calls, 112),
+                 PLACE(wire_thread_slot, closed_operations, 116), PLACE(wire_thread_slot, open, 128),
                  PLACE(wire_thread_slot, staged, 4096), PLACE(wire_operation_slot, owner, 0),
                  PLACE(wire_operation_slot, sequence, 4), PLACE(wire_operation_slot, is_open, 8),
                  PLACE(wire_operation_slot, span, 16), PLACE(wire_operation_slot, staged, 160));
