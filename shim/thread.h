@@ -51,6 +51,7 @@ struct thread {
     struct clock_anchor clock;
     uint32_t operation_hint; /* operation.c: where to look for a free slot */
     struct thread_query query;
+    const void *performing; /* curl_easy.c: the handle that curl_easy_perform runs here now; NULL none */
     uint64_t last_probe_ns;
     uint64_t stack_top; /* span.c: top of this thread's own stack; 0 not looked up */
 };

@@ -17,9 +17,12 @@ static CURLcode call_real(__typeof__(&curl_easy_perform) real, CURL *handle, str
 {
     if (!state)
         return real(handle);
+    const void *performing_before = thread_peek()->performing;
     bool was_performing = state->is_performing;
     state->is_performing = true;
+    thread_peek()->performing = handle;
     CURLcode code = real(handle);
+    thread_peek()->performing = performing_before;
     state->is_performing = was_performing;
     return code;
 }

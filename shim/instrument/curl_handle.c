@@ -106,6 +106,7 @@ static __attribute__((noinline)) void reset_handle(struct real_entry *entry, con
         curl_multi_abandon(connection, &calls);
     }
     curl_socket_close(connection);
+    curl_forget_performed(handle);
     real(handle);
     if (state)
         memset(state, 0, sizeof(*state));
@@ -125,6 +126,7 @@ static __attribute__((noinline)) void close_handle(struct real_entry *entry, con
         curl_request_restore(handle, state, &calls);
     }
     curl_socket_close(connection);
+    curl_forget_performed(handle);
     if (state)
         connection_close(handle);
     real(handle);

@@ -135,6 +135,8 @@ static __attribute__((noinline)) CURLMcode add_handle(struct real_entry *entry, 
                                                       CURLM *multi, CURL *handle)
 {
     __typeof__(&curl_multi_add_handle) real = real_find(entry, call_site, handle);
+    if (curl_is_performed(handle, entry, call_site))
+        return real(multi, handle);
     CURLMcode code = real(multi, handle);
     struct connection *connection = connection_find(handle);
     const struct curl_state *state = curl_state_of(connection);
@@ -152,6 +154,8 @@ static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entr
                                                          CURLM *multi, CURL *handle)
 {
     __typeof__(&curl_multi_remove_handle) real = real_find(entry, call_site, handle);
+    if (curl_is_performed(handle, entry, call_site))
+        return real(multi, handle);
     struct connection *connection = connection_find(handle);
     const struct curl_state *state = curl_state_of(connection);
     if (!connection || !state || !state->multi) {
@@ -204,7 +208,8 @@ static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, co
 {
     __typeof__(&curl_multi_info_read) real = real_find(entry, call_site, NULL);
     CURLMsg *message = real(multi, ret_n);
-    if (!message || message->msg != CURLMSG_DONE || !message->easy_handle)
+    if (!message || message->msg != CURLMSG_DONE || !message->easy_handle ||
+        curl_is_performed(message->easy_handle, entry, call_site))
         return message;
     int kept = errno;
     end_as_told(entry, message, curl_is_internal(entry, call_site));

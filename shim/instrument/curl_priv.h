@@ -120,6 +120,20 @@ struct curl_calls {
 CURLcode curl_return_failure(void);
 CURLMcode curl_return_multi_failure(void);
 
+/* libcurl's own call on the handle that curl_easy_perform runs on this thread: told without looking for the handle. */
+static inline bool curl_is_performed(const CURL *handle, const struct real_entry *entry,
+                                     const void *call_site)
+{
+    return thread_peek()->performing == handle && handle && real_is_in_library(entry, call_site);
+}
+
+/* The handle is another one from now on. */
+static inline void curl_forget_performed(const CURL *handle)
+{
+    if (thread_peek()->performing == handle) /* a longjmp left it there */
+        thread_peek()->performing = NULL;
+}
+
 /* real_is_internal(), where the caller is nearly always libcurl. */
 static inline bool curl_is_internal(const struct real_entry *entry, const void *call_site)
 {

@@ -232,8 +232,9 @@ EXPORTED int redisGetReplyFromReader(redisContext *c, void **reply)
 {
     CALL_SITE;
     __typeof__(&redisGetReplyFromReader) real = REAL_OF(redisGetReplyFromReader, c);
+    if (IS_HIREDIS_ITSELF(redisGetReplyFromReader)) /* redisGetReply, at every reply */
+        return real(c, reply);
     int result = real(c, reply);
-    if (!IS_HIREDIS_ITSELF(redisGetReplyFromReader))
-        hiredis_follow_reply(c, result, reply);
+    hiredis_follow_reply(c, result, reply);
     return result;
 }

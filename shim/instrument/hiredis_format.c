@@ -67,57 +67,58 @@ static bool copy_argument(struct facts *facts, const struct conversion *conversi
     return *facts->bytes != before;
 }
 
-/* Keeps room for the count, which says that something is missing. */
-static struct facts with_room_for_count(const struct facts *facts)
+/* Keeps room for the count, which says that something is missing. False: there is not even that. */
+#define COUNT_BYTES (sizeof(struct wire_fact) + sizeof(int64_t))
+static bool begin_arguments(struct facts *facts)
 {
-    struct facts arguments = *facts;
-    arguments.max_bytes -= sizeof(struct wire_fact) + sizeof(int64_t);
-    return arguments;
+    if (facts->max_bytes - *facts->bytes < COUNT_BYTES)
+        return false;
+    facts->max_bytes -= COUNT_BYTES;
+    return true;
 }
 
-static bool has_room_for_count(const struct facts *facts)
+static void end_arguments(struct facts *facts, bool is_whole, int64_t count)
 {
-    return facts->max_bytes - *facts->bytes >= sizeof(struct wire_fact) + sizeof(int64_t);
+    facts->max_bytes += COUNT_BYTES;
+    if (!is_whole)
+        facts_int(facts, WIRE_DB_COMMAND_COUNT, count);
 }
 
 void hiredis_copy_format(struct facts *facts, const char *format, va_list arguments)
 {
-    if (!has_room_for_count(facts))
+    if (!begin_arguments(facts))
         return;
-    struct facts room = with_room_for_count(facts);
-    facts_text(&room, WIRE_DB_COMMAND_FORMAT, format);
+    facts_text(facts, WIRE_DB_COMMAND_FORMAT, format);
     struct walk walk;
     va_copy(walk.arguments, arguments);
     int n = 0;
     bool is_whole = true, is_known = true;
-    for (const char *at = strchr(format, '%'); at && at[1] && is_known; at = strchr(at, '%')) {
+    for (const char *at = strchr(format, '%'); at && at[1] && is_known;
+         at = *at ? strchr(at, '%') : NULL) { /* most formats end in a conversion */
         struct conversion conversion = walk_conversion(at);
         is_known = conversion.kind != UNKNOWN && n < HIREDIS_MAX_ARGUMENTS;
         if (is_known && conversion.kind != PERCENT_SIGN) {
             n++;
-            is_whole = copy_argument(&room, &conversion, &walk) && is_whole;
+            is_whole = copy_argument(facts, &conversion, &walk) && is_whole;
         }
         at = is_known ? conversion.end : "";
     }
     va_end(walk.arguments);
-    if (!is_known || !is_whole)
-        facts_int(facts, WIRE_DB_COMMAND_COUNT, is_known ? n : HIREDIS_UNKNOWN_COUNT);
+    end_arguments(facts, is_known && is_whole, is_known ? n : HIREDIS_UNKNOWN_COUNT);
 }
 
 void hiredis_copy_words(struct facts *facts, int n_words, const char *const *words, const size_t *lengths)
 {
-    if (!has_room_for_count(facts))
+    if (!begin_arguments(facts))
         return;
-    struct facts room = with_room_for_count(facts);
     bool is_whole = n_words <= HIREDIS_MAX_ARGUMENTS;
     for (int i = 0; i < n_words && i < HIREDIS_MAX_ARGUMENTS; i++) {
         uint32_t before = *facts->bytes;
         const char *word = words[i] ? words[i] : "";
-        copy_bytes(&room, word, lengths ? lengths[i] : strlen(word));
+        copy_bytes(facts, word, lengths ? lengths[i] : strlen(word));
         is_whole = is_whole && *facts->bytes != before;
     }
-    if (!is_whole)
-        facts_int(facts, WIRE_DB_COMMAND_COUNT, n_words);
+    end_arguments(facts, is_whole, n_words);
 }
 
 size_t hiredis_protocol_length(const char *protocol, size_t bytes)
@@ -134,18 +135,18 @@ void hiredis_copy_protocol(struct facts *facts, const char *protocol, size_t byt
 {
     size_t n_words, length;
     size_t position = walk_length(protocol, bytes, '*', &n_words);
-    if (!position || !has_room_for_count(facts))
+    if (!position || !begin_arguments(facts))
         return;
-    struct facts room = with_room_for_count(facts);
     bool is_whole = n_words <= HIREDIS_MAX_ARGUMENTS;
     for (size_t i = 0; i < n_words && i < HIREDIS_MAX_ARGUMENTS; i++) {
         const char *word = walk_bulk(protocol, bytes, &position, &length);
-        if (!word)
+        if (!word) {
+            end_arguments(facts, true, 0);
             return;
+        }
         uint32_t before = *facts->bytes;
-        copy_bytes(&room, word, length);
+        copy_bytes(facts, word, length);
         is_whole = is_whole && *facts->bytes != before;
     }
-    if (!is_whole)
-        facts_int(facts, WIRE_DB_COMMAND_COUNT, (int64_t)n_words);
+    end_arguments(facts, is_whole, (int64_t)n_words);
 }
