@@ -14,36 +14,40 @@ static uint8_t w3c_flags(const struct span_context *context)
 
 void propagate_print_traceparent(const struct span_context *context, char text[56])
 {
-    uint8_t flags = w3c_flags(context);
     text[0] = text[1] = '0';
     text[2] = text[35] = text[52] = '-';
     text_print_hex(text + 3, context->trace_id, 16);
     text_print_hex(text + 36, context->span_id, 8);
-    text_print_hex(text + 53, &flags, 1);
+    static_assert((WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM) < 10, "one digit");
+    text[53] = '0';
+    text[54] = (char)('0' + w3c_flags(context));
     text[TRACEPARENT_BYTES] = 0;
 }
 
-static void print_b3(const struct span_context *context, char *line)
+/* The name of a line of ours; its value follows. */
+#define BEGIN_LINE(header, name, value_bytes)                                                      \
+    ((header)->own_bytes = sizeof(name) + (uint32_t)(value_bytes), (header)->line = (header)->own, \
+     (char *)memcpy((header)->own, name, sizeof(name) - 1) + sizeof(name) - 1)
+
+static void print_b3(const struct span_context *context, struct propagate_header *header)
 {
-    size_t at = text_append(line, 0, PROPAGATE_LINE_BYTES, "b3: ");
-    text_print_hex(line + at, context->trace_id, 16);
-    line[at + 32] = '-';
-    text_print_hex(line + at + 33, context->span_id, 8);
-    line[at + 49] = '-';
-    line[at + 50] = context->flags & WIRE_SPAN_SAMPLED ? '1' : '0';
-    line[at + 51] = 0;
+    char *line = BEGIN_LINE(header, "b3: ", 51);
+    text_print_hex(line, context->trace_id, 16);
+    line[32] = '-';
+    text_print_hex(line + 33, context->span_id, 8);
+    line[49] = '-';
+    line[50] = context->flags & WIRE_SPAN_SAMPLED ? '1' : '0';
+    line[51] = 0;
 }
 
 static uint32_t print_b3_multi(const struct span_context *context, struct propagate_header *headers)
 {
-    size_t at = text_append(headers[0].own, 0, PROPAGATE_LINE_BYTES, "X-B3-TraceId: ");
-    text_print_hex(headers[0].own + at, context->trace_id, 16);
-    headers[0].own[at + 32] = 0;
-    at = text_append(headers[1].own, 0, PROPAGATE_LINE_BYTES, "X-B3-SpanId: ");
-    text_print_hex(headers[1].own + at, context->span_id, 8);
-    headers[1].own[at + 16] = 0;
-    headers[0].line = headers[0].own;
-    headers[1].line = headers[1].own;
+    char *value = BEGIN_LINE(&headers[0], "X-B3-TraceId: ", 32);
+    text_print_hex(value, context->trace_id, 16);
+    value[32] = 0;
+    value = BEGIN_LINE(&headers[1], "X-B3-SpanId: ", 16);
+    text_print_hex(value, context->span_id, 8);
+    value[16] = 0;
     headers[2].line = context->flags & WIRE_SPAN_SAMPLED ? "X-B3-Sampled: 1" : "X-B3-Sampled: 0";
     return 3;
 }
@@ -54,9 +58,7 @@ uint32_t propagate_headers(const struct span_context *context, bool with_baggage
     const struct shim_settings *settings = settings_get();
     uint32_t n = 0;
     if (settings->propagators & PROPAGATE_TRACECONTEXT) {
-        size_t at = text_append(headers[n].own, 0, PROPAGATE_LINE_BYTES, "traceparent: ");
-        propagate_print_traceparent(context, headers[n].own + at);
-        headers[n].line = headers[n].own;
+        propagate_print_traceparent(context, BEGIN_LINE(&headers[n], "traceparent: ", TRACEPARENT_BYTES));
         n++;
         if (settings->tracestate_line && context->in_process_trace)
             headers[n++].line = settings->tracestate_line;
@@ -64,8 +66,7 @@ uint32_t propagate_headers(const struct span_context *context, bool with_baggage
     if (with_baggage && (settings->propagators & PROPAGATE_BAGGAGE) && settings->baggage_line)
         headers[n++].line = settings->baggage_line;
     if (settings->propagators & PROPAGATE_B3) {
-        print_b3(context, headers[n].own);
-        headers[n].line = headers[n].own;
+        print_b3(context, &headers[n]);
         n++;
     }
     if (settings->propagators & PROPAGATE_B3MULTI)

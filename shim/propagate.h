@@ -18,6 +18,7 @@
 /* One header line "name: value", NUL-terminated. `line` points into `own` or at text that lives for ever. */
 struct propagate_header {
     const char *line;
+    uint32_t own_bytes; /* with its NUL, where it is in `own` */
     char own[PROPAGATE_LINE_BYTES];
 };
 

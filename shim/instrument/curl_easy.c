@@ -18,6 +18,7 @@ static CURLcode call_real(__typeof__(&curl_easy_perform) real, CURL *handle, str
     if (!state)
         return real(handle);
     const void *performing_before = thread_peek()->performing;
+    state->knows_total = false;
     bool was_performing = state->is_performing;
     state->is_performing = true;
     thread_peek()->performing = handle;

@@ -43,13 +43,6 @@ CURLMcode curl_return_multi_failure(void)
     return CURLM_INTERNAL_ERROR;
 }
 
-struct curl_state *curl_state_of(struct connection *connection)
-{
-    if (!connection || connection->instrumentation != INSTRUMENT_libcurl)
-        return NULL;
-    return (struct curl_state *)(void *)connection->state;
-}
-
 /* ---- init, duphandle, reset, cleanup ---- */
 
 static struct curl_state *open_handle(CURL *handle, const struct real_entry *entry)
@@ -85,7 +78,7 @@ static __attribute__((noinline)) CURL *copy_handle(struct real_entry *entry, con
             (void)calls.setopt(copy, CURLOPT_HTTPHEADER, state->headers);
         if (to) {
             *to = *state;
-            to->is_injected = to->is_performing = to->is_open = false;
+            to->is_injected = to->is_performing = to->is_open = to->knows_total = false;
             to->multi = NULL;
             to->url_mark = (struct interned){0};
         }

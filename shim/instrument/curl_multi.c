@@ -38,11 +38,14 @@ static void begin_request(struct connection *connection, CURL *handle, const voi
     struct operation *operation = state->connect_only == CURL_CONNECTS_ONLY
                                       ? NULL
                                       : operation_open(INSTRUMENT_libcurl, WIRE_CALL, connection, &facts);
+    state->total_before_us = state->knows_total ? state->total_us
+                             : operation        ? curl_request_total_us(handle, calls)
+                                                : -1;
+    state->knows_total = false;
     if (!operation)
         return;
     __atomic_store_n(&state->multi, multi, __ATOMIC_RELAXED);
     __atomic_fetch_add(&n_running, 1, __ATOMIC_RELAXED);
-    state->total_before_us = curl_request_total_us(handle, calls);
     curl_request_begin(&facts, state, calls, operation);
     struct span_context context = operation_context(operation);
     if (curl_request_inject(handle, state, calls, &context))
@@ -74,7 +77,10 @@ static enum wire_outcome copy_end(struct connection *connection, const struct cu
 static void copy_end_time(struct connection *connection, const struct curl_calls *calls)
 {
     struct operation *operation = operation_oldest(connection);
+    struct curl_state *state = curl_state_of(connection);
     int64_t total_us = operation ? curl_request_total_us(handle_of(connection), calls) : 0;
+    state->total_us = total_us;
+    state->knows_total = total_us > 0;
     if (total_us <= 0)
         return;
     struct facts facts = operation_facts(operation);

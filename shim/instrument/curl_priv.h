@@ -94,6 +94,8 @@ struct curl_state {
     uint64_t frame_left;      /* curl_ws_send: bytes of the frame that is being sent in pieces */
     const void *multi;        /* CURLM of the request that is running: set while there is an operation */
     int64_t total_before_us;  /* what getinfo still said of the request before */
+    int64_t total_us;         /* what it says of the last one, where `knows_total` */
+    bool knows_total;         /* else it has to be asked */
     struct interned url_mark; /* of `url`; its number is 0 where the URL changed */
     char user_agent[CURL_USER_AGENT_BYTES]; /* CURLOPT_USERAGENT, where it is asked for; NUL-terminated */
     char url[WIRE_STRING_MAX +
@@ -141,7 +143,12 @@ static inline bool curl_is_internal(const struct real_entry *entry, const void *
 }
 
 /* The state of a handle whose creation was seen, else NULL. `connection` may be NULL. */
-struct curl_state *curl_state_of(struct connection *connection);
+static inline struct curl_state *curl_state_of(struct connection *connection)
+{
+    return connection && connection->instrumentation == INSTRUMENT_libcurl
+               ? (struct curl_state *)(void *)connection->state
+               : NULL;
+}
 
 /* ---- URLs, as libcurl reads them: curl_url.c ---- */
 

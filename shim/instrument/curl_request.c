@@ -151,13 +151,10 @@ static bool keep_line(struct curl_state *state, const struct propagate_header *h
 {
     const char *line = header->line;
     if (line == header->own) {
-        size_t bytes = strnlen(line, sizeof(header->own) - 1);
-        if (*used + bytes + 1 > sizeof(state->lines))
+        if (*used + header->own_bytes > sizeof(state->lines))
             return false;
-        memcpy(state->lines + *used, line, bytes);
-        state->lines[*used + bytes] = 0;
-        line = state->lines + *used;
-        *used += bytes + 1;
+        line = memcpy(state->lines + *used, header->own, header->own_bytes);
+        *used += header->own_bytes;
     }
     memcpy(&state->nodes[i].data, &line,
            sizeof(line)); /* not a char * that may be written; libcurl reads it only */
