@@ -331,6 +331,8 @@ static void set_options(struct http_call *call, const struct http_request *reque
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)request->is_once);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)request->is_once);
     if (request->user_agent)
         curl_easy_setopt(easy, CURLOPT_USERAGENT, request->user_agent);
     if (request->ca_file)

@@ -40,6 +40,8 @@ struct http_request {
     const char *user_agent;
     const char *ca_file, *client_key, *client_certificate; /* PEM files; NULL: the system's, none */
     const char *proxy;                                     /* NULL: as the environment says */
+    bool
+        is_once; /* on a connection of its own: on one that was kept and is closed without an answer libcurl would send it again */
 };
 
 enum http_outcome {

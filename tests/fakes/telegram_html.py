@@ -4,6 +4,8 @@
     tests/fakes/telegram_html.py < PARTS          every part, each ended by a NUL, as sendMessage would take it. Prints the number of
                                                   parts; the first that is refused ends it, with the reason, and exit 1
     … --json                                      one line of JSON per part: {"text": …, "entities": […]}
+    … --forms                                     every second one is without markup
+    … --pairs                                     and shows the same as the one before it
 
 The rules: tags and entities as the server reads them (byte by byte, a NUL ends nothing but a tag); then control characters become spaces, \\r and
 some invisible characters go; then the text is trimmed, and must not be empty. Lengths: 32,768 bytes before, 4,096 characters (not UTF-16 units)
@@ -233,12 +235,19 @@ def parse(raw, mode="HTML", max_length=MAX_TEXT, has_time_tag=True):
 
 def main():
     parts = sys.stdin.buffer.read().split(b"\0")
+    is_paired, last = "--pairs" in sys.argv, None
+    has_forms = is_paired or "--forms" in sys.argv
     for n, part in enumerate(parts[:-1]):
+        is_plain = has_forms and n % 2 == 1
         try:
-            text, entities = parse(part)
+            text, entities = parse(part, "" if is_plain else "HTML")
         except Refused as reason:
             print(f"part {n}: {reason}: {part!r}")
             return 1
+        if is_plain and is_paired and text != last:
+            print(f"part {n}: {part!r} should show {last!r}")
+            return 1
+        last = text
         if "--json" in sys.argv:
             print(json.dumps({"text": text, "entities": entities}))
     if "--json" not in sys.argv:

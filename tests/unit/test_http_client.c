@@ -267,6 +267,22 @@ static void test_proxy_of_the_request(void **state)
     stop(&fixture);
 }
 
+/* libcurl sends again what went out on a connection that was kept and closes without an answer. */
+static void test_once_is_once(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"", STUB_OK, STUB_CLOSE, STUB_OK, NULL};
+    struct fixture fixture;
+    start(&fixture, answers);
+    struct http_request request = {
+        .url = fixture.url, .body = "x", .body_bytes = 1, .timeout_ms = 5000, .is_once = true};
+    assert_int_equal(run(&fixture, &request, http_post).status, 200);
+    assert_int_equal(run(&fixture, &request, http_post).outcome, HTTP_BROKEN);
+    assert_int_equal(fixture.server.n_requests, 2);
+    assert_int_equal(fixture.server.n_connections, 2);
+    stop(&fixture);
+}
+
 static void test_cancel_and_destroy_never_call_done(void **state)
 {
     (void)state;
@@ -307,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_get),
         cmocka_unit_test(test_form_uploads_a_file),
         cmocka_unit_test(test_proxy_of_the_request),
+        cmocka_unit_test(test_once_is_once),
         cmocka_unit_test(test_cancel_and_destroy_never_call_done),
         cmocka_unit_test(test_print_url_hides_secrets),
     };

@@ -58,7 +58,8 @@ static struct http_request http_request_of(const struct telegram_request *reques
                                  .timeout_ms = TELEGRAM_TIMEOUT_MS,
                                  .user_agent = "otelshim/" OTELSHIM_VERSION,
                                  .ca_file = settings->telegram_certificate,
-                                 .proxy = settings->telegram_proxy};
+                                 .proxy = settings->telegram_proxy,
+                                 .is_once = true};
 }
 
 void telegram_request_cancel(struct telegram_request *request)
