@@ -130,6 +130,12 @@ bool dropbox_populate(const void *address, size_t bytes);
  */
 void dropbox_bell_register(void);
 
+/*
+ * Constructor of a watched process: where an exporter lives, waits until it has a pidfd of this process, 2 ms at most. Whoever is
+ * killed first thing after that is told from one that left by itself.
+ */
+void dropbox_introduce(void);
+
 /* Constructor: what it was given by the loader. */
 void dropbox_note_arguments(int argc, char **argv, char **envp);
 

@@ -84,8 +84,10 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
         loader_start();
         crash_start();
     }
-    if (!settings->is_disabled && is_watched(settings) && lifecycle_is_active())
+    if (!settings->is_disabled && is_watched(settings) && lifecycle_is_active()) {
         dropbox_open();
+        dropbox_introduce();
+    }
 }
 
 static uint32_t flush_timeout_ms(void)

@@ -196,6 +196,7 @@ static void dropbox_ready(void *context, int events)
 {
     struct pipeline *pipeline = context;
     (void)events;
+    dropbox_look_at_names(pipeline->dropbox);
     dropbox_wake(pipeline->dropbox);
     look(pipeline);
     pacer_hurry(pipeline->pacer);

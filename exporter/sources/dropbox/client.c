@@ -279,10 +279,12 @@ int client_open(struct dropbox *dropbox, struct box *box, struct box_file *file,
     client->has_episodes = true;
     file->client = client;
     box->n_clients++;
+    liveness_start(client);
     client->words.asleep = dropbox->bell.is_asleep;
     client->words.pid = (uint32_t)getpid();
     client_write_words(client);
-    liveness_start(client);
+    if (client->process.is_watched) /* it waits a moment, until its death cannot be missed */
+        bell_wake_file(client->fd, WIRE_EXPORTER_OFFSET + offsetof(struct wire_exporter, pid));
     read_secrets(client);
     bury_earlier_images(client);
     take_start(client);

@@ -153,6 +153,11 @@ int dropbox_descriptor(const struct dropbox *dropbox)
     return dropbox->epoll_fd;
 }
 
+void dropbox_look_at_names(struct dropbox *dropbox)
+{
+    watch_read_events(dropbox);
+}
+
 void dropbox_set_gate(struct dropbox *dropbox, bool (*may_take)(void *context, const struct process *process))
 {
     dropbox->may_take = may_take;

@@ -65,6 +65,8 @@ void dropbox_destroy(struct dropbox *dropbox);
 
 /* Becomes readable when a file appeared or a process died: poll then. It stays the drop box's. */
 int dropbox_descriptor(const struct dropbox *dropbox);
+/* To be called before anything else then: who has begun to make a file may be dead a moment later, and nobody could ask how it ended. */
+void dropbox_look_at_names(struct dropbox *dropbox);
 
 /*
  * Looks at all clients once and hands on at most max_spans records. Returns how many, so that the caller polls again

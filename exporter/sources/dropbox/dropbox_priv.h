@@ -186,6 +186,8 @@ bool hand_on_other(struct client *client, enum record_result result, struct reco
 /* ---- watch.c, box.c ---- */
 /* Opens what is to be served and is not yet. *ret_busy: another exporter serves one of them. */
 uint32_t watch_open_boxes(struct dropbox *dropbox, bool *ret_busy, char problem[200]);
+/* Which directories have news; and pidfds of whoever is making a file in them. */
+void watch_read_events(struct dropbox *dropbox);
 /* New and vanished directories and files. */
 void watch_update(struct dropbox *dropbox);
 /* Somebody rang: a file that was being made may be whole now. */

@@ -9,6 +9,7 @@
 
 #include "sources/process/proc.h"
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -50,18 +51,34 @@ static struct expected *find_expected(struct dropbox *dropbox, uint32_t pid, uin
     return NULL;
 }
 
+static bool has_ended(int pidfd)
+{
+    struct pollfd wish = {.fd = pidfd, .events = POLLIN};
+    return poll(&wish, 1, 0) == 1;
+}
+
+/* -1: it is another's pid by now, or nobody's. *start_ticks 0: whoever has it, and whose it is comes back. */
+static int open_expected(uint32_t pid, uint64_t *start_ticks)
+{
+    int pidfd = open_pidfd(pid);
+    if (pidfd < 0)
+        return -1;
+    uint64_t ticks = read_start_ticks(pid);
+    /* Gone between these two: then it was there a moment ago, when it made the file. */
+    bool is_it = ticks ? !*start_ticks || ticks == *start_ticks : *start_ticks && has_ended(pidfd);
+    if (!is_it) {
+        close(pidfd);
+        return -1;
+    }
+    if (ticks)
+        *start_ticks = ticks;
+    return pidfd;
+}
+
 void dropbox_expect(struct dropbox *dropbox, uint32_t pid, uint64_t start_ticks, int pidfd)
 {
-    if (pidfd < 0) {
-        pidfd = open_pidfd(pid);
-        uint64_t ticks = pidfd >= 0 ? read_start_ticks(pid) : 0;
-        bool is_it = ticks && (!start_ticks || ticks == start_ticks);
-        if (!is_it && pidfd >= 0)
-            close(pidfd);
-        if (!is_it)
-            return;
-        start_ticks = ticks;
-    }
+    if (pidfd < 0 && (pidfd = open_expected(pid, &start_ticks)) < 0)
+        return;
     if (!pid || !start_ticks || find_expected(dropbox, pid, start_ticks)) {
         close(pidfd);
         return;

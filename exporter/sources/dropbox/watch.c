@@ -164,7 +164,16 @@ static void close_done(struct dropbox *dropbox)
     }
 }
 
-static void read_events(struct dropbox *dropbox)
+/* Whoever is making a file may be dead in no time: its name is enough for a pidfd. */
+static void expect_maker(struct dropbox *dropbox, const struct inotify_event *event)
+{
+    uint32_t pid, number;
+    uint64_t start_ticks;
+    if (event->mask & IN_CREATE && event->len && box_parse_name(event->name, &pid, &start_ticks, &number))
+        liveness_expect(dropbox, pid, start_ticks);
+}
+
+void watch_read_events(struct dropbox *dropbox)
 {
     char bytes[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
     ssize_t n;
@@ -172,6 +181,7 @@ static void read_events(struct dropbox *dropbox)
         const struct inotify_event *event;
         for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof(*event) + event->len)) {
             event = (const struct inotify_event *)(const void *)(bytes + at);
+            expect_maker(dropbox, event);
             for (struct box *box = dropbox->boxes; box; box = box->next)
                 box->must_list |= box->watch == event->wd || (event->mask & IN_Q_OVERFLOW);
             if (event->mask & (IN_DELETE_SELF | IN_Q_OVERFLOW))
@@ -182,7 +192,7 @@ static void read_events(struct dropbox *dropbox)
 
 void watch_update(struct dropbox *dropbox)
 {
-    read_events(dropbox);
+    watch_read_events(dropbox);
     if (dropbox->now_ns >= dropbox->next_watch_ns) {
         bool is_busy;
         dropbox->next_watch_ns = dropbox->now_ns + WATCH_EVERY_NS;
