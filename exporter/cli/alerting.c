@@ -12,12 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Until signals/rules has them. */
-#pragma weak rule_set_create
-#pragma weak rule_set_destroy
-#pragma weak rule_set_span
-#pragma weak rule_set_log
-
 /* ---- life ---- */
 
 /* Beside the spool: the state directory, or the drop box where there is none. */
@@ -56,17 +50,15 @@ void alerting_begin(struct pipeline *pipeline, struct traced *traced)
 void alerting_reload(struct pipeline *pipeline, struct traced *traced)
 {
     const struct settings *settings = traced->process->settings;
-    if (traced->rule_set)
-        rule_set_destroy(traced->rule_set);
-    traced->rule_set = rule_set_create ? rule_set_create(settings, note_problem, traced) : NULL;
+    rule_set_destroy(traced->rule_set);
+    traced->rule_set = rule_set_create(settings, note_problem, traced);
     alerts_learn(pipeline->alerts, settings);
 }
 
 void alerting_end(struct traced *traced)
 {
     judge_destroy(traced->judge);
-    if (traced->rule_set)
-        rule_set_destroy(traced->rule_set);
+    rule_set_destroy(traced->rule_set);
     traced->judge = NULL;
     traced->rule_set = NULL;
 }
@@ -127,10 +119,9 @@ uint32_t alerting_span(struct traced *traced, const struct raw_span *raw, const 
         judge_call(traced, raw, span);
     if (traced->rule_set) {
         struct rule_results results = {.n_alerts = 0};
-        rule_set_span(traced->rule_set, traced->process->settings, raw, span, &pipeline->alert_scratch,
-                      &results);
-        if (!raw->is_judged)
-            raise_results(traced, span, &results);
+        rule_set_span(traced->rule_set, traced->process->settings, raw, span,
+                      raw->is_judged ? RULES_COUNT : RULES_ALL, &pipeline->alert_scratch, &results);
+        raise_results(traced, span, &results);
         n_measured = metering_rules(traced, results.measurements, results.n_measurements, span->end_unix_ns);
     }
     arena_reset(&pipeline->alert_scratch);
@@ -145,7 +136,7 @@ void alerting_span_early(struct traced *traced, const struct raw_span *raw)
     judge_call(traced, raw, span);
     if (traced->rule_set) {
         struct rule_results results = {.n_alerts = 0};
-        rule_set_span(traced->rule_set, settings, raw, span, &pipeline->alert_scratch, &results);
+        rule_set_span(traced->rule_set, settings, raw, span, RULES_TELL, &pipeline->alert_scratch, &results);
         raise_results(traced, span, &results);
     }
     arena_reset(&pipeline->alert_scratch);

@@ -251,8 +251,8 @@ static const char *decode_form(const char *at, const char *end, struct arena *ar
     return text_repaired(arena, out, n).bytes;
 }
 
-static bool find_in_form(const struct body *form, const char *token, struct arena *arena,
-                         struct body *ret_value)
+bool body_find_in_form(const struct body *form, const char *token, struct arena *arena,
+                       struct body *ret_value)
 {
     const char *at = form->bytes, *end = form->bytes + form->n_bytes;
     while (at < end) {
@@ -351,7 +351,7 @@ bool body_find(const struct body *body, const char *pointer, struct arena *arena
     char *token = arena_alloc(arena, strlen(pointer) + 1);
     if (body->is_form) {
         const char *behind = *pointer ? take_token(pointer + 1, token) : NULL;
-        return behind && !*behind && find_in_form(body, token, arena, ret_value);
+        return behind && !*behind && body_find_in_form(body, token, arena, ret_value);
     }
     const char *end = body->bytes + body->n_bytes, *at = skip_blanks(body->bytes, end);
     while (*pointer && at && at < end) {
@@ -376,7 +376,9 @@ uint32_t body_list(const struct body *array, struct body *ret_items, uint32_t ma
         const char *behind = skip_value(at, end, array->is_cut, BODY_MAX_DEPTH);
         if (!behind || n == max)
             return n;
-        ret_items[n++] = (struct body){.bytes = at, .n_bytes = (size_t)(behind - at)};
+        if (ret_items)
+            ret_items[n] = (struct body){.bytes = at, .n_bytes = (size_t)(behind - at)};
+        n++;
         at = behind;
     } while (next_item(&at, end, ']', &close));
     return n;

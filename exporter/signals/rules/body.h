@@ -49,7 +49,11 @@ enum body_kind body_kind(const struct body *body);
  */
 bool body_find(const struct body *body, const char *pointer, struct arena *arena, struct body *ret_value);
 
-/* The elements of an array that are whole, in their order, at most `max`; how many. */
+/* The value of that name in a form, which a URL's query is, too. */
+bool body_find_in_form(const struct body *form, const char *name, struct arena *arena,
+                       struct body *ret_value);
+
+/* The elements of an array that are whole, in their order, at most `max`; how many. `ret_items` may be NULL. */
 uint32_t body_list(const struct body *array, struct body *ret_items, uint32_t max);
 
 /*

@@ -36,8 +36,12 @@ struct rule_set *rule_set_create(const struct settings *settings,
                                  void (*note)(void *context, const char *line), void *context);
 void rule_set_destroy(struct rule_set *set);
 
+/* A span that waits for its trace's end is told of at once and counted later: two passes over the same span. */
+enum rule_pass { RULES_ALL, RULES_TELL, RULES_COUNT };
+
 void rule_set_span(struct rule_set *set, const struct settings *settings, const struct raw_span *raw,
-                   const struct span *span, struct arena *arena, struct rule_results *ret_results);
+                   const struct span *span, enum rule_pass pass, struct arena *arena,
+                   struct rule_results *ret_results);
 void rule_set_log(struct rule_set *set, const struct settings *settings, const struct log_record *record,
                   struct arena *arena, struct rule_results *ret_results);
 

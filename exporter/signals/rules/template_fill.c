@@ -108,8 +108,7 @@ static bool equals_ignoring_case(const char *text, const char *word, size_t byte
     return strlen(text) == bytes && strncasecmp(text, word, bytes) == 0;
 }
 
-/* ">=70": by size; "*": anything, also nothing; else the word itself. */
-static bool is_case(const char *value, const char *word, size_t bytes)
+bool template_is_case(const char *value, const char *word, size_t bytes)
 {
     char limit_text[32];
     double limit, number;
@@ -149,7 +148,7 @@ static bool put_case(struct filling *filling, const struct place *place, const c
         if (colon >= end || *colon != ':')
             return false;
         const char *behind = end_of_part(colon + 1, ",}");
-        if (is_case(value, at, (size_t)(colon - at))) {
+        if (template_is_case(value, at, (size_t)(colon - at))) {
             put_own(filling, colon + 1, (size_t)(behind - colon - 1));
             return true;
         }

@@ -42,6 +42,9 @@ void templates_read(const struct settings *settings, struct template_book *book,
 /* The program's own, else the shipped one. NULL: neither. It lives until the next call. */
 const struct template *template_choose(const struct settings *settings, const char *name);
 
+/* Is `value` (NULL: not there) what the case means? ">=70", "<5": by size; "*": anything, also nothing; else the word itself. */
+bool template_is_case(const char *value, const char *word, size_t bytes);
+
 /* Checks a body; false with *ret_why. */
 bool template_check(const char *body, const char **ret_why);
 

@@ -1,0 +1,474 @@
+/*
+ * rule_parse: the lines of a rules file. INI-like, and read by ourselves: a line may be as long as it has to be, and # and ; are
+ * signs like others behind its beginning (why not inih: settings/files.c).
+ */
+#include "signals/rules/rules_priv.h"
+
+#include "signals/rules/templates.h"
+#include <string.h>
+
+/* ---- measurements: counter NAME[unit]{label=value,…} = value ---- */
+
+static bool is_metric_character(char c, bool is_first)
+{
+    bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return is_letter ||
+           (!is_first && ((c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '/'));
+}
+
+static bool parse_label(struct parser *parser, const char **at, struct metric_line *metric)
+{
+    const char *name = *at + strspn(*at, " \t");
+    size_t n = strcspn(name, "=,} \t");
+    const char *equals = name + n + strspn(name + n, " \t");
+    parser->problem = "{label=value,label=value} is allowed, 32 labels";
+    if (n == 0 || *equals != '=' || metric->n_labels == RULE_MAX_LINES)
+        return false;
+    struct assignment *label = &metric->labels[metric->n_labels++];
+    parser->problem = NULL;
+    *at = equals + 1;
+    label->name = arena_copy(parser->arena, name, n);
+    label->value = expression_parse(parser, at, ",}");
+    metric->uses_each |= label->value && label->value->uses_each;
+    return label->value != NULL;
+}
+
+static bool parse_labels(struct parser *parser, const char **at, struct metric_line *metric)
+{
+    if (**at != '{')
+        return true;
+    do {
+        ++*at;
+        if (!parse_label(parser, at, metric))
+            return false;
+    } while (**at == ',');
+    if (*(*at)++ == '}')
+        return true;
+    parser->problem = "a } is missing";
+    return false;
+}
+
+static bool parse_metric_name(struct parser *parser, const char **at, struct metric_line *metric)
+{
+    const char *name = *at;
+    size_t n = 0;
+    while (n < 255 && is_metric_character(name[n], n == 0))
+        n++;
+    metric->name = arena_copy(parser->arena, name, n);
+    *at += n;
+    if (**at == '[') {
+        size_t n_unit = strcspn(*at + 1, "]");
+        metric->unit = arena_copy(parser->arena, *at + 1, n_unit < 63 ? n_unit : 63);
+        *at += 1 + n_unit + ((*at)[1 + n_unit] == ']');
+    }
+    parser->problem = n ? NULL : "a name of letters, digits, _ . - / is allowed";
+    return n > 0;
+}
+
+/* What follows `= value` of a gauge: `, else 0`. */
+static bool parse_absent(struct parser *parser, const char *at, struct metric_line *metric)
+{
+    if (!*at)
+        return true;
+    at += 1 + strspn(at + 1, " \t");
+    if (metric->instrument == WIRE_GAUGE && metric->uses_each && strncmp(at, "else ", 5) == 0)
+        return (metric->absent = expression_parse_all(parser, at + 5)) != NULL;
+    parser->problem = "VALUE, and of a gauge with $each in its labels VALUE, else VALUE, is allowed";
+    return false;
+}
+
+static bool parse_metric(struct parser *parser, struct rule_entry *rule, enum wire_instrument instrument,
+                         const char *at)
+{
+    struct metric_line *metric = arena_zalloc(parser->arena, sizeof(*metric));
+    metric->instrument = instrument;
+    at += strspn(at, " \t");
+    if (!parse_metric_name(parser, &at, metric) || !parse_labels(parser, &at, metric))
+        return false;
+    at += strspn(at, " \t");
+    if (*at != '=' || rule->n_metrics == RULE_MAX_LINES) {
+        parser->problem = "NAME[unit]{label=value,…} = VALUE is allowed, 32 times in a rule";
+        return false;
+    }
+    at++;
+    metric->value = expression_parse(parser, &at, ",");
+    if (!metric->value || !parse_absent(parser, at, metric))
+        return false;
+    metric->uses_each |= metric->value->uses_each;
+    rule->metrics[rule->n_metrics++] = metric;
+    return true;
+}
+
+/* ---- name = value ---- */
+
+static bool parse_match(struct parser *parser, struct rule_entry *rule, const char *value)
+{
+    if (rule->n_matches == RULE_MAX_LINES) {
+        parser->problem = "32 match lines are allowed";
+        return false;
+    }
+    struct match *match = match_parse(parser, value);
+    if (match)
+        rule->matches[rule->n_matches++] = match;
+    return match != NULL;
+}
+
+static bool parse_where(struct parser *parser, struct rule_entry *rule, const char *value)
+{
+    return conditions_parse(parser, &rule->where, value);
+}
+
+static bool parse_each(struct parser *parser, struct rule_entry *rule, const char *value)
+{
+    rule->each = expression_parse_all(parser, value);
+    if (!rule->each || (rule->each->kind == EXPRESSION_REFERENCE && rule->each->reference <= REFERENCE_BODY))
+        return rule->each != NULL;
+    parser->problem = "each = $response/list, $request/list or $body/list is allowed";
+    return false;
+}
+
+static bool parse_once(struct parser *parser, struct rule_entry *rule, const char *value)
+{
+    rule->once = expression_parse_all(parser, value);
+    return rule->once != NULL;
+}
+
+static bool keep_message(struct parser *parser, struct rule_entry *rule, enum message_kind kind,
+                         const char *text)
+{
+    const char *why;
+    rule->message = kind;
+    rule->message_text = arena_copy(parser->arena, text, strlen(text));
+    if (*text && (kind != MESSAGE_TEXT || template_check(text, &why)))
+        return true;
+    parser->problem =
+        *text ? why : "message = template NAME, message = text TEXT or message = error TYPE is allowed";
+    return false;
+}
+
+/* "\n" becomes a new line. */
+static const char *with_lines(struct parser *parser, const char *text)
+{
+    char *out = arena_alloc(parser->arena, strlen(text) + 1);
+    size_t n = 0;
+    for (; *text; text++) {
+        bool is_line = text[0] == '\\' && text[1] == 'n';
+        out[n++] = is_line ? '\n' : *text;
+        text += is_line;
+    }
+    out[n] = 0;
+    return out;
+}
+
+static bool parse_message(struct parser *parser, struct rule_entry *rule, const char *value)
+{
+    size_t n = strcspn(value, " \t");
+    const char *rest = value + n + strspn(value + n, " \t");
+    if (n == 8 && strncmp(value, "template", 8) == 0)
+        return keep_message(parser, rule, MESSAGE_TEMPLATE, rest);
+    if (n == 5 && strncmp(value, "error", 5) == 0)
+        return keep_message(parser, rule, MESSAGE_ERROR, rest);
+    return keep_message(parser, rule, MESSAGE_TEXT,
+                        n == 4 && strncmp(value, "text", 4) == 0 ? with_lines(parser, rest) : "");
+}
+
+static bool parse_class(struct parser *parser, struct rule_entry *rule, const char *value)
+{
+    static const struct {
+        const char *name;
+        enum alert_class class;
+    } classes[] = {{"error", ALERT_ERROR},
+                   {"slow", ALERT_SLOW},
+                   {"log", ALERT_LOG},
+                   {"trade", ALERT_TRADE},
+                   {"info", ALERT_INFO}};
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+        if (strcmp(value, classes[i].name) == 0) {
+            rule->class = classes[i].class;
+            return rule->has_class = true;
+        }
+    parser->problem = "class = error, slow, log, trade or info is allowed";
+    return false;
+}
+
+static bool parse_level(struct parser *parser, struct rule_entry *rule, const char *value)
+{
+    static const char *const levels[] = {"info", "warn", "error", "critical"};
+    for (unsigned i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+        if (strcmp(value, levels[i]) == 0) {
+            rule->level = (enum alert_level)i;
+            return rule->has_level = true;
+        }
+    parser->problem = "level = info, warn, error or critical is allowed";
+    return false;
+}
+
+static bool parse_sound(struct parser *parser, struct rule_entry *rule, const char *value)
+{
+    rule->is_silent = strcmp(value, "silent") == 0;
+    if (rule->is_silent || strcmp(value, "on") == 0)
+        return true;
+    parser->problem = "sound = on or silent is allowed";
+    return false;
+}
+
+static bool parse_field(struct parser *parser, struct rule_entry *rule, const char *name, const char *value)
+{
+    if (!*name || rule->n_fields == RULE_MAX_LINES) {
+        parser->problem = "field.NAME = VALUE is allowed, 32 times in a rule";
+        return false;
+    }
+    struct assignment *field = &rule->fields[rule->n_fields++];
+    field->name = arena_copy(parser->arena, name, strlen(name));
+    field->value = expression_parse_all(parser, value);
+    return field->value != NULL;
+}
+
+/* remember NAME = VALUE, remember NAME[KEY] = VALUE: `at` is behind the word. */
+static bool parse_remember(struct parser *parser, struct rule_entry *rule, const char *at)
+{
+    at += strspn(at, " \t");
+    size_t n = strcspn(at, "[= \t");
+    struct assignment *remember = &rule->remembers[rule->n_remembers];
+    parser->problem = "remember NAME = VALUE or remember NAME[KEY] = VALUE is allowed, 32 times in a rule";
+    if (n == 0 || rule->n_remembers == RULE_MAX_LINES)
+        return false;
+    remember->name = arena_copy(parser->arena, at, n);
+    at += n;
+    if (*at == '[') {
+        parser->problem = NULL;
+        at++;
+        remember->key = expression_parse(parser, &at, "]");
+        if (!remember->key)
+            return false;
+        parser->problem = "a ] is missing";
+        if (*at++ != ']')
+            return false;
+    }
+    parser->problem = "remember NAME = VALUE or remember NAME[KEY] = VALUE is allowed, 32 times in a rule";
+    at += strspn(at, " \t");
+    if (*at != '=')
+        return false;
+    parser->problem = NULL;
+    remember->value = expression_parse_all(parser, at + 1);
+    rule->n_remembers++;
+    return remember->value != NULL;
+}
+
+static const struct {
+    const char *name;
+    bool (*parse)(struct parser *parser, struct rule_entry *rule, const char *value);
+} keys[] = {
+    {"match", parse_match},     {"where", parse_where}, {"each", parse_each},   {"once", parse_once},
+    {"message", parse_message}, {"class", parse_class}, {"level", parse_level}, {"sound", parse_sound},
+};
+
+static const struct {
+    const char *name;
+    enum wire_instrument instrument;
+} instruments[] = {{"counter", WIRE_COUNTER},
+                   {"updown", WIRE_UP_DOWN_COUNTER},
+                   {"gauge", WIRE_GAUGE},
+                   {"histogram", WIRE_HISTOGRAM}};
+
+/* NAME = VALUE, in place. */
+static bool parse_pair(struct parser *parser, struct rule_entry *rule, char *line)
+{
+    char *equals = strchr(line, '=');
+    size_t n = equals ? (size_t)(equals - line) : 0;
+    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+        n--;
+    if (equals) {
+        const char *value = equals + 1 + strspn(equals + 1, " \t");
+        line[n] = 0;
+        if (strncmp(line, "field.", 6) == 0)
+            return parse_field(parser, rule, line + 6, value);
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+            if (strcmp(line, keys[i].name) == 0)
+                return keys[i].parse(parser, rule, value);
+    }
+    parser->problem =
+        "match, where, each, once, field.NAME, message, class, level, sound, remember, counter, updown, "
+        "gauge or histogram is allowed";
+    return false;
+}
+
+static bool parse_line(struct parser *parser, struct rule_entry *rule, char *line)
+{
+    size_t n = strcspn(line, " \t=");
+    if (line[n] == ' ' || line[n] == '\t') {
+        for (size_t i = 0; i < sizeof(instruments) / sizeof(instruments[0]); i++)
+            if (strlen(instruments[i].name) == n && memcmp(line, instruments[i].name, n) == 0)
+                return parse_metric(parser, rule, instruments[i].instrument, line + n);
+        if (n == 8 && memcmp(line, "remember", n) == 0)
+            return parse_remember(parser, rule, line + n);
+    }
+    return parse_pair(parser, rule, line);
+}
+
+/* ---- files ---- */
+
+struct reading {
+    struct parser parser;
+    struct rule_set *set;
+    struct rule_entry *rule; /* being read; NULL: none, or a wrong one */
+    struct word_list *words; /* likewise */
+    rules_note_fn note;
+    void *context;
+};
+
+static void note(struct reading *reading, uint32_t line, const char *rule, const char *problem)
+{
+    struct parser *parser = &reading->parser;
+    const char *text = rule ? arena_printf(parser->arena, "%s:%u: rule %s: %s; rule left out", parser->path,
+                                           line, rule, problem)
+                            : arena_printf(parser->arena, "%s:%u: %s", parser->path, line, problem);
+    if (reading->note)
+        reading->note(reading->context, text);
+    parser->problem = NULL;
+}
+
+static bool uses_each(const struct rule_entry *rule)
+{
+    bool uses = false;
+    for (uint32_t i = 0; i < rule->n_fields; i++)
+        uses |= rule->fields[i].value->uses_each;
+    for (uint32_t i = 0; i < rule->n_metrics; i++)
+        uses |= rule->metrics[i]->uses_each;
+    for (uint32_t i = 0; i < rule->n_remembers; i++)
+        uses |= rule->remembers[i].value->uses_each ||
+                (rule->remembers[i].key && rule->remembers[i].key->uses_each);
+    for (uint32_t i = 0; i < rule->where.n; i++)
+        uses |= rule->where.items[i].left && rule->where.items[i].left->uses_each;
+    return uses;
+}
+
+static void close_rule(struct reading *reading)
+{
+    struct rule_entry *rule = reading->rule;
+    reading->rule = NULL;
+    if (!rule)
+        return;
+    if (!rule->n_matches || (!rule->each && uses_each(rule))) {
+        note(reading, rule->line, rule->name,
+             rule->n_matches ? "a line each = … is needed for $each" : "a line match = … is needed");
+        return;
+    }
+    if (!rule->has_class)
+        rule->class = rule->message == MESSAGE_ERROR ? ALERT_ERROR : ALERT_TRADE;
+    if (!rule->has_level)
+        rule->level = rule->message == MESSAGE_ERROR ? ALERT_LEVEL_ERROR : ALERT_LEVEL_INFO;
+    reading->set->rules[reading->set->n++] = rule;
+    for (uint32_t i = 0; i < rule->n_matches; i++)
+        reading->set->has_kind[rule->matches[i]->kind] = true;
+}
+
+/* [words NAME] */
+static void begin_words(struct reading *reading, const char *name, size_t bytes)
+{
+    struct rule_set *set = reading->set;
+    if (set->n_lists == RULES_MAX_LISTS) {
+        note(reading, reading->parser.line, NULL, "16 lists of words are allowed; what follows is left out");
+        return;
+    }
+    reading->words = &set->lists[set->n_lists++];
+    reading->words->name = arena_copy(&set->arena, name, bytes);
+    reading->words->pairs = arena_alloc(&set->arena, RULES_MAX_WORDS * sizeof(*reading->words->pairs));
+}
+
+static void read_word(struct reading *reading, char *line)
+{
+    struct word_list *list = reading->words;
+    char *equals = strchr(line, '=');
+    size_t n = equals ? (size_t)(equals - line) : 0;
+    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+        n--;
+    if (!n || list->n == RULES_MAX_WORDS) {
+        note(reading, reading->parser.line, NULL, "WORD = TEXT is allowed, 256 times; line left out");
+        return;
+    }
+    const char *text = equals + 1 + strspn(equals + 1, " \t");
+    list->pairs[list->n][0] = arena_copy(&reading->set->arena, line, n);
+    list->pairs[list->n++][1] = arena_copy(&reading->set->arena, text, strlen(text));
+}
+
+const struct word_list *words_find(const struct rule_set *set, const char *name)
+{
+    for (uint32_t i = 0; i < set->n_lists; i++)
+        if (strcmp(set->lists[i].name, name) == 0)
+            return &set->lists[i];
+    return NULL;
+}
+
+/* [rule NAME], [words NAME] */
+static void begin_section(struct reading *reading, char *line)
+{
+    struct parser *parser = &reading->parser;
+    bool is_words = strncmp(line, "[words", 6) == 0;
+    char *name = line + (is_words ? 6 : 5), *end = strchr(line, ']');
+    size_t n_blanks = strspn(name, " \t");
+    name += n_blanks;
+    parser->rule = NULL;
+    if ((!is_words && strncmp(line, "[rule", 5) != 0) || !end || name >= end || end[1] || !n_blanks) {
+        note(reading, parser->line, NULL, "[rule NAME] or [words NAME] is allowed; what follows is left out");
+        return;
+    }
+    if (is_words) {
+        begin_words(reading, name, (size_t)(end - name));
+        return;
+    }
+    if (reading->set->n == RULES_MAX) {
+        note(reading, parser->line, NULL, "256 rules are allowed; what follows is left out");
+        return;
+    }
+    reading->rule = arena_zalloc(parser->arena, sizeof(*reading->rule));
+    *reading->rule = (struct rule_entry){.name = arena_copy(parser->arena, name, (size_t)(end - name)),
+                                         .path = parser->path,
+                                         .line = parser->line};
+    parser->rule = reading->rule->name;
+}
+
+static void read_line(struct reading *reading, char *line)
+{
+    struct parser *parser = &reading->parser;
+    line += strspn(line, " \t");
+    size_t n = strlen(line);
+    while (n && strchr(" \t\r", line[n - 1]))
+        line[--n] = 0;
+    if (!*line || *line == '#' || *line == ';')
+        return;
+    if (*line == '[') {
+        close_rule(reading);
+        reading->words = NULL;
+        begin_section(reading, line);
+        return;
+    }
+    if (reading->words)
+        read_word(reading, line);
+    if (!reading->rule)
+        return;
+    parser->problem = NULL;
+    parser->depth = 0;
+    if (parse_line(parser, reading->rule, line))
+        return;
+    note(reading, parser->line, reading->rule->name,
+         parser->problem ? parser->problem : "this is not understood");
+    reading->rule = NULL;
+}
+
+void rules_parse(struct rule_set *set, const char *path, char *text, rules_note_fn note_line, void *context)
+{
+    struct reading reading = {
+        .parser = {.set = set, .arena = &set->arena, .path = arena_copy(&set->arena, path, strlen(path))},
+        .set = set,
+        .note = note_line,
+        .context = context};
+    for (char *line = text, *next; line; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = 0;
+        reading.parser.line++;
+        read_line(&reading, line);
+    }
+    close_rule(&reading);
+}
