@@ -93,25 +93,44 @@ static void join_process_trace(const struct shim_settings *settings, struct wire
                    WIRE_SPAN_HAS_PARENT | WIRE_SPAN_REMOTE_PARENT;
 }
 
+/* What is open on the thread, else the process's parent. False: there is neither. */
+static bool join_given(const struct shim_settings *settings, const struct wire_span_facts *open,
+                       struct wire_span_facts *facts)
+{
+    if (open)
+        episode_inherit(facts, open);
+    else if (settings->has_parent)
+        join_process_trace(settings, facts);
+    return open || settings->has_parent;
+}
+
+static void begin_trace(const struct shim_settings *settings, uint64_t *random, struct wire_span_facts *facts)
+{
+    ids_make_trace_id(random, facts->trace_id);
+    memset(facts->parent_span_id, 0, sizeof(facts->parent_span_id));
+    facts->flags = sample_root(settings, facts->trace_id);
+}
+
+void episode_join_custom(struct thread *thread, uint64_t now_ns, struct wire_span_facts *facts)
+{
+    const struct shim_settings *settings = settings_get();
+    facts->start_mono_ns = now_ns;
+    facts->tid = thread->tid;
+    if (!join_given(settings, thread_newest_open(thread, thread->slots[0]), facts))
+        begin_trace(settings, thread->random[THREAD_CUSTOM], facts);
+}
+
 void episode_join_slowly(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_own_operations,
                          uint64_t now_ns, struct wire_span_facts *facts)
 {
     const struct shim_settings *settings = settings_get();
-    if (slot->depth) {
-        episode_inherit(facts, &slot->open[slot->depth - 1].facts);
+    if (join_given(settings, thread_newest_open(thread, slot), facts))
         return;
-    }
-    if (settings->has_parent) {
-        join_process_trace(settings, facts);
-        return;
-    }
     struct wire_episode *episode = &slot->episode;
     bool is_apart = slot != thread->slots[0] || thread->slot_index == UINT32_MAX ||
                     episode->open_operations > n_own_operations;
     if (!settings->trace_gap_ns || is_apart) {
-        ids_make_trace_id(thread_random(thread, slot), facts->trace_id);
-        memset(facts->parent_span_id, 0, sizeof(facts->parent_span_id));
-        facts->flags = sample_root(settings, facts->trace_id);
+        begin_trace(settings, thread_random(thread, slot), facts);
         return;
     }
     if (!episode_is_running(episode, settings->trace_gap_ns, now_ns))

@@ -44,10 +44,10 @@ void episode_join_slowly(struct thread *thread, struct wire_thread_slot *slot, u
 /*
  * Trace, parent and sampling decision of a call that begins now: child of the thread's open span, else of the process's
  * TRACEPARENT, else member of the running episode (a new one where the gap passed), else a trace of its own. Fills
- * everything of `facts` but span_id, instrumentation and operation. `depth` is the slot's; `n_own_operations`: open operations of the same
- * handle. May write one record: the root of the episode that is over.
+ * everything of `facts` but span_id, instrumentation and operation. `n_open`: is any span open on the thread, the slot's or the program's own?
+ * `n_own_operations`: open operations of the same handle. May write one record: the root of the episode that is over.
  */
-static inline void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t depth,
+static inline void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_open,
                                 uint32_t n_own_operations, uint64_t now_ns, struct wire_span_facts *facts)
 {
     struct wire_episode *episode = &slot->episode;
@@ -56,7 +56,7 @@ static inline void episode_join(struct thread *thread, struct wire_thread_slot *
     if (__builtin_expect(episode_has_closed(slot), 0))
         episode_take_closed(slot);
     /* Where one is running, the slot may have episodes, and the process has no TRACEPARENT. */
-    if (__builtin_expect(depth || episode->open_operations > n_own_operations ||
+    if (__builtin_expect(n_open || episode->open_operations > n_own_operations ||
                              !episode_is_running(episode, settings_get()->trace_gap_ns, now_ns),
                          0)) {
         episode_join_slowly(thread, slot, n_own_operations, now_ns, facts);
@@ -89,6 +89,9 @@ static inline void episode_leave(struct wire_thread_slot *slot, const struct wir
     episode_note_end(&slot->episode, now_ns, failed);
     sequence_end(&slot->sequence);
 }
+
+/* The same for a span that the program begins by itself (custom.h): outside of all others it is the root of a trace. */
+void episode_join_custom(struct thread *thread, uint64_t now_ns, struct wire_span_facts *facts);
 
 /* The thread of the slot is gone: the root of its episode, if it has one, becomes a record. */
 void episode_take_over(struct thread *thread, const struct wire_thread_slot *slot);

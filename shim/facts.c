@@ -93,6 +93,66 @@ void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data,
         append(facts, key, WIRE_BYTES, data, bytes);
 }
 
+#define CUSTOM_KEY_MAX 255u
+#define CUSTOM_HEAD_BYTES 2u
+
+struct custom_value {
+    const void *at;
+    size_t bytes, kept;
+};
+
+/* How much of the value fits: of a text what the room and WIRE_STRING_MAX leave, of others all or (SIZE_MAX) nothing. */
+static size_t fit_custom(const struct facts *facts, uint32_t used, uint8_t type, size_t key_bytes,
+                         const char *value, size_t bytes)
+{
+    size_t room = (facts->max_bytes - used) & ~(size_t)7, head = CUSTOM_HEAD_BYTES + key_bytes;
+    room = room < sizeof(struct wire_fact) ? 0 : room - sizeof(struct wire_fact);
+    room = room < WIRE_STRING_MAX ? room : WIRE_STRING_MAX;
+    if (head + bytes <= room)
+        return bytes;
+    return type == WIRE_STRING && room >= head + 16 ? text_cut(value, room - head) : SIZE_MAX;
+}
+
+static void store_custom(struct facts *facts, uint32_t used, const uint8_t head[CUSTOM_HEAD_BYTES],
+                         const char *key, const struct custom_value *value)
+{
+    uint8_t *at = facts->base + used;
+    size_t key_bytes = head[1], kept = CUSTOM_HEAD_BYTES + key_bytes + value->kept;
+    size_t original = CUSTOM_HEAD_BYTES + key_bytes + value->bytes;
+    uint64_t word = head_of(WIRE_CUSTOM, WIRE_BYTES, kept, original > UINT16_MAX ? UINT16_MAX : original);
+    if (kept < original)
+        word |= (uint64_t)WIRE_FACT_CUT << FACT_FLAGS_SHIFT;
+    memcpy(at, &word, sizeof(word));
+    memcpy(at + sizeof(word), head, CUSTOM_HEAD_BYTES);
+    memcpy(at + sizeof(word) + CUSTOM_HEAD_BYTES, key, key_bytes);
+    if (value->kept)
+        memcpy(at + sizeof(word) + CUSTOM_HEAD_BYTES + key_bytes, value->at, value->kept);
+    fence();
+    *facts->bytes = used + padded(kept);
+}
+
+void facts_custom(struct facts *facts, uint8_t type, const char *key, const void *value, size_t bytes)
+{
+    size_t key_bytes = key ? strnlen(key, CUSTOM_KEY_MAX + 1) : 0;
+    if (key_bytes > CUSTOM_KEY_MAX)
+        key_bytes = text_cut(key, CUSTOM_KEY_MAX);
+    if (!key_bytes || !facts_wants(facts, WIRE_CUSTOM))
+        return;
+    *facts->busy = 1;
+    fence();
+    uint32_t used = *facts->bytes;
+    struct custom_value whole = {
+        .at = value, .bytes = bytes, .kept = fit_custom(facts, used, type, key_bytes, value, bytes)};
+    if (whole.kept < bytes && facts->cut)
+        (*facts->cut)++;
+    if (whole.kept != SIZE_MAX)
+        store_custom(facts, used, (const uint8_t[]){type, (uint8_t)key_bytes}, key, &whole);
+    else if (facts->cut)
+        (*facts->cut)++;
+    fence();
+    *facts->busy = 0;
+}
+
 void facts_cut_number(struct facts *facts)
 {
     (void)cut_to_room(facts, WIRE_INT, NULL, 0);

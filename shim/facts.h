@@ -39,7 +39,19 @@ void facts_string(struct facts *facts, enum wire_attribute key, const char *text
 void facts_text(struct facts *facts, enum wire_attribute key, const char *text);
 /* Raw bytes: cut anywhere. */
 void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data, size_t bytes);
+/*
+ * WIRE_CUSTOM: an attribute with a key of its own, `type` as there. A text is cut on a UTF-8 boundary; a key at 255 bytes, and an
+ * empty one is nothing.
+ */
+void facts_custom(struct facts *facts, uint8_t type, const char *key, const void *value, size_t bytes);
 void facts_double(struct facts *facts, enum wire_attribute key, double value);
+
+/* What a fact of so many bytes takes, at most. */
+static inline uint32_t facts_size(size_t bytes)
+{
+    size_t kept = bytes < WIRE_STRING_MAX ? bytes : WIRE_STRING_MAX;
+    return (uint32_t)(sizeof(struct wire_fact) + ((kept + 7) & ~(size_t)7));
+}
 
 /* The `when` column, by fact number. */
 static const bool facts_is_always[] = {

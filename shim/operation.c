@@ -6,9 +6,9 @@
  */
 #include "operation_priv.h"
 
+#include "admit.h"
 #include "episode.h"
 #include "ids.h"
-#include "lifecycle.h"
 #include "record.h"
 #include "sampler.h"
 #include "sys.h"
@@ -144,17 +144,6 @@ static inline void dequeue(const struct dropbox *box, struct connection *connect
     connection->n_operations--;
 }
 
-static struct thread *admit(const struct dropbox **ret_box)
-{
-    if (!lifecycle_is_active())
-        return NULL;
-    const struct dropbox *box = dropbox_file();
-    if (__builtin_expect(!box, 0))
-        box = dropbox_open_for_span();
-    *ret_box = box;
-    return box && !sampler_is_off(box) ? thread_get_in(box) : NULL;
-}
-
 /*
  * What is open counts in its thread's slot: every operation in open_operations; in open_calls, too, while its episode is the one
  * that runs. The thread itself counts without a locked operation; whoever else closes says so in words of their own
@@ -184,7 +173,8 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     struct wire_thread_slot *slot = thread->slots[0];
     struct wire_open_span *open = &operation->slot.span;
     memset(open, 0, sizeof(*open));
-    episode_join(thread, slot, slot->depth, connection->n_operations, thread_now_ns(thread), &open->facts);
+    episode_join(thread, slot, slot->depth | thread->n_custom, connection->n_operations,
+                 thread_now_ns(thread), &open->facts);
     ids_make_span_id(&thread->span_ids[0], open->facts.span_id);
     open->handle = (uint64_t)(uintptr_t)connection->handle;
     links_of(operation)->statement = NULL;

@@ -184,8 +184,6 @@ struct otelshim_table {
                    const struct otelshim_attribute *list, size_t n);
 };
 
-#ifndef OTELSHIM_TYPES_ONLY
-
 /* ---- finding the library ---------------------------------------------------------------------------------------- */
 /*
  * Asked once in each file that includes this header, by a function of libc that the library stands in front of:
@@ -200,6 +198,8 @@ struct otelshim_question {
     uint64_t version; /* the newest that the asker knows */
     const struct otelshim_table *answer;
 };
+
+#ifndef OTELSHIM_TYPES_ONLY
 
 #if defined(__GNUC__) && defined(__linux__)
 #include <errno.h>

@@ -13,6 +13,7 @@
  */
 #include "process.h"
 
+#include "current.h"
 #include "dropbox.h"
 #include "instrument/instrument.h"
 #include "lifecycle.h"
@@ -86,20 +87,9 @@ static struct {
     struct span_context context;
 } inherited;
 
-/* The context of the calling thread's open span in the file of this process. */
-static bool find_own_context(struct span_context *ret_context)
-{
-    const struct thread *thread = thread_peek();
-    const struct dropbox *box = lifecycle_is_active() ? dropbox_file() : NULL;
-    if (!box || thread->generation != box->generation || !thread->slots[0] || !thread->slots[0]->depth)
-        return false;
-    *ret_context = span_context_of(&thread->slots[0]->open[thread->slots[0]->depth - 1].facts);
-    return true;
-}
-
 static bool find_context(struct span_context *ret_context)
 {
-    if (find_own_context(ret_context))
+    if (current_find_open(ret_context))
         return true;
     uint32_t pid = inherited.pid;
     if (!pid || inherited.generation != thread_peek()->generation || pid != sys_gettid() ||

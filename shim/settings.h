@@ -33,6 +33,7 @@ struct shim_settings {
     bool keep_all;           /* OTELSHIM_KEEP: unsampled spans are written whole */
     bool sql_comment;        /* OTELSHIM_SQL_COMMENT */
     bool user_agent;         /* OTELSHIM_USER_AGENT */
+    bool syslog;             /* OTELSHIM_SYSLOG, unless false */
     bool crash_off;          /* OTELSHIM_CRASH=0 */
     bool crash_quit;         /* OTELSHIM_CRASH_QUIT=1 */
     enum sampler_kind sampler;

@@ -84,6 +84,18 @@ static __attribute__((noinline)) void end_abandoned(struct thread *thread, struc
     }
 }
 
+void span_end_abandoned(struct thread *thread, const void *frame)
+{
+    struct wire_thread_slot *slot = thread->slots[0];
+    if (!slot->depth || thread->busy[0])
+        return;
+    thread->busy[0] = 1;
+    fence();
+    end_abandoned(thread, slot, (uint64_t)(uintptr_t)frame, NULL, thread_now_ns(thread));
+    fence();
+    thread->busy[0] = 0;
+}
+
 /* What span_begin() was told. */
 struct span_call {
     const void *handle;
@@ -107,8 +119,10 @@ push(struct thread *thread, uint32_t level, uint32_t depth, const struct span_ca
     struct wire_thread_slot *slot = thread->slots[level];
     struct wire_open_span *open = &slot->open[depth];
     uint32_t from = depth ? open[-1].from + open[-1].bytes : 0;
+    /* Alone: nothing to look at. */
+    uint32_t n_open = __builtin_constant_p(depth) ? depth : depth | thread->n_custom;
     sequence_begin(&slot->sequence);
-    episode_join(thread, slot, depth, call->connection ? call->connection->n_operations : 0, now_ns,
+    episode_join(thread, slot, n_open, call->connection ? call->connection->n_operations : 0, now_ns,
                  &open->facts);
     ids_make_span_id(&thread->span_ids[level], open->facts.span_id);
     open->facts.instrumentation = call->instrumentation;
@@ -150,7 +164,7 @@ static inline __attribute__((always_inline)) void begin(const struct dropbox *bo
     span->generation = thread->generation;
 }
 
-/* Inside another span of this thread, or in a UNIX-signal handler that interrupted the shim itself. */
+/* Inside another span of this thread, one that the program began by itself, or in a UNIX-signal handler that interrupted the shim itself. */
 static __attribute__((noinline)) bool begin_above(const struct dropbox *box, struct span *span,
                                                   struct thread *thread, const struct span_call *call)
 {
@@ -188,7 +202,7 @@ bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation
     struct thread *thread = box ? thread_get_in(box) : NULL;
     if (!thread || sampler_is_off(box))
         return false;
-    if (__builtin_expect(thread->busy[0] || thread->slots[0]->depth, 0)) {
+    if (__builtin_expect(thread->busy[0] | thread->n_custom || thread->slots[0]->depth, 0)) {
         const struct span_call copy = call; /* so that the usual call stays in registers */
         return begin_above(box, span, thread, &copy);
     }

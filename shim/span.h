@@ -85,6 +85,9 @@ static inline bool span_is_error(enum wire_outcome outcome)
 /* Ends the span now: one record, then the stack entry goes. */
 void span_end(struct span *span, enum wire_outcome outcome);
 
+/* Ends what was left on the thread by frames that are gone, as seen from `frame`: what is open then is the thread's own doing. */
+void span_end_abandoned(struct thread *thread, const void *frame);
+
 /* A dead thread's slot changes hands (thread_on_reclaim): its open spans end as abandoned, its episode is closed. */
 void span_take_over(struct thread *thread, struct wire_thread_slot *slot);
 

@@ -66,11 +66,19 @@ static void enter_slot(struct wire_thread_slot *slot)
     __atomic_store_n(&slot->sequence, odd + 1, __ATOMIC_RELEASE);
 }
 
+static bool is_own(const struct wire_thread_slot *slot)
+{
+    for (uint32_t level = 0; level < THREAD_LEVELS; level++)
+        if (slot == thread_self.slots[level])
+            return true;
+    return false;
+}
+
 /* Takes the slot if nobody living has it. */
 static bool try_slot(const struct dropbox_image *image, struct wire_thread_slot *slot)
 {
     uint32_t owner = __atomic_load_n(&slot->tid, __ATOMIC_RELAXED);
-    if (slot == thread_self.slots[0] || (owner && !is_gone(image, owner)))
+    if (is_own(slot) || (owner && !is_gone(image, owner)))
         return false;
     if (!__atomic_compare_exchange_n(&slot->tid, &owner, thread_self.tid, false, __ATOMIC_ACQUIRE,
                                      __ATOMIC_RELAXED))
@@ -202,20 +210,36 @@ struct thread *thread_claim(const struct dropbox *box)
     return NULL;
 }
 
+static struct wire_thread_slot *get_level(struct thread *thread, uint32_t level)
+{
+    const struct dropbox *box = dropbox_file();
+    if (!thread->slots[level] && box && box->generation == thread->generation) {
+        uint64_t signals;
+        sys_block_signals(&signals);
+        if (!thread->slots[level])
+            (void)claim_level(thread, dropbox_image(box), level);
+        sys_restore_signals(&signals);
+    }
+    return thread->slots[level];
+}
+
 int thread_claim_level(struct thread *thread)
 {
-    if (!thread->busy[1]) {
-        const struct dropbox *box = dropbox_file();
-        if (!thread->slots[1] && box && box->generation == thread->generation) {
-            uint64_t signals;
-            sys_block_signals(&signals);
-            if (!thread->slots[1])
-                (void)claim_level(thread, dropbox_image(box), 1);
-            sys_restore_signals(&signals);
-        }
-        if (thread->slots[1])
-            return 1;
-    }
+    if (!thread->busy[1] && get_level(thread, 1))
+        return 1;
     dropbox_count(DROP_NESTED);
     return -1;
+}
+
+struct wire_thread_slot *thread_claim_custom(struct thread *thread)
+{
+    uint64_t now_ns = thread_now_ns(thread);
+    struct wire_thread_slot *slot = NULL;
+    if (!thread->custom_refused_ns || now_ns - thread->custom_refused_ns >= RETRY_NS)
+        slot = get_level(thread, THREAD_CUSTOM);
+    if (!slot) {
+        thread->custom_refused_ns = now_ns;
+        dropbox_count(DROP_NO_THREAD_SLOT);
+    }
+    return slot;
 }

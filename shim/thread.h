@@ -14,8 +14,9 @@
 #include <wire.h>
 
 /* What a thread writes open spans into. Level 0 is the thread's own; level 1 is used by a UNIX-signal handler that
- * interrupted the shim itself on level 0. */
-#define THREAD_LEVELS 2u
+ * interrupted the shim itself on level 0; level 2 has the spans that the program begins and ends by itself (custom.h). */
+#define THREAD_LEVELS 3u
+#define THREAD_CUSTOM 2u
 
 /* Where a thread has leased a chunk (shim/buffer.c). All zero: none. */
 struct thread_lease {
@@ -41,6 +42,7 @@ struct thread {
     struct wire_thread_slot
         *slots[THREAD_LEVELS];             /* in the file, or in the private overflow pool; NULL none yet */
     volatile uint32_t busy[THREAD_LEVELS]; /* the shim is changing this level's slot right now */
+    volatile uint32_t n_custom;            /* depth of slots[THREAD_CUSTOM] */
     uint32_t slot_index;                   /* of slots[0] in the file; UINT32_MAX when in the overflow pool */
     volatile uint32_t in_record;           /* buffer: a reservation of `lease` is open */
     struct thread_lease lease;
@@ -52,7 +54,7 @@ struct thread {
     uint32_t operation_hint; /* operation.c: where to look for a free slot */
     struct thread_query query;
     const void *performing; /* curl_easy.c: the handle that curl_easy_perform runs here now; NULL none */
-    uint64_t last_probe_ns;
+    uint64_t last_probe_ns, custom_refused_ns;
     uint64_t stack_top; /* span.c: top of this thread's own stack; 0 not looked up */
 };
 
@@ -60,6 +62,8 @@ struct thread {
 extern __attribute__((visibility("hidden"))) __thread struct thread thread_self;
 struct thread *thread_claim(const struct dropbox *box);
 int thread_claim_level(struct thread *thread);
+/* slots[THREAD_CUSTOM], claimed the first time. NULL: none could be had (counted). */
+struct wire_thread_slot *thread_claim_custom(struct thread *thread);
 
 /*
  * This thread, with slots[0] claimed in the current file. Makes nothing but the claim: the file must exist.
@@ -78,15 +82,24 @@ static inline struct thread *thread_get(void)
     return box ? thread_get_in(box) : NULL;
 }
 
-/* The random state to use while `slot`, one of the thread's own, is being changed. */
+/* Which of the thread's own slots this is. */
+static inline uint32_t thread_level_of(const struct thread *thread, const struct wire_thread_slot *slot)
+{
+    uint32_t level = THREAD_LEVELS - 1;
+    while (level && slot != thread->slots[level])
+        level--;
+    return level;
+}
+
+/* The random state to use while `slot` is being changed. */
 static inline uint64_t *thread_random(struct thread *thread, const struct wire_thread_slot *slot)
 {
-    return thread->random[slot == thread->slots[1]];
+    return thread->random[thread_level_of(thread, slot)];
 }
 
 static inline uint64_t *thread_span_ids(struct thread *thread, const struct wire_thread_slot *slot)
 {
-    return &thread->span_ids[slot == thread->slots[1]];
+    return &thread->span_ids[thread_level_of(thread, slot)];
 }
 
 /* The time, for this thread's spans. */
@@ -99,6 +112,17 @@ static inline uint64_t thread_now_ns(struct thread *thread)
 static inline struct thread *thread_peek(void)
 {
     return &thread_self;
+}
+
+/* The facts of the newest open span: of `slot` (one of the thread's own), or one that the program began. NULL: none is open. */
+static inline const struct wire_span_facts *thread_newest_open(const struct thread *thread,
+                                                               const struct wire_thread_slot *slot)
+{
+    const struct wire_span_facts *own = slot->depth ? &slot->open[slot->depth - 1].facts : NULL;
+    if (!thread->n_custom)
+        return own;
+    const struct wire_span_facts *custom = &thread->slots[THREAD_CUSTOM]->open[thread->n_custom - 1].facts;
+    return own && own->start_mono_ns > custom->start_mono_ns ? own : custom;
 }
 
 /*

@@ -15,3 +15,5 @@ DROP(7, NO_MEMORY, "no_memory", "/dev/shm was full: a page of the file could not
 DROP(8, UNKNOWN_LIBRARY, "unknown_library", "the library's build is not known: its private facts were not read")
 DROP(9, NO_CHUNK_COUNT, "no_chunk_count", "the pool of chunks was full: a number that changes without a span was lost")
 DROP(10, FILE_LATE, "file_late", "another thread took too long to make the file: the call was not recorded")
+DROP(11, NO_CHUNK_LOG, "no_chunk_log", "the pool of chunks was full: a log record was lost")
+DROP(12, FOREIGN_SPAN, "foreign_span", "a span of otelshim.h was ended on another thread than it was begun on: ignored")

@@ -1,0 +1,205 @@
+/*
+ * api: what otelshim.h calls: the table of functions, how a program is given it, and the same functions by name for other
+ * languages.
+ *
+ *   confstr  a program asks it for a name that no libc knows (otelshim.h); everything else goes on to libc
+ *   traps    the answer holds for the life of the process, so an inert library answers as if it were not there. It may be asked
+ *            before our constructor, and by ASan's interceptor, which takes the answer for the length of a text
+ *
+ * Context: hot, async-signal-safe; errno kept. Threads: any.
+ */
+#include "current.h"
+#include "custom.h"
+#include "instrument/instrument.h"
+#include "lifecycle.h"
+#include "log.h"
+#include "measure.h"
+#include "printf_format.h"
+#include "real_libc.h"
+#include "text.h"
+#include <errno.h>
+#include <unistd.h>
+
+static_assert((int)OTELSHIM_LINE == (int)WIRE_LOG_LINE && (int)OTELSHIM_EVENT == (int)WIRE_LOG_EVENT &&
+                  (int)OTELSHIM_REPORT == (int)WIRE_LOG_ERROR && (int)OTELSHIM_TRADE == (int)WIRE_LOG_TRADE &&
+                  (int)OTELSHIM_NOTICE == (int)WIRE_LOG_NOTICE,
+              "kinds go out as they are");
+
+#define FRAME __builtin_frame_address(0)
+
+/* For other languages: as in struct otelshim_table. */
+EXPORTED otelshim_span otelshim_span_begin(const char *name, int kind, const struct otelshim_attribute *at,
+                                           size_t n);
+EXPORTED void otelshim_span_end(otelshim_span span);
+EXPORTED void otelshim_span_set(otelshim_span span, const struct otelshim_attribute *at, size_t n);
+EXPORTED void otelshim_span_status(otelshim_span span, int status, const char *description);
+EXPORTED void otelshim_span_error(otelshim_span span, const char *type, const char *message);
+EXPORTED int otelshim_current(char *trace_id, char *span_id);
+EXPORTED void otelshim_measure_int(const struct otelshim_metric *metric, int64_t value,
+                                   const struct otelshim_attribute *at, size_t n);
+EXPORTED void otelshim_measure_double(const struct otelshim_metric *metric, double value,
+                                      const struct otelshim_attribute *at, size_t n);
+EXPORTED void otelshim_record(int kind, int level, const char *name, const char *text,
+                              const struct otelshim_attribute *at, size_t n);
+
+/* ---- spans ---- */
+
+EXPORTED otelshim_span otelshim_span_begin(const char *name, int kind, const struct otelshim_attribute *at,
+                                           size_t n)
+{
+    const struct attribute_list list = attribute_list_of(at, n);
+    return custom_begin(name, kind, &list, FRAME);
+}
+
+EXPORTED void otelshim_span_end(otelshim_span span)
+{
+    custom_end(span);
+}
+
+EXPORTED void otelshim_span_set(otelshim_span span, const struct otelshim_attribute *at, size_t n)
+{
+    const struct attribute_list list = attribute_list_of(at, n);
+    custom_set(span, &list, FRAME);
+}
+
+EXPORTED void otelshim_span_status(otelshim_span span, int status, const char *description)
+{
+    custom_set_status(span, status, description, FRAME);
+}
+
+EXPORTED void otelshim_span_error(otelshim_span span, const char *type, const char *message)
+{
+    custom_set_error(span, type, message, FRAME);
+}
+
+static void print_id(char *text, const uint8_t *id, size_t bytes)
+{
+    if (!text)
+        return;
+    text_print_hex(text, id, bytes);
+    text[2 * bytes] = 0;
+}
+
+EXPORTED int otelshim_current(char *trace_id, char *span_id)
+{
+    static const uint8_t none[8];
+    struct span_context context = {0};
+    const struct dropbox *box = lifecycle_is_active() ? dropbox_file() : NULL;
+    struct thread *thread = box ? thread_get_in(box) : NULL;
+    if (thread)
+        context = current_get(thread, FRAME, thread_now_ns(thread));
+    bool has = memcmp(context.span_id, none, sizeof(none)) != 0;
+    print_id(trace_id, context.trace_id, has ? sizeof(context.trace_id) : 0);
+    print_id(span_id, context.span_id, has ? sizeof(context.span_id) : 0);
+    return has;
+}
+
+/* ---- metrics ---- */
+
+EXPORTED void otelshim_measure_int(const struct otelshim_metric *metric, int64_t value,
+                                   const struct otelshim_attribute *at, size_t n)
+{
+    const struct attribute_list list = attribute_list_of(at, n);
+    measure(metric, (uint64_t)value, false, &list, FRAME);
+}
+
+EXPORTED void otelshim_measure_double(const struct otelshim_metric *metric, double value,
+                                      const struct otelshim_attribute *at, size_t n)
+{
+    const struct attribute_list list = attribute_list_of(at, n);
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    measure(metric, bits, true, &list, FRAME);
+}
+
+/* ---- log records ---- */
+
+static uint8_t severity_of(int level)
+{
+    return (uint8_t)(level < 1 ? 1 : level > 24 ? 24 : level);
+}
+
+/* Somebody waits for it: errors as well as what goes to a chat. */
+static bool is_urgent(int kind, uint8_t severity)
+{
+    return severity >= OTELSHIM_ERROR || kind == OTELSHIM_REPORT || kind == OTELSHIM_TRADE ||
+           kind == OTELSHIM_NOTICE;
+}
+
+EXPORTED void otelshim_record(int kind, int level, const char *name, const char *text,
+                              const struct otelshim_attribute *at, size_t n)
+{
+    if (kind < OTELSHIM_LINE || kind > OTELSHIM_NOTICE)
+        return;
+    const struct attribute_list list = attribute_list_of(at, n);
+    const struct log_head head = {.instrumentation = INSTRUMENT_api,
+                                  .kind = (uint8_t)kind,
+                                  .severity = severity_of(level),
+                                  .frame = FRAME};
+    size_t name_bytes = attribute_text_bytes(name), text_bytes = attribute_text_bytes(text);
+    struct log log;
+    if (!log_begin(&log, &head, facts_size(name_bytes) + facts_size(text_bytes) + attribute_list_size(&list)))
+        return;
+    facts_string(&log.facts, WIRE_LOG_NAME, name, name_bytes);
+    facts_string(&log.facts, WIRE_LOG_BODY, text, text_bytes);
+    attribute_list_copy(&log.facts, &list);
+    log_end(&log, is_urgent(kind, head.severity));
+}
+
+static void log_format(int level, const char *format, va_list arguments)
+{
+    int error = errno;
+    const struct log_head head = {.instrumentation = INSTRUMENT_api,
+                                  .kind = WIRE_LOG_LINE,
+                                  .severity = severity_of(level),
+                                  .frame = FRAME};
+    bool has_error;
+    uint32_t bytes = format ? printf_size(format, arguments, &has_error) : 0;
+    struct log log;
+    if (format && log_begin(&log, &head, bytes + facts_size(sizeof(int64_t)))) {
+        if (has_error)
+            facts_int(&log.facts, WIRE_LOG_ERRNO, error);
+        printf_copy(&log.facts, format, arguments);
+        log_end(&log, is_urgent(WIRE_LOG_LINE, head.severity));
+    }
+    errno = error;
+}
+
+/* ---- how a program gets at them ---- */
+
+static const struct otelshim_table table = {
+    .version = 1,
+    .bytes = sizeof(table),
+    .span_begin = otelshim_span_begin,
+    .span_end = otelshim_span_end,
+    .span_set = otelshim_span_set,
+    .span_status = otelshim_span_status,
+    .span_error = otelshim_span_error,
+    .current = otelshim_current,
+    .measure_int = otelshim_measure_int,
+    .measure_double = otelshim_measure_double,
+    .log = log_format,
+    .record = otelshim_record,
+};
+
+EXPORTED size_t confstr(int name, char *buffer, size_t bytes)
+{
+    static void *real;
+    struct otelshim_question question;
+    if (name == OTELSHIM_ASK && buffer && bytes == sizeof(question)) {
+        memcpy(&question, buffer, sizeof(question));
+        if (question.magic == OTELSHIM_ASK_MAGIC && question.version >= table.version &&
+            lifecycle_is_active()) {
+            question.answer = &table;
+            memcpy(buffer, &question, sizeof(question));
+            return sizeof(question);
+        }
+    }
+    __typeof__(&confstr) next = (__typeof__(&confstr))libc_find_once(&real, "confstr");
+    return next ? next(name, buffer, bytes) : 0;
+}
+
+const struct instrumentation instrument_api = {
+    .name = "api",
+    .family = WIRE_INTERNAL,
+};

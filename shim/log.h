@@ -1,0 +1,35 @@
+/*
+ * log: one record of something that the program said: syslog(3), or a call of otelshim.h.
+ *
+ * Context: hot, async-signal-safe; errno kept. Threads: any. A full pool counts it as NO_CHUNK_LOG.
+ */
+#ifndef OTELSHIM_LOG_H
+#define OTELSHIM_LOG_H
+
+#include "buffer.h"
+#include "facts.h"
+
+/* A record that is being written: in the caller's frame, from log_begin() to log_end(). It holds a reservation. */
+struct log {
+    struct facts facts; /* append what was said */
+    struct thread *thread;
+    const struct dropbox *box;
+    struct buffer_reservation reservation;
+    volatile uint32_t bytes, busy;
+    uint64_t now_ns;
+};
+
+/* What is known before the first fact. */
+struct log_head {
+    uint16_t instrumentation;
+    uint8_t kind;      /* enum wire_log_kind */
+    uint8_t severity;  /* of OpenTelemetry, 1 to 24 */
+    const void *frame; /* of the call: see current_get() */
+};
+
+/* Room for at most `fact_bytes`. False: nothing is recorded. Between begin and end nothing else of the shim may be called. */
+bool log_begin(struct log *log, const struct log_head *head, uint32_t fact_bytes);
+/* `is_urgent`: somebody is to be told at once. */
+void log_end(struct log *log, bool is_urgent);
+
+#endif
