@@ -37,14 +37,34 @@ static void touch(const struct raw_span *raw)
     }
 }
 
+static void touch_facts(const struct raw_fact *facts, uint32_t n)
+{
+    check(n <= RAW_MAX_FACTS);
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < facts[i].n_bytes; k++)
+            sink += (unsigned char)facts[i].bytes[k];
+}
+
 static void touch_count(const struct raw_count *count)
 {
     check(count->instrumentation && count->counter >= WIRE_OPEN_CONNECTIONS &&
           count->counter <= WIRE_MESSAGES_RECEIVED && count->delta >= -(1ll << 32) &&
           count->delta <= 1ll << 32);
-    for (uint32_t i = 0; i < count->n_facts; i++)
-        for (uint32_t k = 0; k < count->facts[i].n_bytes; k++)
-            sink += (unsigned char)count->facts[i].bytes[k];
+    touch_facts(count->facts, count->n_facts);
+}
+
+static void touch_log(const struct raw_log *log)
+{
+    check(log->instrumentation && log->log.kind >= WIRE_LOG_SYSLOG && log->log.kind <= WIRE_LOG_NOTICE &&
+          log->log.severity <= 24 && log->log.mono_ns);
+    touch_facts(log->facts, log->n_facts);
+}
+
+static void touch_measurement(const struct raw_measurement *measurement)
+{
+    check(measurement->instrumentation && measurement->measurement.instrument >= WIRE_COUNTER &&
+          measurement->measurement.instrument <= WIRE_HISTOGRAM && measurement->measurement.is_double <= 1);
+    touch_facts(measurement->facts, measurement->n_facts);
 }
 
 static void count_id(void *context, const uint8_t span_id[8], uint64_t end_mono_ns)
@@ -71,6 +91,10 @@ static void walk(struct record_context *context, struct record_memory *memory, c
             touch(&record.raw);
         if (result == RECORD_COUNT)
             touch_count(&record.count);
+        if (result == RECORD_LOG)
+            touch_log(&record.log);
+        if (result == RECORD_MEASUREMENT)
+            touch_measurement(&record.measurement);
         at += n;
         check((chunk_word_at(part, at) & WIRE_BYTES_MASK) * 8 == at);
     }
