@@ -190,6 +190,47 @@ void loop_watch_destroy(struct loop_watch *watch)
         uv_close((uv_handle_t *)&watch->uv, free_handle);
 }
 
+struct loop_lookup {
+    uv_getaddrinfo_t uv;                               /* first */
+    void (*found)(void *context, const char *address); /* NULL: cancelled */
+    void *context;
+};
+
+static void lookup_done(uv_getaddrinfo_t *uv, int status, struct addrinfo *answer)
+{
+    struct loop_lookup *lookup = (struct loop_lookup *)uv;
+    char address[INET6_ADDRSTRLEN] = "";
+    if (status == 0 && answer && answer->ai_family == AF_INET)
+        uv_ip4_name((const struct sockaddr_in *)(void *)answer->ai_addr, address, sizeof(address));
+    else if (status == 0 && answer && answer->ai_family == AF_INET6)
+        uv_ip6_name((const struct sockaddr_in6 *)(void *)answer->ai_addr, address, sizeof(address));
+    uv_freeaddrinfo(answer);
+    if (lookup->found)
+        lookup->found(lookup->context, address[0] ? address : NULL);
+    free(lookup);
+}
+
+struct loop_lookup *loop_lookup_start(struct loop *loop, const char *host,
+                                      void (*found)(void *context, const char *address), void *context)
+{
+    struct loop_lookup *lookup = must_alloc(sizeof(*lookup));
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    lookup->found = found;
+    lookup->context = context;
+    if (uv_getaddrinfo(&loop->uv, &lookup->uv, lookup_done, host, NULL, &hints) == 0)
+        return lookup;
+    free(lookup);
+    return NULL;
+}
+
+void loop_lookup_cancel(struct loop_lookup *lookup)
+{
+    if (!lookup)
+        return;
+    lookup->found = NULL;
+    uv_cancel((uv_req_t *)&lookup->uv);
+}
+
 static void signal_caught(uv_signal_t *uv, int signal_number)
 {
     struct signal_watch *watch = (struct signal_watch *)uv;

@@ -36,6 +36,15 @@ struct loop_watch *loop_watch_create(struct loop *loop, int fd, void (*ready)(vo
 void loop_watch_set(struct loop_watch *watch, int events); /* 0: pause */
 void loop_watch_destroy(struct loop_watch *watch);
 
+struct loop_lookup;
+/*
+ * Looks a host's address up in another thread; `address` in digits, NULL: there is none. `found` comes once, later, unless cancelled.
+ * NULL: it cannot be looked up.
+ */
+struct loop_lookup *loop_lookup_start(struct loop *loop, const char *host,
+                                      void (*found)(void *context, const char *address), void *context);
+void loop_lookup_cancel(struct loop_lookup *lookup); /* NULL is fine */
+
 /* A UNIX signal, delivered in the loop. */
 void loop_on_signal(struct loop *loop, int signal_number, void (*caught)(void *context, int signal_number),
                     void *context);

@@ -56,7 +56,9 @@ struct alert {
     uint32_t pid;
     bool is_distinct; /* never the same as another: not de-duplicated (crashes, trades) */
     bool is_late;     /* told after a time without a connection */
-    bool is_silent;   /* told without a sound (OTELSHIM_ALERT_CLASSES, OTELSHIM_ALERT_SILENT) */
+    bool
+        is_repetition; /* it may have arrived before: the exporter died, or the connection broke, while it was sent */
+    bool is_silent; /* told without a sound (OTELSHIM_ALERT_CLASSES, OTELSHIM_ALERT_SILENT) */
 };
 
 #endif

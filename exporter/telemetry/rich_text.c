@@ -69,6 +69,13 @@ void rich_add_time(struct rich_text *rich, const char *text, uint64_t unix_s)
     append(rich, RICH_TIME, text, strlen(text))->unix_s = unix_s;
 }
 
+void rich_add_run(struct rich_text *rich, const struct rich_run *run)
+{
+    struct rich_run *copy = append(rich, run->style, run->text, strlen(run->text));
+    copy->url = run->url ? cleaned(rich->arena, run->url, strlen(run->url)) : NULL;
+    copy->unix_s = run->unix_s;
+}
+
 /* ---- markup ---- */
 
 static bool is_word_character(char c)

@@ -41,6 +41,7 @@ void rich_add_format(struct rich_text *rich, enum rich_style style, const char *
     __attribute__((format(printf, 3, 4)));
 void rich_add_link(struct rich_text *rich, const char *text, const char *url);
 void rich_add_time(struct rich_text *rich, const char *text, uint64_t unix_s);
+void rich_add_run(struct rich_text *rich, const struct rich_run *run);
 /*
  * The markup of templates and of otelshim_notice(): *bold*, _italic_, `code`; a backslash takes the next character as it is. What is
  * not closed on its line is text, and so is a mark within an ASCII word (order_id, 2*3).
