@@ -124,7 +124,7 @@ soak: deps                                            ## the hand-over's proof i
 	    BUILD=$(BUILD) tests/integration/faults/faults.sh --full && \
 	    BUILD=$(BUILD) tests/integration/random/random.sh --full && \
 	    BUILD=$(BUILD) tests/integration/reach/reach.sh --full short && \
-	    BUILD=$(BUILD) tests/torture/torture.sh --full
+	    BUILD=$(BUILD) tests/torture/torture.sh --full --rounds 10 --within 5400
 torture: deps                                         ## programs that die in every way; T=NUMBER/ or a name
 	@$(MAKE) -s BUILD=$(BUILD) all && BUILD=$(BUILD) tests/torture/torture.sh $(T)
 test-programs:                                        ## real programs nobody here wrote, as a table

@@ -134,7 +134,8 @@ struct wire_exporter {
     uint32_t progress; /* futex: raised when acknowledgements moved while the host waits */
     uint32_t captured; /* futex: the crash slot was read */
     uint32_t deaths;   /* not 0: open spans of this dead process were exported */
-    uint32_t pid;      /* futex: of the exporter that serves this file; written once it holds a pidfd of the host */
+    uint32_t
+        pid; /* futex: of the exporter that serves this file; written once it holds a pidfd of the host */
     uint32_t settings; /* live settings word; 0 = as started */
     uint32_t reserved[10];
 };

@@ -4,18 +4,27 @@ from lab import Path
 from row import row
 
 CRASH = {"signal": "SIGSEGV", "code": "SEGV_MAPERR", "address": 0, "top": ["crash"], "at": {"crash": "crash_memory"}}
-JEMALLOC = Path("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2")
+LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 
 
 def memory(number, name, what, dies="SIGSEGV, core", **more):
     row(number, name, what, program="memory", flags=["-O1"], dies=dies, **more)
 
 
+def allocator(library, deed):
+    """What a row needs whose program has another malloc."""
+    path = LIBRARIES / library
+    return {"needs": lambda: None if path.exists() else f"no {library}",
+            "command": lambda lab, _: [building.make("memory", "-O1", "-Wl,--no-as-needed", path), deed]}
+
+
 memory(71, "in_malloc", "in malloc, with the arena's lock", expect={"signal": "SIGSEGV", "code": "SEGV_ACCERR", "frames": ["/malloc/", "in_malloc", "main"]})
 memory(71, "abort_in_malloc", "malloc's own abort, with the arena's lock", dies="SIGABRT, core",
        expect={"signal": "SIGABRT", "message": r"malloc\(\)", "frames": ["abort_in_malloc", "main"]})
-memory(72, "jemalloc", "a jemalloc host", needs=lambda: None if JEMALLOC.exists() else "no jemalloc", expect={**CRASH, "frames": ["holding_stdio", "main"]},
-       command=lambda lab, path: [building.make("memory", "-O1", "-Wl,--no-as-needed", JEMALLOC), "holding_stdio"])
+memory(72, "jemalloc", "a jemalloc host", **allocator("libjemalloc.so.2", "holding_stdio"), expect={**CRASH, "frames": ["holding_stdio", "main"]})
+memory(72, "tcmalloc", "a tcmalloc host", **allocator("libtcmalloc_minimal.so.4", "holding_stdio"), expect={**CRASH, "frames": ["holding_stdio", "main"]})
+memory(72, "in_tcmalloc", "in tcmalloc: its free list was overwritten", **allocator("libtcmalloc_minimal.so.4", "over_free_list"),
+       expect={"signal": "SIGSEGV", "address": 16, "frames": ["/malloc/", "over_free_list", "main"]})
 memory(73, "in_phdr_callback", "in a callback of dl_iterate_phdr", expect={**CRASH, "frames": ["of_object", "in_phdr_callback", "main"]})
 row(74, "ifunc", "in an IFUNC resolver, before constructors", program="ifunc", flags=["-O1", "-Wl,-z,now"], deed="run", dies=("SIGSEGV, core", "SIGSEGV"),
     reports=range(0, 2), has="SIGSEGV if anything")

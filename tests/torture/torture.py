@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Programs that die in every way, without and with the library: they must die alike, and leave one report.
 
-  torture.py [--full] [--list] [--native] [--table] [--aarch64 BUILD] [-j N] [CASE…]
+  torture.py [--full] [--rounds N] [--within SECONDS] [--list] [--native] [--table] [--aarch64 BUILD] [-j N] [CASE…]
 
-CASE: cases whose name (NUMBER/NAME) contains one of the words. --full: racy ones 200 times. --native: only see that the programs die as
+CASE: cases whose name (NUMBER/NAME) contains one of the words. --full: racy ones 200 times (in the first round). --rounds: the whole list
+again and again; it fails where that takes longer than --within. --native: only see that the programs die as
 the rows say, without the library. --table: the table of README.md. --aarch64: the C cases again, cross-built in BUILD, under qemu-user (`make test-aarch64`).
 """
 import sys

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Programs that die in every way, without and with the library; see torture.py.
-# torture.sh [--full] [--list] [--native] [-j N] [CASE…]
+# torture.sh [--full] [--rounds N] [--within SECONDS] [--list] [--native] [-j N] [CASE…]
 # As root with a /dev/shm of its own, as robust.sh.
 set -eu
 here=$(dirname "$(readlink -f "$0")")

@@ -297,16 +297,18 @@ static void test_names_rust(void **state)
     (void)state;
     struct crash_copy crash;
     crash_need(__func__, "rustc");
-    crash_source("engine.rs",
-                 "pub struct Book<T> { pub total: T, pub nowhere: *mut i32 }\n"
-                 "pub trait Add<T> { fn add(&mut self, t: T); }\n"
-                 "impl Add<i32> for Book<i32> {\n"
-                 "    #[inline(never)] fn add(&mut self, t: i32) { self.total += t;\n"
-                 "        unsafe { core::ptr::write_volatile(self.nowhere, t) } }\n"
-                 "}\n"
-                 "fn main() {\n"
-                 "    let mut b = Book { total: 1, nowhere: core::hint::black_box(8 as *mut i32) };\n"
-                 "    b.add(core::hint::black_box(3)); println!(\"{}\", b.total); }\n");
+    crash_source(
+        "engine.rs",
+        "pub struct Book<T> { pub total: T, pub nowhere: *mut i32 }\n"
+        "pub trait Add<T> { fn add(&mut self, t: T); }\n"
+        "impl Add<i32> for Book<i32> {\n"
+        "    #[inline(never)] fn add(&mut self, t: i32) { self.total += t;\n"
+        "        unsafe { core::ptr::write_volatile(self.nowhere, t) } }\n"
+        "}\n"
+        "fn main() {\n"
+        "    let mut b = Book { total: 1, nowhere: hide(8 as *mut i32) };\n"
+        "    b.add(hide(3)); println!(\"{}\", b.total); }\n"
+        "#[inline(never)] fn hide<T: Copy>(t: T) -> T { unsafe { core::ptr::read_volatile(&t) } }\n");
     crash_sh("rustc -g -O -o engine engine.rs 2>/dev/null");
     crash_run(&crash, "./engine", 1, 1 << 20);
     crash_walk(&crash);

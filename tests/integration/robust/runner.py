@@ -42,9 +42,28 @@ def of_folder(folder):
     return [e for e in case.entries if laboratory.Path(sys.modules[e.function.__module__].__file__).parent == folder]
 
 
+def go_through(folder, entries, is_full, n_jobs, end_s=float("inf")):
+    """(passed, failed, skipped, not begun since it was later than end_s)"""
+    counts = [0, 0, 0, 0]
+
+    def begin(entry):
+        return run(entry, is_full) if time.monotonic() < end_s else None
+
+    with concurrent.futures.ThreadPoolExecutor(n_jobs) as pool:
+        running = {pool.submit(begin, entry): entry for entry in entries}
+        for done in concurrent.futures.as_completed(running):
+            if not done.result():
+                counts[3] += 1
+                continue
+            problems, log, seconds, skipped = done.result()
+            counts[1 if problems else 2 if skipped else 0] += 1
+            show(f"{folder.name}/{running[done].name}", problems, log, seconds, skipped)
+    return tuple(counts)
+
+
 def main(folder, usage):
     """`folder`: whose cases and programs; it begins the names that are printed."""
-    words, is_full, n_jobs = [], False, 3
+    words, is_full, n_jobs, n_rounds, within_s = [], False, 3, 1, float("inf")
     arguments = iter(sys.argv[1:])
     for argument in arguments:
         if argument == "--full":
@@ -54,6 +73,10 @@ def main(folder, usage):
             return 0
         elif argument.startswith("-j"):
             n_jobs = int(argument[2:] or next(arguments))
+        elif argument == "--rounds":
+            n_rounds = int(next(arguments))
+        elif argument == "--within":
+            within_s = float(next(arguments))
         elif argument.startswith("-"):
             print(usage)
             return 2
@@ -63,13 +86,16 @@ def main(folder, usage):
     targets = [str(laboratory.build / "tests/integration" / folder.name / c.stem) for c in sorted(folder.glob("*.c"))]
     if not all(laboratory.Path(t).exists() for t in targets):
         subprocess.run(["make", "-s", f"BUILD={laboratory.build}", *targets], check=True, cwd=laboratory.root)
-    n_failed = n_skipped = 0
-    with concurrent.futures.ThreadPoolExecutor(n_jobs) as pool:
-        running = {pool.submit(run, entry, is_full): entry for entry in entries}
-        for done in concurrent.futures.as_completed(running):
-            problems, log, seconds, skipped = done.result()
-            n_failed += bool(problems)
-            n_skipped += bool(skipped)
-            show(f"{folder.name}/{running[done].name}", problems, log, seconds, skipped)
-    print(f"{len(entries) - n_failed - n_skipped} passed, {n_failed} failed, {n_skipped} skipped")
+    end_s = time.monotonic() + within_s
+    n_passed = n_failed = n_skipped = 0
+    for i in range(n_rounds):
+        passed, failed, skipped, left = go_through(folder, entries, is_full and i == 0, n_jobs, end_s)
+        n_passed, n_failed, n_skipped = n_passed + passed, n_failed + failed, n_skipped + skipped
+        if n_rounds > 1:
+            print(f"round {i + 1}: {passed} passed, {failed} failed", flush=True)
+        if left:
+            print(f"not ok {folder.name}/rounds: {i} of {n_rounds} within {within_s:.0f} s", flush=True)
+            n_failed += 1
+            break
+    print(f"{n_passed} passed, {n_failed} failed, {n_skipped} skipped")
     return 1 if n_failed or not entries else 0

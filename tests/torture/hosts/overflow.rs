@@ -1,6 +1,14 @@
 //! Rust: its handler tells a stack overflow from other faults and aborts, on an alternate stack of 8 KiB. Built with rustc -g.
 //! overflow main|thread|unwind|abort|null|caught|abort_in_thread
-use std::{env, hint::black_box, panic, process, ptr, thread};
+use std::{env, mem, panic, process, ptr, thread};
+
+/// As std::hint's, which Rust has since 1.66.
+#[inline(never)]
+fn black_box<T>(it: T) -> T {
+    let same = unsafe { ptr::read_volatile(&it) };
+    mem::forget(it);
+    same
+}
 
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {

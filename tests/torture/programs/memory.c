@@ -32,6 +32,16 @@ static void abort_in_malloc(void) /* malloc_printerr() with the lock held */
     say("%p %p\n", a, c);
 }
 
+static void over_free_list(void) /* tcmalloc keeps the next free block's address in a free block */
+{
+    for (volatile int i = 0; i < 4; i++) {
+        void *volatile block = malloc(48);
+        free(block);
+        *(void *volatile *)block = (void *)16;
+        block = malloc(48);
+    }
+}
+
 static int of_object(struct dl_phdr_info *info, size_t size, void *data)
 {
     (void)info, (void)size, (void)data;
@@ -298,6 +308,7 @@ static void closed_library(void) /* a call into a library that was unloaded */
 }
 
 const struct deed deeds[] = {{"in_malloc", in_malloc},
+                             {"over_free_list", over_free_list},
                              {"abort_in_malloc", abort_in_malloc},
                              {"in_phdr_callback", in_phdr_callback},
                              {"in_atexit", in_atexit},
