@@ -48,8 +48,7 @@ static struct operation *slot_of(const struct dropbox *box, uint32_t number)
     return &atomic_load_explicit(&pool.overflow, memory_order_acquire)[number - 1 - box->n_operation_slots];
 }
 
-/* The operation of a name, NULL when the name is 0 or of another file. */
-static inline struct operation *find(const struct dropbox *box, uint64_t name)
+struct operation *operation_find_slowly(const struct dropbox *box, uint64_t name)
 {
     return name && box && name >> 32 == box->generation ? slot_of(box, (uint32_t)name) : NULL;
 }
@@ -112,7 +111,7 @@ static void enqueue(const struct dropbox *box, struct connection *connection, st
                     uint64_t name)
 {
     links_of(operation)->next = 0;
-    struct operation *last = find(box, connection->last_operation);
+    struct operation *last = operation_find(box, connection->last_operation);
     if (last && connection->n_operations) {
         links_of(last)->next = name;
     } else {
@@ -126,9 +125,9 @@ static void enqueue(const struct dropbox *box, struct connection *connection, st
 static inline void dequeue(const struct dropbox *box, struct connection *connection,
                            struct operation *operation)
 {
-    struct operation *at = find(box, connection->first_operation), *before = NULL;
+    struct operation *at = operation_find(box, connection->first_operation), *before = NULL;
     uint64_t name = connection->first_operation, name_before = 0;
-    for (; at && at != operation; at = find(box, name)) {
+    for (; at && at != operation; at = operation_find(box, name)) {
         before = at;
         name_before = name;
         name = links_of(at)->next;
@@ -228,11 +227,6 @@ struct span_context operation_context(const struct operation *operation)
 void operation_mark_injected(struct operation *operation)
 {
     operation->slot.span.facts.flags |= WIRE_SPAN_INJECTED;
-}
-
-struct operation *operation_oldest(struct connection *connection)
-{
-    return connection && connection->n_operations ? find(dropbox_file(), connection->first_operation) : NULL;
 }
 
 /* The thread that opened it may be another one, and may be gone. */

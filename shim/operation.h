@@ -24,8 +24,23 @@ struct operation {
 struct operation *operation_open(uint16_t instrumentation, enum wire_operation kind,
                                  struct connection *connection, struct facts *ret_facts);
 
+/* Of a name (operation.c) that is of this file; NULL when it is 0 or of another one. */
+struct operation *operation_find_slowly(const struct dropbox *box, uint64_t name);
+static inline struct operation *operation_find(const struct dropbox *box, uint64_t name)
+{
+    if (__builtin_expect(box && name >> 32 == box->generation && (uint32_t)name - 1 < box->n_operation_slots,
+                         1))
+        return (struct operation *)(void *)&box->operation_slots[(uint32_t)name - 1];
+    return operation_find_slowly(box, name);
+}
+
 /* The oldest operation of the connection that is still open, or NULL. */
-struct operation *operation_oldest(struct connection *connection);
+static inline struct operation *operation_oldest(const struct connection *connection)
+{
+    return connection && connection->n_operations
+               ? operation_find(dropbox_file(), connection->first_operation)
+               : NULL;
+}
 
 /* Facts can be added to it again. */
 static inline struct facts operation_facts(struct operation *operation)
