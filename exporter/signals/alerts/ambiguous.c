@@ -120,7 +120,7 @@ void ambiguous_describe(const struct trial *trial, struct alert *alert)
                            "before retrying",
                            trial->target, is_certain ? "was sent" : "was under way", print_why(trial));
     judge_add(trial, alert, "method", judge_text(trial, "http.request.method"));
-    judge_add(trial, alert, "url", judge_text(trial, "url.full"));
+    judge_add(trial, alert, "url", judge_url(trial));
     judge_add(trial, alert, "body_size",
               sent >= 0 ? arena_printf(arena, "%lld bytes", (long long)sent) : NULL);
     judge_add(trial, alert, "body", print_body(trial));
@@ -131,7 +131,7 @@ void ambiguous_describe(const struct trial *trial, struct alert *alert)
         judge_add(
             trial, alert, "timeout",
             judge_print_duration(arena, (uint64_t)judge_number(trial, WIRE_HTTP_TIMEOUT_MS, 0) * 1000000u));
-    judge_add(trial, alert, "failed in a row",
+    judge_add(trial, alert, "failed_in_a_row",
               trial->in_a_row > 1 ? arena_printf(arena, "%u", trial->in_a_row) : NULL);
     judge_add(trial, alert, "trace", alert->trace_id);
     alert->phases = judge_http_phases(trial);

@@ -200,7 +200,7 @@ static void tell_host(struct trial *trial, const char *host, const struct troubl
     alert.problem = arena_printf(trial->arena, "%s %s", trouble->kind, host);
     judge_add(trial, &alert, "host", host);
     judge_add(trial, &alert, "last", arena_printf(trial->arena, "%s: %s", last.type, last.message));
-    judge_add(trial, &alert, "url", judge_text(trial, "url.full"));
+    judge_add(trial, &alert, "url", is_http(trial) ? judge_url(trial) : NULL);
     (void)tell(trial, verdict, &alert);
 }
 

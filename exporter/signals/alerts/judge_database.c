@@ -111,7 +111,7 @@ void judge_database_describe(const struct trial *trial, struct alert *alert)
     judge_add(trial, alert, "statement", judge_text(trial, "db.query.text"));
     judge_add(trial, alert, "database", judge_text(trial, "db.namespace"));
     judge_add(trial, alert, "duration", judge_print_duration(arena, judge_duration_ns(trial)));
-    judge_add(trial, alert, "failed in a row",
+    judge_add(trial, alert, "failed_in_a_row",
               trial->in_a_row > 1 ? arena_printf(arena, "%u", trial->in_a_row) : NULL);
     judge_add(trial, alert, "peer", judge_text(trial, "network.peer.address"));
 }

@@ -1,11 +1,14 @@
 /* judge_http: requests of libcurl: which say something of their host, which are told, and what about them. */
 #include "signals/alerts/judge_priv.h"
 
+#include "signals/crash/redact.h"
+
 #include <stdio.h>
 #include <string.h>
 
+#define CURLE_UNSUPPORTED_PROTOCOL 1
+#define CURLE_WEIRD_SERVER_REPLY 8
 #define CURLE_HTTP_RETURNED_ERROR 22
-#define MAX_PHASES 6u
 
 /* ---- what happened ---- */
 
@@ -16,6 +19,13 @@ static bool is_left_over(const struct trial *trial)
         trial->status == 307 || trial->status == 308 || trial->status == 401 || trial->status == 407;
     return is_hop && (judge_number(trial, WIRE_HTTP_RESEND_COUNT, 0) > 0 ||
                       judge_number(trial, WIRE_HTTP_REDIRECT_COUNT, 0) > 0);
+}
+
+/* libcurl 7 says the same of a protocol that it does not know and of an answer that is no HTTP. */
+static bool has_gone_out(const struct trial *trial)
+{
+    return judge_number(trial, WIRE_HTTP_PRETRANSFER_US, 0) > 0 ||
+           judge_number(trial, WIRE_HTTP_UPLOADED_BYTES, -1) >= 0;
 }
 
 static void judge_status(struct trial *trial)
@@ -46,6 +56,8 @@ void judge_http(struct trial *trial)
     trial->event = HOST_ANSWERED;
     if (trial->code && is_left_over(trial))
         trial->status = 0;
+    if (trial->code == CURLE_UNSUPPORTED_PROTOCOL && has_gone_out(trial))
+        trial->code = CURLE_WEIRD_SERVER_REPLY;
     trial->is_ambiguous = ambiguous_is(trial);
     if (raw->kind == RAW_IN_FLIGHT || raw->outcome == WIRE_ABANDONED)
         return;
@@ -61,6 +73,12 @@ void judge_http(struct trial *trial)
 }
 
 /* ---- what it is called ---- */
+
+/* Chats are read by more people than traces: without whatever looks like a secret. */
+const char *judge_url(const struct trial *trial)
+{
+    return redact_message(trial->arena, judge_text(trial, "url.full"));
+}
 
 size_t judge_http_host(const struct trial *trial, char *ret_name, size_t max)
 {
@@ -79,7 +97,7 @@ size_t judge_http_host(const struct trial *trial, char *ret_name, size_t max)
 /* Without the query: what differs from call to call makes no other problem. */
 void judge_http_target(struct trial *trial)
 {
-    const char *url = judge_text(trial, "url.full"), *method = judge_text(trial, "http.request.method");
+    const char *url = judge_url(trial), *method = judge_text(trial, "http.request.method");
     const char *name = method ? method : trial->span->name;
     trial->target = url ? arena_printf(trial->arena, "%s %.*s", name, (int)strcspn(url, "?#"), url) : name;
 }
@@ -87,7 +105,7 @@ void judge_http_target(struct trial *trial)
 /* "/v1/orders"; NULL: there is none. */
 static const char *path_of(const struct trial *trial)
 {
-    const char *url = judge_text(trial, "url.full"), *begin = url ? strstr(url, "://") : NULL;
+    const char *url = judge_url(trial), *begin = url ? strstr(url, "://") : NULL;
     begin = begin ? strchr(begin + 3, '/') : NULL;
     return begin ? arena_copy(trial->arena, begin, strcspn(begin, "?#")) : NULL;
 }
@@ -95,14 +113,15 @@ static const char *path_of(const struct trial *trial)
 /* ---- phases ---- */
 
 struct phase {
-    const char *event, *name, *unfinished;
+    const char *event, *name; /* name NULL: it ends none */
 };
+#define FIRST_BYTE 4
 static const struct phase phases[] = {
-    {"otelshim.http.dns.end", "dns", "dns"},
-    {"otelshim.http.connect.end", "connect", "connect"},
-    {"otelshim.http.tls.end", "tls", "tls"},
-    {"otelshim.http.request.start", NULL, NULL},
-    {"otelshim.http.response.first_byte", "first byte", "waited"},
+    {"otelshim.http.dns.end", "dns"},
+    {"otelshim.http.connect.end", "connect"},
+    {"otelshim.http.tls.end", "tls"},
+    {"otelshim.http.request.start", NULL},
+    {"otelshim.http.response.first_byte", "first byte"},
 };
 
 const char *judge_http_phases(const struct trial *trial)
@@ -115,14 +134,15 @@ const char *judge_http_phases(const struct trial *trial)
         for (size_t j = 0; j < sizeof(phases) / sizeof(phases[0]); j++)
             if (strcmp(phases[j].event, span->events[i].name) == 0)
                 phase = &phases[j];
-        if (!phase)
-            continue;
+        bool is_answer = phase == &phases[FIRST_BYTE];
+        if (!phase || (is_answer && !trial->status && trial->raw->outcome != WIRE_OK))
+            continue; /* libcurl 7 tells the time of a first byte that never came */
         uint64_t end = span->events[i].time_unix_ns;
         if (phase->name && end >= at)
             line = arena_printf(trial->arena, "%s%s%s %s", line, *line ? " · " : "", phase->name,
                                 judge_print_duration(trial->arena, end - at));
         at = end > at ? end : at;
-        waits_for = phase == &phases[4] ? "rest" : "waited";
+        waits_for = is_answer ? "rest" : "waited";
     }
     if (span->n_events == 0)
         return NULL;
@@ -165,13 +185,13 @@ static void add_context(const struct trial *trial, struct alert *alert)
     int64_t sent = judge_number(trial, WIRE_HTTP_UPLOADED_BYTES, -1);
     int64_t announced = judge_number(trial, WIRE_HTTP_ANNOUNCED_BYTES, -1);
     judge_add(trial, alert, "method", judge_text(trial, "http.request.method"));
-    judge_add(trial, alert, "url", judge_text(trial, "url.full"));
+    judge_add(trial, alert, "url", judge_url(trial));
     judge_add(trial, alert, "api_endpoint", path_of(trial));
     judge_add(trial, alert, "status_code", print_number(trial, trial->status, 1));
     judge_add(trial, alert, "timeout", print_timeout(trial));
     judge_add(trial, alert, "duration", judge_print_duration(trial->arena, judge_duration_ns(trial)));
     judge_add(trial, alert, "attempt", resent > 0 ? print_number(trial, resent + 1, 2) : NULL);
-    judge_add(trial, alert, "failed in a row", print_number(trial, trial->in_a_row, 2));
+    judge_add(trial, alert, "failed_in_a_row", print_number(trial, trial->in_a_row, 2));
     if (sent >= 0 && announced > sent)
         judge_add(trial, alert, "sent",
                   arena_printf(trial->arena, "%lld of %lld bytes: not carried out", (long long)sent,

@@ -58,6 +58,8 @@ void judge_http_target(struct trial *trial);
 void judge_database_target(struct trial *trial);
 void judge_http_describe(const struct trial *trial, struct alert *alert);
 void judge_database_describe(const struct trial *trial, struct alert *alert);
+/* url.full for a chat; NULL none. */
+const char *judge_url(const struct trial *trial);
 /* "dns 12 ms · connect 38 ms · tls 61 ms · waited 9.88 s"; NULL none. */
 const char *judge_http_phases(const struct trial *trial);
 
