@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +43,8 @@ static inline void fake_telegram_start(struct fake_telegram *fake, ...)
     snprintf(fake->ca_file, sizeof(fake->ca_file), "%s/ca.pem", fake->directory);
     fake->pid = fork();
     if (fake->pid == 0) {
+        prctl(PR_SET_PDEATHSIG,
+              SIGTERM); /* also when an assertion ends the test before fake_telegram_stop() */
         execv(arguments[0], (char **)(uintptr_t)arguments);
         _exit(127);
     }
