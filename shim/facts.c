@@ -174,6 +174,23 @@ void facts_custom(struct facts *facts, uint8_t type, const char *key, const void
     *facts->busy = 0;
 }
 
+void facts_beginning(struct facts *facts, enum wire_attribute key, const struct facts_part *part,
+                     uint32_t later_bytes)
+{
+    uint32_t used = *facts->bytes, taken = used + (uint32_t)sizeof(struct wire_fact) + later_bytes;
+    size_t room = taken < facts->max_bytes ? (facts->max_bytes - taken) & ~7u : 0;
+    size_t kept = part->bytes < room ? part->bytes : room;
+    size_t original = part->whole > UINT16_MAX ? UINT16_MAX : part->whole;
+    uint64_t flags = kept < part->whole ? (uint64_t)WIRE_FACT_CUT << FACT_FLAGS_SHIFT : 0;
+    if (!kept || !facts_wants(facts, key))
+        return;
+    *facts->busy = 1;
+    fence();
+    store(facts, used, head_of(key, WIRE_BYTES, kept, original) | flags, part->data, kept);
+    fence();
+    *facts->busy = 0;
+}
+
 void facts_cut_number(struct facts *facts)
 {
     (void)cut_to_room(facts, WIRE_INT, NULL, 0);

@@ -33,6 +33,12 @@ struct interned {
     uint32_t number; /* in its chunk; unique among everything interned in this process */
 };
 
+struct facts_part {
+    const void *data;
+    uint32_t bytes; /* at most WIRE_STRING_MAX */
+    uint64_t whole;
+};
+
 /* At most WIRE_STRING_MAX bytes of `text`, cut on a UTF-8 boundary. NULL text: nothing. */
 void facts_string(struct facts *facts, enum wire_attribute key, const char *text, size_t bytes);
 /* The same for a NUL-terminated string. */
@@ -44,6 +50,12 @@ void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data,
  * empty one is nothing.
  */
 void facts_custom(struct facts *facts, uint8_t type, const char *key, const void *value, size_t bytes);
+/*
+ * The beginning of something that is `whole` bytes long: as many of `bytes` as leave `later_bytes` of room. That it is cut is no
+ * loss, and not counted.
+ */
+void facts_beginning(struct facts *facts, enum wire_attribute key, const struct facts_part *part,
+                     uint32_t later_bytes);
 void facts_double(struct facts *facts, enum wire_attribute key, double value);
 
 /* What a fact of so many bytes takes, at most. */

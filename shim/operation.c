@@ -178,6 +178,7 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     open->handle = (uint64_t)(uintptr_t)connection->handle;
     links_of(operation)->statement = NULL;
     links_of(operation)->whole_text = NULL;
+    links_of(operation)->annex = NULL;
     links_of(operation)->thread_slot = (uint64_t)(uintptr_t)slot;
     links_of(operation)->claims = slot->claims;
     count_open(slot, &open->facts);
@@ -261,6 +262,12 @@ static void commit(const struct dropbox *box, struct thread *thread, struct conn
     uint8_t *staged = operation->slot.staged;
     if (links_of(operation)->whole_text && operation_stage_whole(thread, operation, &whole, &staged))
         open = &whole;
+    if (__builtin_expect(links_of(operation)->annex != NULL, 0)) {
+        if (open != &whole)
+            whole = *open;
+        if (operation_stage_annex(thread, operation, &whole, &staged))
+            open = &whole;
+    }
     record_commit(box, thread, open, staged, &end);
 }
 

@@ -66,6 +66,17 @@ void operation_statement(struct operation *operation, struct interned *mark, con
 void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
                     const char *text, size_t bytes, uint32_t later_bytes);
 
+/*
+ * Facts that the slot has no room for (864 bytes): they lie with the handle, which changes them until the operation ends and keeps
+ * them that long, and are copied into its record. A part of 0 bytes is left out.
+ */
+#define OPERATION_ANNEX_FACTS 2u
+struct operation_annex {
+    enum wire_attribute keys[OPERATION_ANNEX_FACTS];
+    struct facts_part parts[OPERATION_ANNEX_FACTS];
+};
+void operation_set_annex(struct operation *operation, const struct operation_annex *annex);
+
 /* It began that long before it was opened. */
 void operation_set_age(struct operation *operation, uint64_t age_ns);
 

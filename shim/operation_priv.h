@@ -16,8 +16,9 @@ struct links {
     struct interned *statement; /* NULL none */
     const char *whole_text;     /* of a statement that did not fit; NULL it did */
     uint64_t whole_bytes;
-    uint32_t statement_at;  /* its block in the staged bytes */
-    uint32_t statement_key; /* enum wire_attribute */
+    uint32_t statement_at;               /* its block in the staged bytes */
+    uint32_t statement_key;              /* enum wire_attribute */
+    const struct operation_annex *annex; /* NULL none */
 };
 static_assert(sizeof(struct links) <= sizeof(((struct wire_operation_slot *)0)->host_private),
               "fits the slot");
@@ -33,5 +34,12 @@ static inline struct links *links_of(struct operation *operation)
  */
 bool operation_stage_whole(struct thread *thread, const struct operation *operation,
                            struct wire_open_span *ret_open, uint8_t **ret_staged);
+
+/*
+ * The same, whole or not, with the annex's facts behind: `open` and `staged` are what would be written without. False: there is no
+ * room.
+ */
+bool operation_stage_annex(struct thread *thread, const struct operation *operation,
+                           struct wire_open_span *open, uint8_t **staged);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * operation_text: the statement or URL of an operation: staged in its slot as a block of its own, as far as there is room,
- * and whole in the record.
+ * and whole in the record; and what lies with the handle until then.
  */
 #include "operation_priv.h"
 
@@ -96,5 +96,33 @@ bool operation_stage_whole(struct thread *thread, const struct operation *operat
     memcpy(staged + ret_open->bytes, from + rest_at, rest_bytes);
     ret_open->bytes += rest_bytes;
     *ret_staged = staged;
+    return true;
+}
+
+void operation_set_annex(struct operation *operation, const struct operation_annex *annex)
+{
+    links_of(operation)->annex = annex;
+}
+
+bool operation_stage_annex(struct thread *thread, const struct operation *operation,
+                           struct wire_open_span *open, uint8_t **staged)
+{
+    const struct links *links = (const struct links *)operation->slot.host_private;
+    struct wire_thread_slot *slot = thread->slots[0];
+    const struct wire_open_span *top = slot->depth ? &slot->open[slot->depth - 1] : NULL;
+    uint32_t taken = top ? top->from + top->bytes : 0;
+    volatile uint32_t is_appending; /* the thread's own word is set already */
+    if (taken + open->bytes > WIRE_STAGING_BYTES)
+        return false;
+    struct facts facts = {.base = slot->staged + taken,
+                          .bytes = &open->bytes,
+                          .max_bytes = WIRE_STAGING_BYTES - taken,
+                          .always_only = !sampler_wants_all(operation->slot.span.facts.flags),
+                          .busy = &is_appending};
+    if (*staged != facts.base)
+        memcpy(facts.base, *staged, open->bytes);
+    for (uint32_t i = 0; i < OPERATION_ANNEX_FACTS; i++)
+        facts_beginning(&facts, links->annex->keys[i], &links->annex->parts[i], 0);
+    *staged = facts.base;
     return true;
 }

@@ -47,10 +47,14 @@ CURLMcode curl_return_multi_failure(void)
 
 static struct curl_state *open_handle(CURL *handle, const struct real_entry *entry)
 {
+    if (curl_body_bytes && handle)
+        curl_body_left(handle);
     struct connection *connection =
         handle && lifecycle_is_active() ? connection_open(handle, INSTRUMENT_libcurl) : NULL;
-    if (connection)
+    if (connection) {
         connection->library = entry->library;
+        curl_body_learn();
+    }
     return curl_state_of(connection);
 }
 
@@ -82,6 +86,8 @@ static __attribute__((noinline)) CURL *copy_handle(struct real_entry *entry, con
             to->multi = NULL;
             to->url_mark = (struct interned){0};
         }
+        if (state->body)
+            curl_body_copy(to, state, copy, &calls);
     }
     errno = kept;
     return copy;
@@ -101,8 +107,12 @@ static __attribute__((noinline)) void reset_handle(struct real_entry *entry, con
     curl_socket_close(connection);
     curl_forget_performed(handle);
     real(handle);
-    if (state)
+    if (state) {
+        struct curl_body *body = state->body;
         memset(state, 0, sizeof(*state));
+        curl_body_forget(body);
+        state->body = body;
+    }
 }
 
 /* Closed before the real call: behind it, another thread may get the same address for a new handle. */
@@ -112,7 +122,8 @@ static __attribute__((noinline)) void close_handle(struct real_entry *entry, con
     __typeof__(&curl_easy_cleanup) real = real_find(entry, call_site, handle);
     struct connection *connection = connection_find(handle);
     struct curl_state *state = curl_state_of(connection);
-    if (state && (state->is_injected || state->multi)) {
+    struct curl_body *body = state ? state->body : NULL;
+    if (state && (state->is_injected || state->multi || body)) {
         struct curl_calls calls;
         curl_load_calls(&calls, entry);
         curl_multi_abandon(connection, &calls);
@@ -123,6 +134,8 @@ static __attribute__((noinline)) void close_handle(struct real_entry *entry, con
     if (state)
         connection_close(handle);
     real(handle);
+    if (body)
+        curl_body_destroy(body);
 }
 
 /* ---- setopt ---- */
@@ -233,9 +246,13 @@ static void remember_option(struct curl_state *state, CURLoption option, void *v
     case CURLOPT_POSTFIELDS:
     case CURLOPT_COPYPOSTFIELDS:
         remember_verb(state, CURL_VERB_POST, false);
+        if (curl_body_bytes)
+            curl_body_post(state, option, value);
         break;
     default: /* CURLOPT_HTTPPOST, CURLOPT_MIMEPOST */
         remember_verb(state, CURL_VERB_POST, true);
+        if (curl_body_bytes)
+            curl_body_post(state, option, NULL);
         break;
     }
 }
@@ -275,7 +292,8 @@ static __attribute__((noinline)) CURLcode set_option(struct real_entry *entry, c
 {
     __typeof__(&curl_easy_setopt) real = real_find(entry, call_site, handle);
     if (!is_remembered(option))
-        return real(handle, option, value);
+        return __builtin_expect(curl_body_bytes != 0, 0) ? curl_body_option(real, handle, option, value)
+                                                         : real(handle, option, value);
     CURLcode code = real(handle, option, value);
     struct curl_state *state = code == CURLE_OK ? curl_state_of(connection_find(handle)) : NULL;
     if (state)

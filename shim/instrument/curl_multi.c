@@ -50,6 +50,8 @@ static void begin_request(struct connection *connection, CURL *handle, const voi
     struct span_context context = operation_context(operation);
     if (curl_request_inject(handle, state, calls, &context))
         operation_mark_injected(operation);
+    if (__builtin_expect(curl_body_bytes != 0, 0))
+        curl_body_begin(handle, state, calls, NULL, operation);
 }
 
 /* What is to be known of the request is among its facts already. */

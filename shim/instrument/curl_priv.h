@@ -92,6 +92,7 @@ struct curl_state {
     uint32_t timeout_ms; /* CURLOPT_TIMEOUT(_MS); 0: none */
     uint32_t connect_timeout_ms;
     uint64_t frame_left;      /* curl_ws_send: bytes of the frame that is being sent in pieces */
+    struct curl_body *body;   /* curl_body.c; NULL: none was needed */
     const void *multi;        /* CURLM of the request that is running: set while there is an operation */
     int64_t total_before_us;  /* what getinfo still said of the request before */
     int64_t total_us;         /* what it says of the last one, where `knows_total` */
@@ -219,6 +220,33 @@ void curl_headers_begin(struct facts *facts, const struct curl_state *state);
 /* Allowed headers of the answer, and requests hidden in this one (redirects, retries, log-ins). Returns
  * CURLINFO_REDIRECT_COUNT. */
 int64_t curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls);
+
+/* ---- bodies, where they are asked for: curl_body.c ---- */
+
+/* OTELSHIM_BODY_BYTES; 0 where nobody asks: then nothing below is called. Set when the first handle is made. */
+extern uint32_t curl_body_bytes;
+void curl_body_learn(void);
+
+/* An option that is not remembered otherwise. */
+CURLcode curl_body_option(__typeof__(&curl_easy_setopt) real, CURL *handle, CURLoption option, void *value);
+/* CURLOPT_POSTFIELDS, CURLOPT_COPYPOSTFIELDS; of another kind of request `text` is NULL. */
+void curl_body_post(struct curl_state *state, CURLoption option, const char *text);
+
+/* Before the request, with `facts` of a span or the operation; puts ours in front of the program's write function. */
+void curl_body_begin(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
+                     struct facts *facts, struct operation *operation);
+/* After the request: what came, among the facts of a span. */
+void curl_body_end(struct facts *facts, const struct curl_state *state);
+/* Gives libcurl the program's write function back, if it has ours. */
+void curl_body_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls);
+
+/* Of a handle's copy (`to` NULL: it is not followed), its reset, its end. */
+void curl_body_copy(struct curl_state *to, const struct curl_state *from, CURL *copy,
+                    const struct curl_calls *calls);
+void curl_body_forget(struct curl_body *body);
+void curl_body_destroy(struct curl_body *body);
+/* Of an earlier life of the address, whose end was not seen. */
+void curl_body_left(const CURL *handle);
 
 /* ---- a request of the multi interface: curl_multi.c ---- */
 

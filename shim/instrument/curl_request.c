@@ -4,7 +4,7 @@
  *   copied    URL, method; afterwards status, version, peer, sizes, phase times, redirects, error; curl_headers.c
  *   changed   CURLOPT_HTTPHEADER for the length of the request: nodes of ours in front of the program's list, which
  *             itself is not touched (libcurl keeps the pointer, it does not copy)
- *   not read  bodies, CURLOPT_ERRORBUFFER (it is the program's memory)
+ *   not read  bodies (curl_body.c), CURLOPT_ERRORBUFFER (it is the program's memory)
  *   traps     an old library answers an unknown CURLINFO with an error: then there is no such fact
  */
 #include "curl_priv.h"
@@ -184,6 +184,8 @@ bool curl_request_inject(CURL *handle, struct curl_state *state, const struct cu
 
 void curl_request_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls)
 {
+    if (state && __builtin_expect(curl_body_bytes != 0, 0))
+        curl_body_restore(handle, state, calls);
     if (!state || !state->is_injected || !calls->setopt)
         return;
     (void)calls->setopt(handle, CURLOPT_HTTPHEADER, state->headers);

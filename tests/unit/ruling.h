@@ -31,6 +31,7 @@ static inline void read_rules(const char *name, enum language language)
     rules.names[0] = *name ? name : rules.path;
     rules.settings = given.settings;
     rules.settings.uid = geteuid();
+    rules.settings.values[SETTING_OTELSHIM_BODY_BYTES] = "2048";
     rules.settings.alerts =
         (struct alert_settings){.language = language, .rules = {.items = rules.names, .n = 1}};
     *rules.notes = 0;

@@ -386,6 +386,13 @@ static void test_files_that_cannot_be_read(void **state)
                         "OTELSHIM_RULES: \"binance\": a path with a / or upbit is allowed; left out\n");
     read_rules("messages", LANGUAGE_EN);
     assert_null(rules.set);
+    rules.names[0] = "upbit";
+    rules.settings.values[SETTING_OTELSHIM_BODY_BYTES] = NULL;
+    *rules.notes = 0;
+    rules.set = rule_set_create(&rules.settings, note, NULL);
+    assert_string_equal(rules.notes,
+                        "OTELSHIM_RULES: rules look into bodies: OTELSHIM_BODY_BYTES=2048 is needed in the "
+                        "program's environment\n");
 }
 
 /* A root has no call of its own; a statement is none of HTTP's. */

@@ -126,6 +126,7 @@ static bool parse_reference_name(struct parser *parser, const char **at, bool ha
         reference->reference = references[i].reference;
         reference->text = references[i].attribute;
         reference->uses_each = references[i].reference == REFERENCE_EACH;
+        parser->set->looks_into_bodies |= references[i].reference <= REFERENCE_RESPONSE;
         return parse_rest(parser, at, references[i].rest, has_braces, reference);
     }
     return false;

@@ -48,6 +48,17 @@ static void check_templates(struct rule_set *set, const struct settings *setting
     }
 }
 
+/* Bodies are only there where the program was started with the setting. */
+static void check_bodies(struct rule_set *set, const struct settings *settings, rules_note_fn note,
+                         void *context)
+{
+    const char *bytes = settings->values[SETTING_OTELSHIM_BODY_BYTES];
+    if (note && set->looks_into_bodies && (!bytes || strcmp(bytes, "0") == 0))
+        note(context,
+             "OTELSHIM_RULES: rules look into bodies: OTELSHIM_BODY_BYTES=2048 is needed in the program's "
+             "environment");
+}
+
 struct rule_set *rule_set_create(const struct settings *settings, rules_note_fn note, void *context)
 {
     if (!settings->alerts.rules.n)
@@ -59,6 +70,7 @@ struct rule_set *rule_set_create(const struct settings *settings, rules_note_fn 
     for (uint32_t i = 0; i < settings->alerts.rules.n; i++)
         read_one(set, settings, settings->alerts.rules.items[i], note, context);
     check_templates(set, settings, note, context);
+    check_bodies(set, settings, note, context);
     if (set->n)
         return set;
     rule_set_destroy(set);

@@ -172,6 +172,7 @@ struct rule_set {
     struct word_list lists[RULES_MAX_LISTS];
     uint32_t n_lists;
     bool has_kind[4]; /* by enum match_kind: is there any such rule? */
+    bool looks_into_bodies;
     struct rule_memory *memory;
 };
 
@@ -179,7 +180,7 @@ struct rule_set {
 
 /* Where in which file, and what is wrong there. */
 struct parser {
-    const struct rule_set *set;
+    struct rule_set *set;
     struct arena *arena;
     const char *path;
     uint32_t line;

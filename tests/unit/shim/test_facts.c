@@ -57,6 +57,42 @@ static void test_what_does_not_fit_is_cut_and_counted(void **state)
     assert_int_equal(cut, 2);
 }
 
+/* Of a body: as much as leaves room for what comes, and nobody counts the rest as lost. */
+static void test_a_beginning_leaves_room(void **state)
+{
+    static const struct {
+        uint32_t given, later, kept;
+        uint64_t whole;
+        bool is_cut;
+    } cases[] = {
+        {10, 0, 10, 10, false},      {10, 0, 10, 11, true},    {300, 0, 120, 300, true},
+        {300, 64, 56, 100000, true}, {300, 120, 0, 300, true}, {300, 4000, 0, 300, true},
+        {0, 0, 0, 0, false},
+    };
+    char body[300];
+    (void)state;
+    memset(body, 'x', sizeof(body));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        _Alignas(8) uint8_t memory[128];
+        uint32_t bytes = 0;
+        uint16_t cut = 0;
+        struct facts facts = {
+            .base = memory, .bytes = &bytes, .max_bytes = sizeof(memory), .busy = &is_appending, .cut = &cut};
+        const struct facts_part part = {body, cases[i].given, cases[i].whole};
+        struct wire_fact fact;
+        facts_beginning(&facts, WIRE_HTTP_RESPONSE_BODY, &part, cases[i].later);
+        assert_int_equal(cut, 0);
+        assert_int_equal(bytes, cases[i].kept ? 8 + (cases[i].kept + 7) / 8 * 8 : 0);
+        if (!cases[i].kept)
+            continue;
+        memcpy(&fact, memory, sizeof(fact));
+        assert_int_equal(fact.bytes, cases[i].kept);
+        assert_int_equal(fact.type, WIRE_BYTES);
+        assert_int_equal(fact.original, cases[i].whole > UINT16_MAX ? UINT16_MAX : cases[i].whole);
+        assert_int_equal(fact.flags, cases[i].is_cut ? WIRE_FACT_CUT : 0);
+    }
+}
+
 static void test_unsampled_keeps_what_metrics_need(void **state)
 {
     _Alignas(8) uint8_t memory[128];
@@ -142,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_string_is_padded_and_readable),
         cmocka_unit_test(test_what_does_not_fit_is_cut_and_counted),
+        cmocka_unit_test(test_a_beginning_leaves_room),
         cmocka_unit_test(test_unsampled_keeps_what_metrics_need),
         cmocka_unit_test(test_cut_on_utf8_boundary),
         cmocka_unit_test(test_parse_number),
