@@ -48,7 +48,7 @@ static void run_for(uint64_t ms)
 }
 
 /* Runs until the engine has nothing to do, `max_ms` at most. */
-static void run_until_idle(uint64_t max_ms)
+__attribute__((unused)) static void run_until_idle(uint64_t max_ms)
 {
     uint64_t end_ms = loop_now_ms(loop) + max_ms;
     do
@@ -90,13 +90,14 @@ static struct alert an_alert(const char *type, const char *message)
                           .pid = 4121};
 }
 
-static void raise_error(const struct settings *settings, const char *type, const char *message)
+__attribute__((unused)) static void raise_error(const struct settings *settings, const char *type,
+                                                const char *message)
 {
     struct alert alert = an_alert(type, message);
     alerts_raise(alerts, settings, &alert);
 }
 
-static int alerting_setup(void **state)
+__attribute__((unused)) static int alerting_setup(void **state)
 {
     (void)state;
     temporary_make(directory, sizeof(directory));
@@ -104,7 +105,7 @@ static int alerting_setup(void **state)
     return 0;
 }
 
-static int alerting_teardown(void **state)
+__attribute__((unused)) static int alerting_teardown(void **state)
 {
     (void)state;
     end();

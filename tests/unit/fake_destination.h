@@ -30,7 +30,9 @@ static struct fake {
     bool is_down; /* everything: SENT_RETRY */
     uint64_t wait_ms;
     uint64_t answer_after_ms;
-    void (*taken)(const struct fake_message *message); /* NULL: nothing */
+    void (*taken)(
+        const struct fake_message
+            *message); /* the server has it: when it is sent, before the answer; NULL: nobody looks */
 } fake;
 
 struct fake_call {
@@ -76,8 +78,6 @@ static void fake_done(void *context)
         snprintf(message->id, sizeof(message->id), "%u", fake.n);
         fake.n_edits += message->edits[0] != 0;
         memcpy(sent.message_id, message->id, sizeof(sent.message_id));
-        if (fake.taken)
-            fake.taken(message);
     }
     call->done(call->context, &sent);
     loop_timer_destroy(call->timer);
@@ -106,6 +106,8 @@ static void *fake_send(struct http_client *client, const struct settings *settin
         message->is_late = outgoing->alert->is_late;
         message->is_repetition = outgoing->alert->is_repetition;
     }
+    if (fake.taken && !fake.is_down)
+        fake.taken(message);
     call->timer = loop_timer_create(fake.loop, fake_done, call);
     loop_timer_start(call->timer, fake.answer_after_ms);
     return call;

@@ -100,7 +100,7 @@ static void test_alerts_restart(void **state)
 {
     (void)state;
     struct settings *settings = SETTINGS("OTELSHIM_TELEGRAM_ERROR_CHATS", "10, 11");
-    fake.is_down = true;
+    fake.wait_ms = 1000;
     raise_error(settings, "TimeoutError", "no answer");
     raise_error(settings, "OtherError", "something else");
     run_for(20);
@@ -122,14 +122,387 @@ static void test_alerts_restart(void **state)
     settings_destroy(settings);
 }
 
+/* ---- storms ---- */
+
+static void test_alerts_storm(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    for (int i = 0; i < 100000; i++) {
+        char message[64];
+        snprintf(message, sizeof(message), "order %d was not taken", i);
+        raise_error(settings, "TimeoutError", message);
+        if (i == 50000)
+            raise_error(settings, "OtherError", "in the midst of it");
+    }
+    run_until_idle(3000);
+    assert_int_equal(fake.n - fake.n_edits, 2);
+    assert_true(says(1, "in the midst of it"));
+    assert_true(says(0, "×100000 "));
+    assert_int_equal(dedup_count(alerts->dedup), 2);
+    settings_destroy(settings);
+}
+
+/* A word of letters for a number: what differs in digits only is the same. */
+static void print_word(int i, char ret_word[8])
+{
+    for (int j = 0; j < 6; j++, i /= 10)
+        ret_word[j] = (char)('g' + i % 10);
+    ret_word[6] = 0;
+}
+
+static void test_alerts_different(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    for (int i = 0; i < 100000; i++) {
+        char message[64], word[8];
+        print_word(i, word);
+        snprintf(message, sizeof(message), "%s was not taken", word);
+        raise_error(settings, "TimeoutError", message);
+    }
+    raise_error(settings, "OtherError", "and another type");
+    struct alert ambiguous = an_alert("AmbiguousRequest", "may have happened");
+    ambiguous.class = ALERT_AMBIGUOUS;
+    alerts_raise(alerts, settings, &ambiguous);
+    run_until_idle(5000);
+    assert_int_equal(fake.n - fake.n_edits, DEDUP_MAX_OF_TYPE + 3);
+    assert_true(says(0, "may have happened"));
+    assert_int_equal(counts().folded, 100000 - DEDUP_MAX_OF_TYPE);
+    uint32_t n_summaries = 0, n_others = 0;
+    for (uint32_t i = 0; i < fake.n; i++) {
+        n_summaries += says(i, "counted, not told one by one") && !says(i, "×");
+        n_others += says(i, "and another type");
+    }
+    assert_int_equal(n_summaries, 0); /* it went out with the count */
+    assert_int_equal(n_others, 1);
+    assert_true(dedup_count(alerts->dedup) < 30);
+    settings_destroy(settings);
+}
+
+static void test_alerts_many_types(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    for (int i = 0; i < 5000; i++) {
+        char word[8];
+        print_word(i, word);
+        raise_error(settings, word, "failed");
+    }
+    run_until_idle(5000);
+    assert_int_equal(fake.n - fake.n_edits, DEDUP_MAX_OF_SERVICE + 1);
+    assert_true(dedup_count(alerts->dedup) <= DEDUP_MAX_ENTRIES);
+    settings_destroy(settings);
+}
+
+/* ---- what destinations answer ---- */
+
+static void test_alerts_retry_after(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    fake_say(NULL, (struct sent){.outcome = SENT_RETRY, .retry_ms = 300, .problem = "429"});
+    raise_error(settings, "TimeoutError", "no answer");
+    run_for(100);
+    struct alert crash = an_alert("SIGSEGV", "null pointer");
+    crash.class = ALERT_CRASH;
+    crash.is_distinct = true;
+    alerts_raise(alerts, settings, &crash);
+    run_for(120);
+    assert_int_equal(fake.n_attempts, 1); /* nobody goes earlier than the server says */
+    run_until_idle(2000);
+    assert_int_equal(fake.n, 2);
+    assert_true(says(0, "SIGSEGV"));
+    assert_string_equal(counts().last_error, "429");
+    settings_destroy(settings);
+}
+
+static void test_alerts_late(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS("OTELSHIM_LANG", "ko");
+    fake.is_down = true;
+    raise_error(settings, "TimeoutError", "no answer");
+    raise_error(settings, "TimeoutError", "no answer");
+    run_for(600);
+    fake.is_down = false;
+    run_until_idle(2000);
+    assert_int_equal(fake.n, 1); /* the count is in it: nothing to change afterwards */
+    assert_true(fake.messages[0].is_late);
+    assert_false(fake.messages[0].is_repetition);
+    assert_true(says(0, "메시지:\nno answer"));
+    assert_true(says(0, "×2 · 마지막"));
+    assert_true(says(0, "0초 늦게 전송됨"));
+    settings_destroy(settings);
+}
+
+static void test_alerts_unsure(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    fake_say(NULL, (struct sent){.outcome = SENT_RETRY, .is_unsure = true, .problem = "no answer came"});
+    raise_error(settings, "TimeoutError", "no answer");
+    run_until_idle(2000);
+    assert_int_equal(fake.n, 1);
+    assert_true(fake.messages[0].is_repetition);
+    assert_true(says(0, "(may be a repetition)"));
+    settings_destroy(settings);
+}
+
+static void test_alerts_dead(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS("OTELSHIM_TELEGRAM_ERROR_CHATS", "10, 11");
+    fake_say("10", (struct sent){.outcome = SENT_DEAD, .problem = "bot was blocked"});
+    raise_error(settings, "TimeoutError", "no answer");
+    run_for(50);
+    assert_int_equal(fake.n, 1);
+    assert_string_equal(fake.messages[0].address, "11");
+    assert_true(alerts_is_idle(alerts));
+    assert_int_equal(counts().refused, 1);
+    raise_error(settings, "OtherError", "something else");
+    run_for(20);
+    assert_int_equal(fake.n, 2);
+    assert_int_equal(fake.n_attempts, 3); /* the dead one is let alone */
+    run_for(150);
+    assert_int_equal(fake.n, 4); /* an hour is over */
+    assert_int_equal(counts().waiting, 0);
+    settings_destroy(settings);
+}
+
+static void test_alerts_refused(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS("OTELSHIM_TELEGRAM_ERROR_CHATS", "10, 11");
+    for (int i = 0; i < 64; i++)
+        fake_say(NULL, (struct sent){.outcome = SENT_REFUSED, .problem = "token revoked"});
+    raise_error(settings, "TimeoutError", "no answer");
+    run_for(50);
+    assert_int_equal(fake.n, 0);
+    assert_in_range(fake.n_attempts, 1, 2);
+    assert_int_equal(counts().refused, 2);
+    assert_true(alerts_is_idle(alerts));
+    fake.n_script = 0;
+    /* the same chats with another token */
+    struct settings *mended = settings_create(
+        alerting_lookup,
+        ((const char *[]){"OTELSHIM_TELEGRAM_TOKEN", "2:mended", "OTELSHIM_TELEGRAM_CHATS", "10, 11", NULL}));
+    alerts_learn(alerts, mended);
+    run_until_idle(1000);
+    assert_int_equal(fake.n, 2);
+    settings_destroy(mended);
+    settings_destroy(settings);
+}
+
+static void test_alerts_moved(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    fake_say("10", (struct sent){.outcome = SENT_RETRY, .address = "-10010", .problem = "upgraded"});
+    raise_error(settings, "TimeoutError", "no answer");
+    run_until_idle(1000);
+    assert_int_equal(fake.n, 1);
+    assert_string_equal(fake.messages[0].address, "-10010");
+    restart();
+    raise_error(settings, "OtherError", "something else");
+    run_until_idle(1000);
+    assert_int_equal(fake.n, 1);
+    assert_string_equal(fake.messages[0].address, "-10010");
+    settings_destroy(settings);
+}
+
+static void test_alerts_bad(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    fake_say(NULL, (struct sent){.outcome = SENT_BAD, .problem = "not that"});
+    raise_error(settings, "TimeoutError", "no answer");
+    raise_error(settings, "OtherError", "something else");
+    run_until_idle(1000);
+    assert_int_equal(fake.n, 1);
+    assert_true(says(0, "something else"));
+    assert_int_equal(counts().waiting, 0);
+    settings_destroy(settings);
+}
+
+/* ---- bounds ---- */
+
+static void test_alerts_bounded(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS("OTELSHIM_ALERT_STORE_SIZE", "20K");
+    fake.is_down = true;
+    for (int i = 0; i < 60; i++) {
+        char word[8];
+        print_word(i, word);
+        struct alert notice = {
+            .class = ALERT_INFO, .type = "notice", .body = word, .is_distinct = true, .pid = (uint32_t)i};
+        alerts_raise(alerts, settings, &notice);
+    }
+    assert_true(counts().dropped > 0); /* notices go, the oldest first */
+    for (int i = 0; i < 40; i++) {
+        char type[16];
+        snprintf(type, sizeof(type), "Type%c%c", 'a' + i % 20, 'a' + i / 20);
+        raise_error(settings, type, "failed");
+    }
+    assert_true(counts().folded > 0);
+    uint64_t n_kept = counts().waiting, n_folded = counts().folded;
+    assert_true(queue_get_counts(alerts->queue).bytes <= 20 << 10);
+    struct alert crash = an_alert("SIGSEGV", "null pointer");
+    crash.class = ALERT_CRASH;
+    crash.is_distinct = true;
+    alerts_raise(alerts, settings, &crash);
+    assert_int_equal(counts().waiting, n_kept + 1); /* always room for a crash */
+    fake.is_down = false;
+    run_until_idle(5000);
+    assert_true(says(0, "SIGSEGV") || says(1, "SIGSEGV"));
+    char text[64];
+    snprintf(text, sizeof(text), "%u alerts since ", (unsigned)n_folded);
+    bool is_told = false;
+    for (uint32_t i = 0; i < fake.n; i++)
+        is_told |= says(i, text) && says(i, "found no room");
+    assert_true(is_told);
+    settings_destroy(settings);
+}
+
+static void test_alerts_without_disk(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    end();
+    loop = loop_create();
+    fake_init(loop);
+    assert_true(alerts_create_with(&alerts, loop, "/proc/nowhere", &quick) < 0);
+    raise_error(settings, "TimeoutError", "no answer");
+    raise_error(settings, "TimeoutError", "no answer");
+    run_until_idle(1000);
+    assert_int_equal(fake.n - fake.n_edits, 1);
+    settings_destroy(settings);
+}
+
+/* ---- the rest ---- */
+
+static void test_alerts_distinct(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    struct alert crash = an_alert("SIGSEGV", "null pointer");
+    crash.class = ALERT_CRASH;
+    crash.is_distinct = true;
+    crash.file = "/nowhere/1.txt";
+    alerts_raise(alerts, settings, &crash);
+    run_until_idle(1000);
+    restart();
+    crash.time_unix_ns++;
+    alerts_raise(alerts, settings, &crash); /* the same record, read again */
+    crash.file = "/nowhere/2.txt";
+    alerts_raise(alerts, settings, &crash);
+    run_until_idle(1000);
+    assert_int_equal(fake.n, 1);
+    assert_int_equal(counts().sent, 1);
+    settings_destroy(settings);
+}
+
+static void test_alerts_mute(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    alerts_mute(alerts, UINT64_MAX / 4);
+    restart();
+    raise_error(settings, "TimeoutError", "no answer");
+    struct alert crash = an_alert("SIGSEGV", "null pointer");
+    crash.class = ALERT_CRASH;
+    crash.level = ALERT_LEVEL_CRITICAL;
+    crash.is_distinct = true;
+    alerts_raise(alerts, settings, &crash);
+    run_until_idle(1000);
+    assert_int_equal(fake.n, 1);
+    assert_true(says(0, "SIGSEGV") && fake.messages[0].is_silent);
+    alerts_mute(alerts, 0);
+    raise_error(settings, "TimeoutError", "no answer");
+    run_until_idle(1000);
+    assert_int_equal(fake.n, 2);
+    assert_false(fake.messages[1].is_silent);
+    settings_destroy(settings);
+}
+
+static void test_alerts_resolve(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS("OTELSHIM_ALERT_RESOLVED", "true");
+    struct alert alert = an_alert("HostDown", "api.x fails");
+    alert.problem = "host api.x";
+    alerts_raise(alerts, settings, &alert);
+    run_for(30);
+    alerts_resolve(alerts, settings, "trader", "host api.y");
+    alerts_resolve(alerts, settings, "trader", "host api.x");
+    alerts_resolve(alerts, settings, "trader", "host api.x");
+    run_until_idle(2000);
+    assert_int_equal(fake.n, 3);
+    assert_string_equal(fake.messages[1].replies_to, "1");
+    assert_true(fake.messages[1].is_silent);
+    assert_true(says(1, "✅ resolved after 0 s · host api.x"));
+    assert_string_equal(fake.messages[2].edits, "1");
+    assert_true(says(2, "api.x fails") && says(2, "✅ resolved after"));
+    settings_destroy(settings);
+}
+
+static void test_alerts_print(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    char *text = NULL;
+    size_t bytes = 0;
+    raise_error(settings, "TimeoutError", "no answer");
+    run_until_idle(1000);
+    fake.is_down = true;
+    raise_error(settings, "OtherError", "two\nlines");
+    for (int as_json = 0; as_json < 2; as_json++) {
+        FILE *out = open_memstream(&text, &bytes);
+        alerts_print(alerts, out, as_json);
+        alerts_print_dedup(alerts, out, as_json);
+        fclose(out);
+        assert_non_null(strstr(text, "TimeoutError"));
+        assert_non_null(strstr(text, "waiting"));
+        assert_non_null(strstr(text, as_json ? "\"seconds_left\":300" : "300 s       1  trader: no answer"));
+        assert_null(strstr(text, "1:token"));
+        free(text);
+    }
+    settings_destroy(settings);
+}
+
+/* Nobody to tell: kept for `otelshim alerts`. */
+static void test_alerts_kept(void **state)
+{
+    (void)state;
+    struct settings *settings = settings_create(alerting_lookup, ((const char *[]){NULL}));
+    char *text = NULL;
+    size_t bytes = 0;
+    raise_error(settings, "TimeoutError", "no answer");
+    raise_error(settings, "TimeoutError", "no answer");
+    run_until_idle(1000);
+    FILE *out = open_memstream(&text, &bytes);
+    alerts_print(alerts, out, false);
+    fclose(out);
+    assert_non_null(strstr(text, "  kept "));
+    assert_int_equal(fake.n, 0);
+    free(text);
+    settings_destroy(settings);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, alerting_setup, alerting_teardown)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_alerts_once, alerting_setup, alerting_teardown),
-        cmocka_unit_test_setup_teardown(test_alerts_edit, alerting_setup, alerting_teardown),
-        cmocka_unit_test_setup_teardown(test_alerts_window, alerting_setup, alerting_teardown),
-        cmocka_unit_test_setup_teardown(test_alerts_order, alerting_setup, alerting_teardown),
-        cmocka_unit_test_setup_teardown(test_alerts_restart, alerting_setup, alerting_teardown),
+        TEST(test_alerts_once),      TEST(test_alerts_edit),         TEST(test_alerts_window),
+        TEST(test_alerts_order),     TEST(test_alerts_restart),      TEST(test_alerts_storm),
+        TEST(test_alerts_different), TEST(test_alerts_many_types),   TEST(test_alerts_retry_after),
+        TEST(test_alerts_late),      TEST(test_alerts_unsure),       TEST(test_alerts_dead),
+        TEST(test_alerts_refused),   TEST(test_alerts_moved),        TEST(test_alerts_bad),
+        TEST(test_alerts_bounded),   TEST(test_alerts_without_disk), TEST(test_alerts_distinct),
+        TEST(test_alerts_mute),      TEST(test_alerts_resolve),      TEST(test_alerts_print),
+        TEST(test_alerts_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,7 +197,7 @@ static void raise_flood(struct alerts *alerts, const struct settings *settings, 
         [LANGUAGE_KO] = "서로 다른 알림이 너무 많아 이후로는 개수만 알립니다"};
     char fingerprint[FINGERPRINT_DIGITS + 1], id[17];
     const char *type = or_empty(alert->type);
-    bool is_of_type = dedup_is_flooded(alerts->dedup, or_empty(alert->service), type, now_ns);
+    bool is_of_type = dedup_is_flooded(alerts->dedup, or_empty(alert->service), type);
     struct alert flood = {.class = alert->class,
                           .level = ALERT_LEVEL_ERROR,
                           .time_unix_ns = alert->time_unix_ns,

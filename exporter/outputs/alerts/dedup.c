@@ -10,7 +10,8 @@
 
 #define QUIET_NS (24ull * 3600 * 1000000000u)
 #define MIN_BUDGET_NS (60ull * 1000000000u)
-#define N_BUDGETS 256u
+#define N_SERVICES 64u
+#define N_TYPES 512u
 
 struct budget {
     uint64_t key, from_unix_ns;
@@ -20,7 +21,7 @@ struct budget {
 struct dedup {
     struct outbox *outbox;
     struct entry *entries; /* in the order they were added */
-    struct budget budgets[N_BUDGETS];
+    struct budget services[N_SERVICES], types[N_TYPES];
 };
 
 /* ---- files ---- */
@@ -254,13 +255,14 @@ uint32_t dedup_count(const struct dedup *dedup)
 
 /* ---- how many different ones ---- */
 
-/* The counter of a key; of many keys the one that was not asked for the longest time is given up. */
-static struct budget *budget_of(struct dedup *dedup, uint64_t key, uint64_t now_unix_ns, uint64_t window_ns)
+/* The counter of a key; of too many keys the one that began the longest time ago is given up. */
+static struct budget *budget_of(struct budget *budgets, uint32_t n, uint64_t key, uint64_t now_unix_ns,
+                                uint64_t window_ns)
 {
-    struct budget *found = &dedup->budgets[0];
-    for (uint32_t i = 0; i < N_BUDGETS && found->key != key; i++)
-        if (dedup->budgets[i].key == key || dedup->budgets[i].from_unix_ns < found->from_unix_ns)
-            found = &dedup->budgets[i];
+    struct budget *found = &budgets[0];
+    for (uint32_t i = 0; i < n && found->key != key; i++)
+        if (budgets[i].key == key || budgets[i].from_unix_ns < found->from_unix_ns)
+            found = &budgets[i];
     if (found->key != key || now_unix_ns >= found->from_unix_ns + window_ns)
         *found = (struct budget){.key = key, .from_unix_ns = now_unix_ns};
     return found;
@@ -268,12 +270,12 @@ static struct budget *budget_of(struct dedup *dedup, uint64_t key, uint64_t now_
 
 static uint64_t key_of_service(const char *service)
 {
-    return hash_bytes(HASH_FACTOR, service, strlen(service)) | 1;
+    return hash_bytes(HASH_FACTOR, service, strlen(service));
 }
 
 static uint64_t key_of_type(const char *service, const char *type)
 {
-    return hash_bytes(key_of_service(service), type, strlen(type)) & ~1ull;
+    return hash_bytes(key_of_service(service), type, strlen(type));
 }
 
 bool dedup_admit(struct dedup *dedup, const char *service, const char *type, uint64_t now_unix_ns,
@@ -281,10 +283,11 @@ bool dedup_admit(struct dedup *dedup, const char *service, const char *type, uin
 {
     if (window_ns < MIN_BUDGET_NS)
         window_ns = MIN_BUDGET_NS;
-    struct budget *all = budget_of(dedup, key_of_service(service), now_unix_ns, window_ns);
+    struct budget *all =
+        budget_of(dedup->services, N_SERVICES, key_of_service(service), now_unix_ns, window_ns);
     if (all->n >= DEDUP_MAX_OF_SERVICE)
         return false;
-    struct budget *one = budget_of(dedup, key_of_type(service, type), now_unix_ns, window_ns);
+    struct budget *one = budget_of(dedup->types, N_TYPES, key_of_type(service, type), now_unix_ns, window_ns);
     if (one->n >= DEDUP_MAX_OF_TYPE)
         return false;
     one->n++;
@@ -292,7 +295,11 @@ bool dedup_admit(struct dedup *dedup, const char *service, const char *type, uin
     return true;
 }
 
-bool dedup_is_flooded(struct dedup *dedup, const char *service, const char *type, uint64_t now_unix_ns)
+bool dedup_is_flooded(const struct dedup *dedup, const char *service, const char *type)
 {
-    return budget_of(dedup, key_of_type(service, type), now_unix_ns, UINT64_MAX / 2)->n >= DEDUP_MAX_OF_TYPE;
+    uint64_t key = key_of_type(service, type);
+    for (uint32_t i = 0; i < N_TYPES; i++)
+        if (dedup->types[i].key == key)
+            return dedup->types[i].n >= DEDUP_MAX_OF_TYPE;
+    return false;
 }

@@ -71,7 +71,7 @@ uint32_t dedup_count(const struct dedup *dedup);
 bool dedup_admit(struct dedup *dedup, const char *service, const char *type, uint64_t now_unix_ns,
                  uint64_t window_ns);
 /* Is it the type of which there are too many, not the service? */
-bool dedup_is_flooded(struct dedup *dedup, const char *service, const char *type, uint64_t now_unix_ns);
+bool dedup_is_flooded(const struct dedup *dedup, const char *service, const char *type);
 #define DEDUP_MAX_OF_TYPE 20u
 #define DEDUP_MAX_OF_SERVICE 60u
 
