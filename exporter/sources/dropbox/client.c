@@ -16,9 +16,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Names of the secrets: rows of wire/settings.h. */
+/* Names of the secrets: rows of wire/settings.h, and what else they may be called. */
 #define PLAIN 0
 #define SECRET 1
+enum secrecy {
+#define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) SECRECY_##NAME = secrecy,
+#include <settings.h>
+#undef SETTING
+};
 static const struct {
     const char *name;
     int is_secret;
@@ -26,6 +31,12 @@ static const struct {
 #define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) {#NAME, secrecy},
 #include <settings.h>
 #undef SETTING
+#define ALIAS_VALUE(NAME, SETTING) {#NAME, SECRECY_##SETTING},
+#define ALIAS_SCALED(NAME, SETTING, n)
+#define ALIAS_ENABLED(NAME)
+#define ALIAS_ATTRIBUTE(NAME, key)
+#define ALIAS_INSECURE(NAME)
+#include <aliases.h>
 };
 #undef PLAIN
 #undef SECRET
