@@ -8,6 +8,7 @@
  *     status json          the report for programs
  *     expect PID           this process becomes a program with the library now: how it ends is to be known
  *     ended PID STATUS     its parent's wait() said so
+ *     alerts list|dedup [json]  |  alerts mute SECONDS  |  alerts unmute
  *     flush                "delivered" once nothing waits any more, in memory or in a dead program's file
  *
  * Context: loop; control_ask() waits, for commands. Errors: negative errno.

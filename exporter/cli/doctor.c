@@ -106,6 +106,15 @@ static void print_text(const struct doctor *doctor)
     }
 }
 
+int doctor_print(const struct doctor *doctor, bool is_json)
+{
+    if (is_json)
+        print_json(doctor);
+    else
+        print_text(doctor);
+    return worst_of(doctor) == FINDING_FAIL ? STATUS_FAILED : 0;
+}
+
 /* ---- the command ---- */
 
 static int parse_pid(const char *text, uint32_t *ret_pid)
@@ -138,6 +147,8 @@ static void look(struct doctor *doctor, uint32_t pid, const char *program, bool 
         doctor_look_at_settings(doctor, settings, path);
         if (!is_offline)
             doctor_look_at_endpoint(doctor, settings);
+        if (!is_offline)
+            doctor_look_at_alerts(doctor, settings);
     }
     settings_destroy(settings);
 }
@@ -162,11 +173,7 @@ int command_doctor(int argc, char **argv)
     if (status != OPTIONS_FINE)
         return status;
     look(&doctor, pid, first < argc ? argv[first] : NULL, is_offline);
-    if (is_json)
-        print_json(&doctor);
-    else
-        print_text(&doctor);
-    bool has_failed = worst_of(&doctor) == FINDING_FAIL;
+    status = doctor_print(&doctor, is_json);
     arena_fini(&doctor.arena);
-    return has_failed ? STATUS_FAILED : 0;
+    return status;
 }

@@ -7,6 +7,7 @@
  *   doctor_program.c   an executable file: can the library reach it
  *   doctor_settings.c  kill switches, lists, settings that were not understood
  *   doctor_endpoint.c  the destination: a real request, and its clock
+ *   doctor_alerts.c    the Telegram bot and its chats, the Redis of the shared de-duplication
  *   doctor_process.c   a running process
  *
  * Context: one command, one thread.
@@ -55,10 +56,15 @@ bool doctor_look_at_program(struct doctor *doctor, const char *name, const char 
                             char ret_path[PATH_MAX]);
 void doctor_look_at_settings(struct doctor *doctor, const struct settings *settings, const char *program);
 void doctor_look_at_endpoint(struct doctor *doctor, const struct settings *settings);
+/* Asks Telegram and Redis, where the settings name them; says nothing of what nobody configured. */
+void doctor_look_at_alerts(struct doctor *doctor, const struct settings *settings);
 /* Its settings in *ret_settings, the caller's; NULL when there is no such process. */
 void doctor_look_at_process(struct doctor *doctor, uint32_t pid, struct settings **ret_settings);
 
 /* NULL: it is none that the library interposes. */
 const struct doctor_entry *doctor_find_entry(const struct doctor *doctor, const char *name);
+
+/* Prints what was found; the exit status: 0, or 1 where something fails. */
+int doctor_print(const struct doctor *doctor, bool is_json);
 
 #endif

@@ -133,7 +133,7 @@ static bool answer(void *context, const char *request, FILE *out)
             return false;
         }
         fputs("delivered\n", out);
-    } else {
+    } else if (!pipeline_answer_alerts(exporter->pipeline, request, out)) {
         fputs("unknown request\n", out);
     }
     return true;

@@ -44,6 +44,8 @@ void pipeline_expect(struct pipeline *pipeline, uint32_t pid, uint64_t start_tic
 
 /* The parent of a traced process waited for it: this is how it ended. */
 void pipeline_note_end(struct pipeline *pipeline, uint32_t pid, int wait_status);
+/* A request of `otelshim alerts` (control.h): prints the answer. False: it is none. */
+bool pipeline_answer_alerts(struct pipeline *pipeline, const char *request, FILE *out);
 
 /* No program is served. */
 bool pipeline_has_no_clients(const struct pipeline *pipeline);

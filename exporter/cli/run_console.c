@@ -91,6 +91,8 @@ static bool answer(void *context, const char *request, FILE *out)
         fprintf(out, "%d\n", (int)getpid());
         return true;
     }
+    if (pipeline_answer_alerts(attended->pipeline, request, out))
+        return true;
     pipeline_report(attended->pipeline, &report);
     if (strcmp(request, "status json") == 0)
         report_print_json(out, &report);

@@ -25,15 +25,20 @@ static void add_spool(struct spool_size *spool, const char *directory)
         closedir(entries);
 }
 
+int state_path(char ret_path[PATH_MAX])
+{
+    int error = log_default_path(ret_path, PATH_MAX - 16);
+    if (!error)
+        *strrchr(ret_path, '/') = 0; /* the log lies in it */
+    return error;
+}
+
 int spool_path(char ret_path[PATH_MAX])
 {
-    char log[PATH_MAX];
-    int error = log_default_path(log, sizeof(log));
-    if (error)
-        return error;
-    *strrchr(log, '/') = 0; /* the log and the spool share the state directory */
-    snprintf(ret_path, PATH_MAX, "%.*s/spool", PATH_MAX - 16, log);
-    return 0;
+    int error = state_path(ret_path);
+    if (!error)
+        strcat(ret_path, "/spool");
+    return error;
 }
 
 void spool_look(struct spool_size *ret_size)

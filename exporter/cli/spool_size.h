@@ -15,7 +15,9 @@ struct spool_size {
     uint64_t n_batches, n_bytes;
 };
 
-/* `$XDG_STATE_HOME/otelshim/spool`, beside the log. -ENOENT: there is no state directory. */
+/* `$XDG_STATE_HOME/otelshim`: log, spool, crashes, alerts. -ENOENT: there is no such place. */
+int state_path(char ret_path[PATH_MAX]);
+/* `spool` in it. */
 int spool_path(char ret_path[PATH_MAX]);
 void spool_look(struct spool_size *ret_size);
 

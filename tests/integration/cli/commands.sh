@@ -31,7 +31,7 @@ mistake run_not_found 127 "otelshim run: no-such-program: No such file or direct
 mistake run_not_executable 126 "otelshim run: /etc/passwd: Permission denied" "$otelshim" run /etc/passwd
 mistake run_console_not_found 127 "otelshim run: no-such-program: No such file or directory" "$otelshim" run --console no-such-program
 
-for command in run export status config version help; do
+for command in run export status alerts telegram send-test config version help; do
     has "help $command" "$("$otelshim" help $command)" "usage: otelshim $command"
     is "$command --help" "$("$otelshim" help $command)" "$("$otelshim" $command --help)"
     has "help lists $command" "$("$otelshim" help)" "  $command "
