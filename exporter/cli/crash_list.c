@@ -1,6 +1,7 @@
 /* crash_list: see crash_list.h. */
 #include "cli/crash_list.h"
 
+#include "cli/boxes.h"
 #include "signals/crash/own.h"
 #include "signals/crash/report.h"
 #include "sources/crash/store.h"
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,6 +99,20 @@ static int compare(const void *left, const void *right)
     return at != bt ? (at > bt) - (at < bt) : strcmp(a->stem, b->stem);
 }
 
+/* Where an exporter puts them that cannot write there. Of our own boxes alone: `prune` removes what is listed. */
+static void load_boxes(struct crash_list *list, const struct crash_filter *filter)
+{
+    struct box_place boxes[BOXES_MAX];
+    uint32_t n = boxes_list(boxes, BOXES_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        char path[PATH_MAX];
+        struct stat status;
+        if (snprintf(path, sizeof(path), "%s/" STORE_IN_BOX, boxes[i].path) < (int)sizeof(path) &&
+            lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid())
+            load_directory(list, filter, path);
+    }
+}
+
 void crash_list_load(struct crash_list *ret_list, const struct crash_filter *filter)
 {
     struct crash_list *list = ret_list;
@@ -105,6 +121,7 @@ void crash_list_load(struct crash_list *ret_list, const struct crash_filter *fil
         load_directory(list, filter, list->path);
     if (strcmp(list->path, STORE_SERVICE_PATH) != 0)
         load_directory(list, filter, STORE_SERVICE_PATH);
+    load_boxes(list, filter);
     if (list->n)
         qsort(list->entries, list->n, sizeof(struct crash_entry *), compare);
     uint32_t keep = filter->is_last ? 1 : filter->max_count;

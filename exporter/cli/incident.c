@@ -64,18 +64,27 @@ void incident_destroy(struct pipeline *pipeline, struct incident *incident)
 
 /* ---- on disk ---- */
 
-/* Where the state directory cannot be written, beside what is being read: as the spool. */
-static void move_store(struct pipeline *pipeline)
+/* Where the state directory cannot be written, beside what is being read: as the spool. *ret_before: close it. */
+static void move_store(struct pipeline *pipeline, struct store *ret_before)
 {
     struct crashing *crashing = pipeline->crashing;
     char path[PATH_MAX];
     struct store other;
-    snprintf(path, sizeof(path), "%s/crashes", dropbox_directory(pipeline->dropbox));
+    ret_before->directory = -1;
+    snprintf(path, sizeof(path), "%s/" STORE_IN_BOX, dropbox_directory(pipeline->dropbox));
     if (strcmp(path, crashing->store.path) == 0 || store_open(&other, path, true) != 0)
         return;
     log_write(LOG_LEVEL_WARN, "crash reports go to %s: %s cannot be written", path, crashing->store.path);
-    store_close(&crashing->store);
+    *ret_before = crashing->store;
     crashing->store = other;
+}
+
+/* What is elsewhere now is not to be found here by an exporter to come. */
+static void leave_store(struct store *before, const struct incident *incident, bool is_elsewhere)
+{
+    if (is_elsewhere)
+        store_remove_case(before, incident->stem);
+    store_close(before);
 }
 
 /* Somebody removed the directory: it is made anew, where `otelshim crashes` looks. */
@@ -106,8 +115,10 @@ void incident_store(struct pipeline *pipeline, struct incident *incident, bool i
     if (error == -ENOENT && remake_store(&crashing->store))
         error = write_case(crashing, incident, is_last);
     if (error) {
-        move_store(pipeline);
+        struct store before;
+        move_store(pipeline, &before);
         error = write_case(crashing, incident, is_last);
+        leave_store(&before, incident, error == 0);
     }
     incident->is_stored = error == 0; /* unlocked, at worst: then a second exporter may finish it too */
     if (error)
@@ -242,6 +253,22 @@ static void start_child(struct pipeline *pipeline, struct incident *incident)
         crashing->n_children++;
 }
 
+static int save_report(const struct store *store, const struct incident *incident)
+{
+    return store->directory < 0 ? -ENOENT
+                                : crash_report_save(&incident->report, store->directory, incident->stem);
+}
+
+/* The disk took the case, but is full now. */
+static int save_elsewhere(struct pipeline *pipeline, const struct incident *incident)
+{
+    struct store before;
+    move_store(pipeline, &before);
+    int error = save_report(&pipeline->crashing->store, incident);
+    leave_store(&before, incident, error == 0);
+    return error;
+}
+
 /* What the child wrote; else the same report without names, made here: nothing is opened and nothing parsed for it. */
 static void take_report(struct pipeline *pipeline, struct incident *incident)
 {
@@ -253,10 +280,14 @@ static void take_report(struct pipeline *pipeline, struct incident *incident)
         (void)crash_case_read(&incident->crash, incident->lock);
     crash_report_make(&incident->report, &incident->crash, CRASH_RAW);
     crash_case_fini(&incident->crash);
-    if (store->directory >= 0 &&
-        crash_report_save(&incident->report, store->directory, incident->stem) == -ENOENT &&
-        remake_store(store))
-        (void)crash_report_save(&incident->report, store->directory, incident->stem);
+    int error = save_report(store, incident);
+    if (error == -ENOENT && remake_store(store))
+        error = save_report(store, incident);
+    if (error)
+        error = save_elsewhere(pipeline, incident);
+    if (error)
+        log_write(LOG_LEVEL_ERROR, "%s/%s.json cannot be written: %s", store->path, incident->stem,
+                  strerrordesc_np(-error));
 }
 
 static void send_log(const struct incident *incident)

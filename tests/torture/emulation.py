@@ -15,7 +15,7 @@ LEFT_OUT = {
     "17/non_canonical": "an x86-64 matter; the tagged pointer is 122", "12/divide": "aarch64 divides by zero",
     "19/seccomp_trap": "qemu has no filters", "19/seccomp_kill": "qemu has no filters",
     "59/strace": "of the emulator", "59/gdb": "of the emulator", "59/asan": "not in the private root", "59/valgrind": "of the emulator",
-    "60/named_workers": "asks for the other threads", "61/many_threads": "512 threads and their stacks take qemu 16 s",
+    "60/named_workers": "asks for the other threads", "61/many_threads": "512 threads and their stacks take qemu 16 s", "61/in_d_state": "asks for the other threads",
     "72/jemalloc": "not in the private root", "72/tcmalloc": "not in the private root", "72/in_tcmalloc": "not in the private root", "77/inside_printf": TRAMPOLINE, "91/under_two_handlers": TRAMPOLINE,
     "57/abort_handler_returns": ENDING, "70/alternate_overflow": ENDING,
     "90/bad_clock": "qemu has no vDSO", "93/replaced": "its shell would be the emulator's", "93/deleted": "its shell would be the emulator's",

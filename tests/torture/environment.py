@@ -34,23 +34,24 @@ for name, what in {"no_files": "RLIMIT_NOFILE 0", "no_processes": "RLIMIT_NPROC 
     environment(101, name, what, watched=True, expect={**CRASH, "frames": ["limited", name, "main"]})
 for name in "no_files", "no_address_space":
     environment(101, f"{name}_late", "the same, of a process that is not watched: its file cannot be made", deed=name, reports=range(0, 2), has="SIGSEGV, where a file could be made", expect=CRASH)
-environment(101, "no_file_size", "RLIMIT_FSIZE 0", dies=("SIGSEGV", "SIGSEGV, core"), may_differ=("cores",), reports=range(0, 2), has="SIGSEGV, where a file could be made",
+environment(101, "no_file_size", "RLIMIT_FSIZE 0", dies=("SIGSEGV", "SIGSEGV, core"), reports=range(0, 2), has="SIGSEGV, where a file could be made",
             expect=CRASH)
 environment(102, "filter_usual", "seccomp denies process_vm_readv, ptrace, write, openat, clone, mmap, …", watched=True, expect={**CRASH, "frames": ["filter_usual", "main"]})
 environment(102, "filter_futex", "seccomp denies futex: at worst the death is seen", reports=range(0, 2), watched=True, expect={"signal": "SIGSEGV"})
-environment(102, "filter_signals", "seccomp denies rt_tgsigqueueinfo: dies all the same", watched=True, expect=CRASH, may_differ=("cores",))
+environment(102, "filter_signals", "seccomp denies rt_tgsigqueueinfo: dies all the same", watched=True, expect=CRASH)
 environment(103, "not_dumpable", "PR_SET_DUMPABLE 0", dies="SIGSEGV", expect={**CRASH, "frames": ["not_dumpable", "main"]})
 environment(103, "dropped", "uid and gid dropped", dies="SIGSEGV", needs=as_root, watched=True, expect={**CRASH, "frames": ["dropped", "main"]})
 environment(104, "in_chroot", "in a chroot", needs=as_root, watched=True, expect={**CRASH, "frames": ["in_chroot", "main"]})
+environment(104, "pivoted", "after pivot_root: another root, the old one and /proc gone", needs=as_root, watched=True, expect={**CRASH, "frames": ["pivoted", "main"]})
 environment(104, "no_proc", "without /proc", deed="plain", needs=as_root, expect={**NULL, "frames": ["plain", "main"]}, seconds=30,
             command=lambda lab, path: ["unshare", "-m", "sh", "-c", 'umount -l /proc && exec "$@"', "sh", path, "plain"])
 environment(104, "everything", "all at once: chroot, other uid, no descriptors, seccomp", dies="SIGSEGV", needs=as_root, watched=True,
             expect={**CRASH, "frames": ["everything", "main"]})
-environment(105, "pid1_fault", "pid 1 of a namespace: a fault", deed="plain", dies="SIGSEGV, core", needs=as_root, may_differ=("cores",),
+environment(105, "pid1_fault", "pid 1 of a namespace: a fault", deed="plain", dies="SIGSEGV, core", needs=as_root,
             command=lambda lab, path: ["unshare", "-pf", "--mount-proc", path, "plain"], reports=range(0, 3), has="SIGSEGV; another of `unshare`, which ends alike")
 environment(105, "pid1_raise", "pid 1: raise(SIGSEGV) does nothing, as natively", dies="exit 6", needs=as_root, reports=0,
             command=lambda lab, path: ["unshare", "-pf", "--mount-proc", path, "raises_only"])
-environment(105, "pid1_abort", "pid 1: abort()", dies="SIGSEGV, core", needs=as_root, may_differ=("cores",), reports=range(0, 3),
+environment(105, "pid1_abort", "pid 1: abort()", dies="SIGSEGV, core", needs=as_root, reports=range(0, 3),
             command=lambda lab, path: ["unshare", "-pf", "--mount-proc", path, "aborts"], has="as before")
 environment(106, "core_0", "ulimit -c 0", deed="plain", dies="SIGSEGV", options=["core=0"], expect=CRASH)
 environment(106, "core_small", "ulimit -c 4096", deed="plain", dies=("SIGSEGV", "SIGSEGV, core"), options=["core=4096"], expect=CRASH)

@@ -41,7 +41,7 @@ everyday(14, "breakpoint", "int3: the trap's line, not the next", "SIGTRAP, core
 everyday(15, "truncated", "a mapping behind its file's end", "SIGBUS, core", volatile=[r"#\d+"],
          expect={"signal": "SIGBUS", "code": "BUS_ADRERR", "top": ["truncated", "main"], "at": {"truncated": "truncated"}})
 everyday(15, "too_long", "RLIMIT_CPU", "SIGXCPU, core", seconds=30, volatile=[r"\+0x[0-9a-f]+"], expect={"signal": "SIGXCPU", "frames": ["too_long", "main"]})
-everyday(15, "too_big", "RLIMIT_FSIZE (which holds for the core, too)", ("SIGXFSZ", "SIGXFSZ, core"), may_differ=("cores",), watched=True,
+everyday(15, "too_big", "RLIMIT_FSIZE (which holds for the core, too)", ("SIGXFSZ", "SIGXFSZ, core"), watched=True,
          expect={"signal": "SIGXFSZ", "frames": ["too_big", "main"], "at": {"too_big": "too_big"}})
 everyday(15, "quit", "SIGQUIT: not ours unless asked for", "SIGQUIT, core", reports=range(0, 1))
 everyday(16, "write_constant", "write to .rodata", "SIGSEGV, core",
@@ -57,7 +57,7 @@ everyday(17, "non_canonical", "non-canonical pointer: general protection, never 
          also=lambda lab, runs, found: lab.check(not found or "null" not in found[0].json["reason"].lower(), "it says null"))
 everyday(18, "raised", "raise(SIGSEGV)", "SIGSEGV, core",
          expect={"signal": "SIGSEGV", "code": "SI_TKILL", "address": None, "reason": "sent", "frames": ["raised", "main"]})
-everyday(18, "killed_by_other", "kill() by another process", "SIGSEGV, core", may_differ=("cores",),
+everyday(18, "killed_by_other", "kill() by another process", "SIGSEGV, core",
          expect={"signal": "SIGSEGV", "code": "SI_USER", "address": None, "reason": r"sent by.*\d+", "frames": ["killed_by_other", "main"]})
 everyday(18, "queued", "sigqueue() with a value", "SIGBUS, core",
          expect={"signal": "SIGBUS", "code": "SI_QUEUE", "address": None, "reason": ["sent", "4711"], "frames": ["queued", "main"]})

@@ -56,7 +56,7 @@ memory(86, "closed_library", "a call into a library that was unloaded", argument
 memory(87, "cyclic_frames", "a frame whose caller is itself: it ends", expect={"signal": "SIGSEGV", "address": 0},
        also=lambda lab, runs, found: lab.check(not found or len(found[0].frames) <= 300, "too many frames"))
 memory(89, "jit_page", "code without any information", expect={"signal": "SIGSEGV", "address": 0, "frames": ["call", "jit_page", "main"]})
-memory(89, "jit_named", "code that /tmp/perf-PID.map names", expect={"signal": "SIGSEGV", "address": 0, "frames": ["call", "jit_named", "main"]})
+memory(89, "jit_named", "code that /tmp/perf-PID.map names", expect={"signal": "SIGSEGV", "address": 0, "top": ["torture_jitted"], "frames": ["call", "jit_named", "main"]})
 memory(90, "bad_clock", "a bad pointer into the vDSO", expect={"signal": "SIGSEGV", "address": 64, "frames": ["/clock_gettime|vdso/", "bad_clock", "main"]})
 memory(90, "bad_copy", "a bad pointer into libc's assembly", volatile=[r"at 0x[0-9a-f]+", r"\+0x[0-9a-f]+"], expect={"signal": "SIGSEGV", "frames": ["/mem(cpy|move)|libc/", "bad_copy", "main"], "at": {"bad_copy": "bad_copy"}})
 

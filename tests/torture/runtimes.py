@@ -88,13 +88,13 @@ host(34, "go_nil", "Go: nil dereference: its traceback, exit 2", "exit 2", go, G
      also=lambda lab, runs, found: lab.check("nil pointer dereference" in runs[1].stream("stderr"), "Go's traceback"))
 host(35, "go_c", "Go: a crash in C: its message, exit 2", "exit 2", go, GO, watched=True, may_differ=("stderr",), expect={"signal": "SIGSEGV", "ended": ("exit", 2)},
      also=lambda lab, runs, found: lab.check(re.search("signal arrived during cgo execution|unexpected signal during runtime execution", runs[1].stream("stderr")), "Go's message"))
-host(35, "go_c_thread", "Go: a crash in a thread of C's", SEGV, go, GO, may_differ=("stderr", "cores"), expect={"signal": "SIGSEGV"})
+host(35, "go_c_thread", "Go: a crash in a thread of C's", SEGV, go, GO, may_differ=("stderr",), expect={"signal": "SIGSEGV"})
 host(35, "go_overflow", "Go: its own stack overflow: exit 2, no fault", "exit 2", go, GO, may_differ=("stderr",), reports=0)
 host(36, "python_null", "Python: ctypes.string_at(0)", SEGV, script("python3", "faults.py"), ["python3"], expect={"signal": "SIGSEGV", "address": 0, "frames": ["/string_at|strlen|PyCFunc|libffi|Py/"]})
 host(36, "python_abort", "Python: os.abort()", ABORT, script("python3", "faults.py"), ["python3"], expect={"signal": "SIGABRT"})
 host(37, "python_faulthandler", "Python: faulthandler prints its traceback", SEGV, script("python3", "faults.py"), ["python3"], expect={"signal": "SIGSEGV"})
 host(37, "python_faulthandler_thread", "Python: faulthandler, in a thread", SEGV, script("python3", "faults.py"), ["python3"], expect={"signal": "SIGSEGV"})
-host(37, "python_thread_overflow", "Python: C stack overflow in a thread", SEGV, script("python3", "faults.py"), ["python3"], volatile=[r"\+0x[0-9a-f]+", "…"], may_differ=("cores",),
+host(37, "python_thread_overflow", "Python: C stack overflow in a thread", SEGV, script("python3", "faults.py"), ["python3"], volatile=[r"\+0x[0-9a-f]+", "…"],
      watched=True, expect={"signal": "SIGSEGV"})
 host(38, "python_pool", "Python: a pool's worker crashes: the parent's BrokenProcessPool", "exit 0", script("python3", "faults.py"), ["python3"], expect={"signal": "SIGSEGV"})
 host(38, "python_signals", "Python: its own signals; a shell that kills itself", "exit 0", script("python3", "faults.py"), ["python3"], expect={"signal": "SIGSEGV", "code": "SI_USER"})

@@ -28,6 +28,8 @@ def check_main_and_crash(lab, runs, found):
 threads(60, "named_workers", "a crash in one of 64 named threads: all of them, the crashing one first", expect={**CRASH, "frames": ["worker"], "threads": 65},
         also=check_names)
 threads(61, "many_threads", "512 threads, 50 of them busy", expect=CRASH, seconds=40, also=check_main_and_crash)
+threads(61, "in_d_state", "a thread that nothing but SIGKILL wakes, in vfork(): it cannot be stopped, all others are there", volatile=[r"\bat 0x[0-9a-f]+"], expect=CRASH,
+        also=lambda lab, runs, found: check_unstoppable(lab, runs, found))
 threads(62, "two_at_once", "two threads crash at once: one report, never exit 1", dies=RACE, racy=True, may_differ=("ending", "cores"), detect=True,
         also=lambda lab, runs, found: check_race(lab, runs, found))
 threads(62, "sixteen_at_once", "sixteen threads crash at once, by four signals", dies=RACE, racy=True, may_differ=("ending", "cores"),
@@ -50,3 +52,14 @@ def check_race(lab, runs, found):
     if found:
         lab.check(found[0].json.get("signal") in [name.split(",")[0] for name in RACE], f"{found[0]}")
         lab.check(any("racer" in f for f in found[0].functions()), f"{found[0]}")
+
+
+def check_unstoppable(lab, runs, found):
+    """It was there, and the report says that its stack was not to be had; the eight that wait have theirs."""
+    lab.check("state D" in runs[1].stream("stdout"), f"no thread in D state: {runs[1].stream('stdout')[-100:]}")
+    if not found:
+        return
+    listed = found[0].json.get("threads") or []
+    waiting = [t for t in listed if any("waits_here" in (f.get("function") or "") for f in t.get("frames") or [])]
+    lab.check(len(waiting) == 8 and len(listed) == 10, f"{len(waiting)} of 8 waiting, {len(listed)} threads of 10")
+    lab.check([t for t in listed if t.get("incomplete")], f"no thread is marked: {[{k: t[k] for k in t if k != 'frames'} for t in listed]}")

@@ -15,6 +15,7 @@
 
 #define STORE_STEM_BYTES 96u
 #define STORE_SERVICE_PATH "/var/lib/otelshim/crashes"
+#define STORE_IN_BOX "crashes" /* below a drop box, where that cannot be written */
 
 /* $XDG_STATE_HOME/otelshim/crashes, else below ~/.local/state; /var/lib/otelshim/crashes for root without either. -ENOENT. */
 int crash_store_path(char ret_path[PATH_MAX]);

@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 static NOINLINE void crash(void)
@@ -212,6 +213,17 @@ static void in_chroot(void)
     crash();
 }
 
+static void pivoted(void) /* a root of its own, the old one gone, as container runtimes do it */
+{
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mkdir("root", 0755) != 0 || mount("tmpfs", "root", "tmpfs", 0, NULL) != 0 || chdir("root") != 0 ||
+        mkdir("old", 0755) != 0 || syscall(SYS_pivot_root, ".", "old") != 0 || chdir("/") != 0 ||
+        umount2("/old", MNT_DETACH) != 0)
+        exit(77);
+    say("/proc can be had: %s\n", access("/proc/self", F_OK) == 0 ? "yes" : "no");
+    crash();
+}
+
 static void everything(void) /* facts/crash.md, EXP 9 */
 {
     syscall(SYS_close_range, 0, ~0u, 0);
@@ -375,6 +387,7 @@ const struct deed deeds[] = {{"fork_child", fork_child},
                              {"not_dumpable", not_dumpable},
                              {"dropped", dropped},
                              {"in_chroot", in_chroot},
+                             {"pivoted", pivoted},
                              {"everything", everything},
                              {"plain", plain},
                              {"secrets", secrets},

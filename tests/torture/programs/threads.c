@@ -320,7 +320,48 @@ static void threads_come_and_go(void) /* nothing of it grows */
     say("2000 threads\n");
 }
 
-const struct deed deeds[] = {{"named_workers", named_workers},
+static void *waits_too(void *unused)
+{
+    waits_here();
+    return unused;
+}
+
+static void *in_vfork(void *tid) /* until its child ends, in a sleep that nothing but SIGKILL interrupts */
+{
+    *(volatile int *)tid = (int)syscall(SYS_gettid);
+    if (vfork() == 0) {
+        sleep_ms(3000);
+        _exit(0);
+    }
+    return NULL;
+}
+
+static char state_of(int tid)
+{
+    char path[64], text[256] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && read(fd, text, sizeof text - 1) > 0)
+        close(fd);
+    const char *end = strrchr(text, ')');
+    return end ? end[2] : '?';
+}
+
+static void in_d_state(void) /* case 61 */
+{
+    pthread_t thread;
+    int tid = 0;
+    for (int i = 0; i < 8; i++)
+        pthread_create(&thread, NULL, waits_too, NULL);
+    pthread_create(&thread, NULL, in_vfork, &tid);
+    for (int i = 0; i < 1000 && (!*(volatile int *)&tid || state_of(tid) != 'D'); i++)
+        sleep_ms(1);
+    say("state %c\n", state_of(tid));
+    crash();
+}
+
+const struct deed deeds[] = {{"in_d_state", in_d_state},
+                             {"named_workers", named_workers},
                              {"many_threads", many_threads},
                              {"two_at_once", two_at_once},
                              {"sixteen_at_once", sixteen_at_once},
