@@ -12,6 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOKEN_MISSING                                                                                     \
+    "OTELSHIM_TELEGRAM_TOKEN could not be read before the program ended: put it into otelshim.conf; its " \
+    "alerts are only "                                                                                    \
+    "in `otelshim alerts`"
+
 /* ---- life ---- */
 
 /* Beside the spool: the state directory, or the drop box where there is none. */
@@ -53,6 +58,8 @@ void alerting_reload(struct pipeline *pipeline, struct traced *traced)
     rule_set_destroy(traced->rule_set);
     traced->rule_set = rule_set_create(settings, note_problem, traced);
     alerts_learn(pipeline->alerts, settings);
+    if (settings->is_secret_missing[SETTING_OTELSHIM_TELEGRAM_TOKEN])
+        traced_tell(pipeline, traced, TOKEN_MISSING);
 }
 
 void alerting_end(struct traced *traced)

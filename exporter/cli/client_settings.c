@@ -47,7 +47,7 @@ static bool is_like_own(const struct process *process)
 {
     static const char *const names[] = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
                                         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-                                        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"};
+                                        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "OTELSHIM_TELEGRAM_API_URL"};
     if (process->uid != geteuid())
         return false;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -133,6 +133,5 @@ void ambiguous_describe(const struct trial *trial, struct alert *alert)
             judge_print_duration(arena, (uint64_t)judge_number(trial, WIRE_HTTP_TIMEOUT_MS, 0) * 1000000u));
     judge_add(trial, alert, "failed_in_a_row",
               trial->in_a_row > 1 ? arena_printf(arena, "%u", trial->in_a_row) : NULL);
-    judge_add(trial, alert, "trace", alert->trace_id);
     alert->phases = judge_http_phases(trial);
 }
