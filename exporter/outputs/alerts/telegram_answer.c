@@ -15,7 +15,8 @@
 
 static bool is_token_character(char c)
 {
-    return isalnum((unsigned char)c) || c == '_' || c == '-';
+    return isalnum((unsigned char)c) || c == '_' || c == '-' ||
+           c == ':'; /* ':' of one that follows at once */
 }
 
 /*
