@@ -138,6 +138,12 @@ static void test_exceptions(void **state)
     assert_int_equal(span->events[1].time_unix_ns, span->end_unix_ns);
     assert_int_equal(span->events[1].attributes.n, 1);
     assert_string_equal(value_of(&span->attributes, "error.type"), "InsufficientFunds");
+    assert_null(span->status_message);
+    text(WIRE_EXCEPTION, "KeyError");
+    text(WIRE_EXCEPTION_MESSAGE, "api_key=abc is missing");
+    assert_string_equal(assemble()->status_message, "api_key=REDACTED is missing");
+    text(WIRE_SPAN_STATUS_DESCRIPTION, "its own words");
+    assert_string_equal(assemble()->status_message, "its own words");
 }
 
 /* Said from a callback. */

@@ -303,10 +303,11 @@ static void make_double(struct stream *stream)
 
 static void add_integer(struct series *series, int64_t delta)
 {
-    const struct instrument_row *row = series->stream->row;
-    bool is_level = row->kind == INSTRUMENT_UP_DOWN_COUNTER;
-    if (delta < 0 && !row->is_custom && (!is_level || series->sum < -delta))
-        delta = is_level ? -series->sum : 0;
+    enum instrument_kind kind = series->stream->row->kind;
+    if (kind == INSTRUMENT_COUNTER && delta < 0)
+        delta = 0;
+    if (kind == INSTRUMENT_UP_DOWN_COUNTER && delta < 0 && series->sum < -delta)
+        delta = -series->sum;
     if (__builtin_add_overflow(series->sum, delta, &series->sum))
         series->sum = delta < 0 ? INT64_MIN : INT64_MAX;
 }

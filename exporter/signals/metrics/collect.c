@@ -26,6 +26,7 @@ struct metric *collect_metric(struct metric_collection *collection, struct metri
         metric->kind = METRIC_SUM;
         break;
     case INSTRUMENT_UP_DOWN_COUNTER:
+    case INSTRUMENT_CUSTOM_UP_DOWN_COUNTER:
     case INSTRUMENT_OBSERVED_UP_DOWN_COUNTER:
         metric->kind = METRIC_SUM;
         break;
@@ -113,8 +114,7 @@ typedef void (*stream_fn)(struct metric_set *set, struct metric_collection *coll
 static void close_all(struct metric_set *set)
 {
     for (uint32_t i = 0; i < set->n_streams; i++) {
-        const struct instrument_row *row = set->streams[i]->row;
-        if (row->kind != INSTRUMENT_UP_DOWN_COUNTER || row->is_custom)
+        if (set->streams[i]->row->kind != INSTRUMENT_UP_DOWN_COUNTER)
             continue;
         for (struct series *series = set->streams[i]->first; series; series = series->next) {
             set->has_news |= series->sum != 0;

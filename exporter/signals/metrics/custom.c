@@ -50,7 +50,7 @@ static const char *const kind_words[] = {
 };
 static const enum instrument_kind kinds[] = {
     [WIRE_COUNTER] = INSTRUMENT_COUNTER,
-    [WIRE_UP_DOWN_COUNTER] = INSTRUMENT_UP_DOWN_COUNTER,
+    [WIRE_UP_DOWN_COUNTER] = INSTRUMENT_CUSTOM_UP_DOWN_COUNTER,
     [WIRE_GAUGE] = INSTRUMENT_GAUGE,
     [WIRE_HISTOGRAM] = INSTRUMENT_HISTOGRAM,
 };
@@ -133,7 +133,6 @@ static struct instrument_row make_row(const struct custom_measurement *measureme
         .bounds = is_histogram ? default_bounds : NULL,
         .n_bounds = is_histogram ? sizeof(default_bounds) / sizeof(default_bounds[0]) : 0,
         .kind = kinds[measurement->instrument],
-        .is_custom = true,
     };
 }
 

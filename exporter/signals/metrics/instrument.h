@@ -36,6 +36,7 @@ enum instrument_kind {
     INSTRUMENT_HISTOGRAM,
     INSTRUMENT_COUNTER,
     INSTRUMENT_UP_DOWN_COUNTER,
+    INSTRUMENT_CUSTOM_UP_DOWN_COUNTER, /* the program's own: may be below zero, and does not end with it */
     INSTRUMENT_GAUGE,
     INSTRUMENT_OBSERVED_COUNTER, /* asynchronous: read when it is asked for */
     INSTRUMENT_OBSERVED_UP_DOWN_COUNTER,
@@ -47,8 +48,6 @@ struct instrument_row {
     const double *bounds; /* of a histogram */
     uint32_t n_bounds;
     enum instrument_kind kind;
-    bool
-        is_custom; /* the program's own (custom.h): its level may be below zero, and does not end with the process */
 };
 
 const struct instrument_row *instrument_row(enum instrument instrument);

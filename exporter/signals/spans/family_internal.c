@@ -76,7 +76,7 @@ static void read_exceptions(struct assembly *assembly, struct span_event *events
     }
 }
 
-/* error.type is the last one's type, where nothing else is known. */
+/* error.type and status message are the last one's, where nothing else is known. */
 static void add_exceptions(struct assembly *assembly)
 {
     const struct raw_span *raw = assembly->raw;
@@ -92,7 +92,11 @@ static void add_exceptions(struct assembly *assembly)
     read_exceptions(assembly, events + span->n_events);
     span->events = events;
     span->n_events += n;
-    const struct attribute *type = attribute_find(&events[span->n_events - 1].attributes, "exception.type");
+    const struct attributes *last = &events[span->n_events - 1].attributes;
+    const struct attribute *type = attribute_find(last, "exception.type");
+    const struct attribute *message = attribute_find(last, "exception.message");
+    if (span->status == SPAN_ERROR && !span->status_message && message)
+        span->status_message = message->value.string.bytes;
     if (span->status == SPAN_ERROR && type && !attribute_find(&span->attributes, "error.type"))
         assembly_add_text(assembly, "error.type", type->value.string);
 }
