@@ -98,6 +98,8 @@ static void test_values(void **state)
         {"", "", NULL},
         {"<html>", "/a", NULL},
         {"\"text\"", "", "text"},
+        {"HTTP/1.1 302 Found\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{\"a\":1}", "/a", "1"},
+        {"HTTP/1.1 200 OK\r\nA: {\"a\":1}", "/a", NULL},
         {"{}", "/a", NULL},
         {"[]", "/0", NULL},
     };

@@ -224,71 +224,18 @@ static const char *find_element(const char *at, const char *end, bool is_cut, co
     return at;
 }
 
-/* ---- forms ---- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* application/x-www-form-urlencoded, one half of a pair, decoded in the arena. */
-static const char *decode_form(const char *at, const char *end, struct arena *arena)
-{
-    char *out = arena_alloc(arena, (size_t)(end - at) + 1);
-    size_t n = 0;
-    for (; at < end; at++) {
-        int high = *at == '%' && end - at > 2 ? hex_digit(at[1]) : -1;
-        int low = high >= 0 ? hex_digit(at[2]) : -1;
-        out[n++] = *at == '+' ? ' ' : *at;
-        if (low >= 0) {
-            out[n - 1] = (char)(high * 16 + low);
-            at += 2;
-        }
-    }
-    return text_repaired(arena, out, n).bytes;
-}
-
-bool body_find_in_form(const struct body *form, const char *token, struct arena *arena,
-                       struct body *ret_value)
-{
-    const char *at = form->bytes, *end = form->bytes + form->n_bytes;
-    while (at < end) {
-        const char *behind = memchr(at, '&', (size_t)(end - at));
-        if (!behind && form->is_cut)
-            return false;
-        behind = behind ? behind : end;
-        const char *equals = memchr(at, '=', (size_t)(behind - at));
-        if (equals && strcmp(decode_form(at, equals, arena), token) == 0) {
-            const char *text = decode_form(equals + 1, behind, arena);
-            *ret_value = (struct body){.bytes = text, .n_bytes = strlen(text), .is_form = true};
-            return true;
-        }
-        at = behind + 1;
-    }
-    return false;
-}
-
 /* ---- the calls ---- */
 
-static bool is_form_character(char c)
+/* CURLOPT_HEADER: the answer's head stands in front, one for each hop. */
+static void skip_head(struct body *body)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           strchr("%+-_.*~&[]", c);
-}
-
-/* Its first name looks like one: everything else that is no JSON is not looked into. */
-static bool looks_like_form(const char *bytes, size_t n_bytes)
-{
-    for (size_t i = 0; i < n_bytes; i++) {
-        if (bytes[i] == '=')
-            return i > 0;
-        if (!bytes[i] || !is_form_character(bytes[i]))
-            return false;
+    while (body->n_bytes > 5 && memcmp(body->bytes, "HTTP/", 5) == 0) {
+        const char *end = memmem(body->bytes, body->n_bytes, "\r\n\r\n", 4);
+        if (!end)
+            return;
+        body->n_bytes -= (size_t)(end + 4 - body->bytes);
+        body->bytes = end + 4;
     }
-    return false;
 }
 
 struct body body_of(const char *bytes, size_t n_bytes, bool is_cut)
@@ -298,7 +245,9 @@ struct body body_of(const char *bytes, size_t n_bytes, bool is_cut)
         body.bytes += 3;
         body.n_bytes -= 3;
     }
-    body.is_form = body.bytes && looks_like_form(body.bytes, body.n_bytes);
+    if (body.bytes)
+        skip_head(&body);
+    body.is_form = body.bytes && body_looks_like_form(body.bytes, body.n_bytes);
     return body;
 }
 

@@ -40,6 +40,9 @@ struct body {
 /* What the text is: JSON, a form, or neither (then nothing is ever found in it). */
 struct body body_of(const char *bytes, size_t n_bytes, bool is_cut);
 
+/* a=1&b=2: its first name looks like one. */
+bool body_looks_like_form(const char *bytes, size_t n_bytes);
+
 /* The kind of value that the body is; BODY_NOTHING where it is no JSON. */
 enum body_kind body_kind(const struct body *body);
 

@@ -136,11 +136,18 @@ static void add_measurement(const struct metric_line *metric, const struct attri
     };
 }
 
+/* Without control characters: print_labels() has two of them for itself. */
 static struct attributes labels_of(struct subject *subject, const struct metric_line *metric)
 {
     struct attributes labels = {0};
-    for (uint32_t i = 0; i < metric->n_labels; i++)
-        add_field(subject, &labels, metric->labels[i].name, metric->labels[i].value);
+    for (uint32_t i = 0; i < metric->n_labels; i++) {
+        const char *value = expression_value(subject, metric->labels[i].value);
+        char *copy = value ? arena_copy(subject->arena, value, strlen(value)) : NULL;
+        for (char *c = copy; c && *c; c++)
+            *c = (unsigned char)*c < 0x20 ? ' ' : *c;
+        if (copy)
+            attribute_set_string(&labels, subject->arena, metric->labels[i].name, copy);
+    }
     return labels;
 }
 

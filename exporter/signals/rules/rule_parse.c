@@ -7,98 +7,6 @@
 #include "signals/rules/templates.h"
 #include <string.h>
 
-/* ---- measurements: counter NAME[unit]{label=value,…} = value ---- */
-
-static bool is_metric_character(char c, bool is_first)
-{
-    bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    return is_letter ||
-           (!is_first && ((c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '/'));
-}
-
-static bool parse_label(struct parser *parser, const char **at, struct metric_line *metric)
-{
-    const char *name = *at + strspn(*at, " \t");
-    size_t n = strcspn(name, "=,} \t");
-    const char *equals = name + n + strspn(name + n, " \t");
-    parser->problem = "{label=value,label=value} is allowed, 32 labels";
-    if (n == 0 || *equals != '=' || metric->n_labels == RULE_MAX_LINES)
-        return false;
-    struct assignment *label = &metric->labels[metric->n_labels++];
-    parser->problem = NULL;
-    *at = equals + 1;
-    label->name = arena_copy(parser->arena, name, n);
-    label->value = expression_parse(parser, at, ",}");
-    metric->uses_each |= label->value && label->value->uses_each;
-    return label->value != NULL;
-}
-
-static bool parse_labels(struct parser *parser, const char **at, struct metric_line *metric)
-{
-    if (**at != '{')
-        return true;
-    do {
-        ++*at;
-        if (!parse_label(parser, at, metric))
-            return false;
-    } while (**at == ',');
-    if (*(*at)++ == '}')
-        return true;
-    parser->problem = "a } is missing";
-    return false;
-}
-
-static bool parse_metric_name(struct parser *parser, const char **at, struct metric_line *metric)
-{
-    const char *name = *at;
-    size_t n = 0;
-    while (n < 255 && is_metric_character(name[n], n == 0))
-        n++;
-    metric->name = arena_copy(parser->arena, name, n);
-    *at += n;
-    if (**at == '[') {
-        size_t n_unit = strcspn(*at + 1, "]");
-        metric->unit = arena_copy(parser->arena, *at + 1, n_unit < 63 ? n_unit : 63);
-        *at += 1 + n_unit + ((*at)[1 + n_unit] == ']');
-    }
-    parser->problem = n ? NULL : "a name of letters, digits, _ . - / is allowed";
-    return n > 0;
-}
-
-/* What follows `= value` of a gauge: `, else 0`. */
-static bool parse_absent(struct parser *parser, const char *at, struct metric_line *metric)
-{
-    if (!*at)
-        return true;
-    at += 1 + strspn(at + 1, " \t");
-    if (metric->instrument == WIRE_GAUGE && metric->uses_each && strncmp(at, "else ", 5) == 0)
-        return (metric->absent = expression_parse_all(parser, at + 5)) != NULL;
-    parser->problem = "VALUE, and of a gauge with $each in its labels VALUE, else VALUE, is allowed";
-    return false;
-}
-
-static bool parse_metric(struct parser *parser, struct rule_entry *rule, enum wire_instrument instrument,
-                         const char *at)
-{
-    struct metric_line *metric = arena_zalloc(parser->arena, sizeof(*metric));
-    metric->instrument = instrument;
-    at += strspn(at, " \t");
-    if (!parse_metric_name(parser, &at, metric) || !parse_labels(parser, &at, metric))
-        return false;
-    at += strspn(at, " \t");
-    if (*at != '=' || rule->n_metrics == RULE_MAX_LINES) {
-        parser->problem = "NAME[unit]{label=value,…} = VALUE is allowed, 32 times in a rule";
-        return false;
-    }
-    at++;
-    metric->value = expression_parse(parser, &at, ",");
-    if (!metric->value || !parse_absent(parser, at, metric))
-        return false;
-    metric->uses_each |= metric->value->uses_each;
-    rule->metrics[rule->n_metrics++] = metric;
-    return true;
-}
-
 /* ---- name = value ---- */
 
 static bool parse_match(struct parser *parser, struct rule_entry *rule, const char *value)
@@ -299,7 +207,7 @@ static bool parse_line(struct parser *parser, struct rule_entry *rule, char *lin
     if (line[n] == ' ' || line[n] == '\t') {
         for (size_t i = 0; i < sizeof(instruments) / sizeof(instruments[0]); i++)
             if (strlen(instruments[i].name) == n && memcmp(line, instruments[i].name, n) == 0)
-                return parse_metric(parser, rule, instruments[i].instrument, line + n);
+                return metric_parse(parser, rule, instruments[i].instrument, line + n);
         if (n == 8 && memcmp(line, "remember", n) == 0)
             return parse_remember(parser, rule, line + n);
     }
@@ -456,14 +364,26 @@ static void read_line(struct reading *reading, char *line)
     reading->rule = NULL;
 }
 
-void rules_parse(struct rule_set *set, const char *path, char *text, rules_note_fn note_line, void *context)
+/* Valid UTF-8, and of the control characters only tabs and line ends: what is quoted in the log controls no terminal. */
+static char *cleaned(struct arena *arena, const char *text)
+{
+    struct text valid = text_repaired(arena, text, strlen(text));
+    char *copy = arena_copy(arena, valid.bytes, valid.n_bytes);
+    for (char *c = copy; *c; c++)
+        if (((unsigned char)*c < 0x20 && !strchr("\t\r\n", *c)) || *c == 0x7f)
+            *c = ' ';
+    return copy;
+}
+
+void rules_parse(struct rule_set *set, const char *path, const char *text, rules_note_fn note_line,
+                 void *context)
 {
     struct reading reading = {
         .parser = {.set = set, .arena = &set->arena, .path = arena_copy(&set->arena, path, strlen(path))},
         .set = set,
         .note = note_line,
         .context = context};
-    for (char *line = text, *next; line; line = next) {
+    for (char *line = cleaned(&set->arena, text), *next; line; line = next) {
         next = strchr(line, '\n');
         if (next)
             *next++ = 0;

@@ -1,10 +1,10 @@
 /*
  * rules_priv: what the files of this folder share: a rule as it was read, and one call or log line as it looks to rules.
  *
- *   rule_parse.c        lines of a file → struct rule_entry       expression_parse.c  "$request/price", mul(…), "text"
- *   rule_match.c        does it match? conditions                 expression_value.c  what a reference stands for
- *   rule_set.c          the calls of rules.h                      function.c          mul, map, bucket, …
- *   rule_act.c          fields, message, measurements             rule_memory.c       remember, once, absent
+ *   rule_parse.c   lines of a file → struct rule_entry: match_parse.c, metric_parse.c, expression_parse.c
+ *   rule_set.c     the calls of rules.h                     rule_match.c   does it match? conditions
+ *   rule_act.c     fields, message, measurements            expression_value.c, function.c   what stands for what
+ *   rule_memory.c  remember, once, absent
  */
 #ifndef OTELSHIM_RULES_PRIV_H
 #define OTELSHIM_RULES_PRIV_H
@@ -191,8 +191,8 @@ struct parser {
 
 typedef void (*rules_note_fn)(void *context, const char *line);
 
-/* Reads a file's text (which it changes) into the set. A rule with a line that is wrong is noted and left out. */
-void rules_parse(struct rule_set *set, const char *path, char *text, rules_note_fn note, void *context);
+/* Reads a file's text into the set. A rule with a line that is wrong is noted and left out. */
+void rules_parse(struct rule_set *set, const char *path, const char *text, rules_note_fn note, void *context);
 
 /*
  * From *at up to one of `stops` or the end, which *at then points to. NULL with parser->problem. A bare text ends at a stop, too;
@@ -207,6 +207,9 @@ bool function_find(const char *name, size_t bytes, enum function *ret_function);
 /* Has it as many arguments as it takes? Else parser->problem. */
 bool function_check(struct parser *parser, const struct expression *call);
 
+/* What stands behind `counter`, `gauge`, …. False with parser->problem. */
+bool metric_parse(struct parser *parser, struct rule_entry *rule, enum wire_instrument instrument,
+                  const char *at);
 /* `http POST host/path status=201`: what stands behind `match =`. NULL with parser->problem. */
 struct match *match_parse(struct parser *parser, const char *text);
 /* Words of conditions, appended. False with parser->problem. */

@@ -264,7 +264,7 @@ static void put_list(struct filling *filling, const char *line, const char *end)
     filling->index = 0;
 }
 
-/* At most one empty line between two others, none at the ends. */
+/* At most one empty line between two others, none at the ends; nothing that is cut. */
 static void tidy(struct filling *filling)
 {
     size_t n = 0;
@@ -274,6 +274,7 @@ static void tidy(struct filling *filling)
             filling->out[n++] = filling->out[i];
     while (n && filling->out[n - 1] == '\n')
         n--;
+    n = utf8_valid_bytes(filling->out, n); /* the end may be half a character */
     filling->out[n] = 0;
     filling->n = n;
 }

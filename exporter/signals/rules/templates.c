@@ -194,9 +194,11 @@ void templates_read(const struct settings *settings, struct template_book *book,
     if (!path)
         return;
     char *text = file_read_text(arena, path, settings->uid, FILE_MAX_BYTES, NULL, &error);
-    if (text)
-        template_book_parse(book, arena, path, text, note_line, context);
-    else if (note_line)
+    if (text) {
+        struct text valid = text_repaired(arena, text, strlen(text));
+        template_book_parse(book, arena, path, arena_copy(arena, valid.bytes, valid.n_bytes), note_line,
+                            context);
+    } else if (note_line)
         note_line(context, arena_printf(arena, "OTELSHIM_TEMPLATES=\"%s\": %s; the shipped messages are used",
                                         path, strerror(-error)));
 }

@@ -27,7 +27,7 @@ struct template_book {
 
 typedef void (*template_note_fn)(void *context, const char *line);
 
-/* Reads a file's text (which it changes). Lines that are wrong are noted, "PATH:LINE: …", and their template is left out. */
+/* Reads a file's text, valid UTF-8 (which it changes). Lines that are wrong are noted, "PATH:LINE: …", and their template is left out. */
 void template_book_parse(struct template_book *book, struct arena *arena, const char *path, char *text,
                          template_note_fn note, void *context);
 
