@@ -1,6 +1,6 @@
 /*
  * dedup_redis: see dedup_redis.h. One connection per URL, made when it is first needed. After a failure, or an answer that did not come in
- * time, nobody is asked for five seconds: a storm must not wait 100 ms for each of its alerts.
+ * time, nobody is asked for fifty times as long (5 s): a storm must not wait 100 ms for each of its alerts.
  */
 #include "outputs/alerts/dedup_redis.h"
 
@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define PREFIX "error_reported:"
-#define REST_MS 5000u
+#define RESTS 50u
 #define IDLE_MS 60000u
 
 struct place {
@@ -181,7 +181,7 @@ static void answer(struct dedup_ask *ask, enum dedup_answer as, uint64_t left_ms
 
 static void rest(struct link *link, const char *why)
 {
-    link->rest_until_ms = loop_now_ms(link->redis->loop) + REST_MS;
+    link->rest_until_ms = loop_now_ms(link->redis->loop) + RESTS * link->redis->limit_ms;
     if (link->redis->limit_ms)
         log_write_limited(&link->limit, 600000, LOG_LEVEL_WARN,
                           "alerts: Redis %s: %s; alerts are de-duplicated on this machine only",
