@@ -96,7 +96,7 @@ static const char *scaled(struct settings *settings, const char *name, const cha
     for (size_t i = 0; i < N_ALIASES; i++)
         if (aliases[i].name == name && aliases[i].factor > 1 &&
             setting_parse_number(value, INT32_MAX / aliases[i].factor, &number)) {
-            snprintf(text, sizeof(text), "%llu", (unsigned long long)(number * aliases[i].factor));
+            snprintf(text, sizeof(text), "%llu", (unsigned long long)number * aliases[i].factor);
             return arena_copy(&settings->arena, text, strlen(text));
         }
     return arena_copy(&settings->arena, value, strlen(value));

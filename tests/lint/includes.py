@@ -23,12 +23,12 @@ doors = {
     "curl/curl.h": r"exporter/base/http_client\.c|shim/instrument/curl.*\.[ch]",
     "libdeflate.h": r"exporter/base/gzip\.c",
     "jansson.h": r"exporter/base/json\.h|exporter/signals/crash/report_(json|parse)\.c",
-    "hiredis/async.h": r"exporter/outputs/alerts/dedup_redis\.c|shim/instrument/hiredis.*\.[ch]",
+    "hiredis/async.h": r"exporter/outputs/alerts/dedup_redis.*\.c|shim/instrument/hiredis.*\.[ch]",
     "elfutils/libdwfl.h": r"symbols/symbols_priv\.h",
     "elfutils/libdwelf.h": r"symbols/(modules|debuginfo)\.c",
     "libunwind.h": r"symbols/unwind_libunwind\.c",
     "libpq-fe.h": r"shim/instrument/libpq.*\.[ch]",
-    "hiredis/hiredis.h": r"exporter/outputs/alerts/dedup_redis\.c|shim/instrument/hiredis.*\.[ch]",
+    "hiredis/hiredis.h": r"exporter/outputs/alerts/dedup_redis.*\.c|shim/instrument/hiredis.*\.[ch]",
 }
 # shim: layers from the bottom; a file includes only headers of its own or a lower layer
 layers = {

@@ -70,6 +70,7 @@ static void raise_distinct(struct alerts *alerts, const struct settings *setting
     alert_fingerprint_print_identity(alert, identity);
     if (was_raised(alerts, identity))
         return;
+    alerts_learn(alerts, settings);
     memcpy(alerts->identities[alerts->n_identities++ % MAX_IDENTITIES], identity, sizeof(identity));
     struct compose_options options = options_of(settings);
     struct message *message = compose(alerts, settings, alert, identity, &options);
@@ -149,6 +150,7 @@ static void tell(struct alerts *alerts, const struct settings *settings, const s
 {
     struct entry *entry = dedup_find(alerts->dedup, id);
     struct compose_options options = options_of(settings);
+    alerts_learn(alerts, settings);
     options.n_suppressed = entry ? entry_untold(entry) : 0;
     options.suppressed_unix_ns = entry ? entry->told_unix_ns : 0;
     entry = entry ? entry : dedup_add(alerts->dedup, id);
@@ -247,7 +249,6 @@ void alerts_raise(struct alerts *alerts, const struct settings *settings, const 
         alerts->counts.ignored++;
         return;
     }
-    alerts_learn(alerts, settings);
     if (alert->is_distinct)
         raise_distinct(alerts, settings, alert);
     else
@@ -258,49 +259,6 @@ void alerts_learn(struct alerts *alerts, const struct settings *settings)
 {
     if (settings->alerts.is_on && senders_learn(alerts->senders, settings))
         queue_wake(alerts->queue);
-}
-
-/* ---- the end of a problem ---- */
-
-static void tell_resolved(struct alerts *alerts, const struct entry *entry)
-{
-    for (uint32_t i = 0; i < entry->n_living; i++) {
-        struct message *message = message_create();
-        struct alert alert = {.class = entry->class,
-                              .level = ALERT_LEVEL_INFO,
-                              .time_unix_ns = entry->resolved_unix_ns,
-                              .type = entry->type,
-                              .message = entry->problem,
-                              .service = entry->service,
-                              .is_silent = true};
-        message_set_alert(message, &alert);
-        message->target = entry->living[i].target;
-        message->language = entry->language;
-        message->raised_unix_ns = entry->resolved_unix_ns;
-        snprintf(message->replies_to, sizeof(message->replies_to), "%s", entry->living[i].message_id);
-        compose_resolved(&message->text, entry->language, entry->resolved_unix_ns - entry->told_unix_ns);
-        rich_add_format(&message->text, RICH_PLAIN, " · %s", entry->problem);
-        queue_put(alerts->queue, message, false, UINT64_MAX);
-        message_destroy(message);
-    }
-    queue_sync(alerts->queue);
-    queue_wake(alerts->queue);
-}
-
-void alerts_resolve(struct alerts *alerts, const struct settings *settings, const char *service,
-                    const char *problem)
-{
-    for (struct entry *entry = NULL; (entry = dedup_next(alerts->dedup, entry));) {
-        bool is_it = strncmp(entry->service, or_empty(service), sizeof(entry->service) - 1) == 0 &&
-                     strncmp(entry->problem, problem, sizeof(entry->problem) - 1) == 0;
-        if (!is_it || entry->resolved_unix_ns || !entry->problem[0])
-            continue;
-        entry->resolved_unix_ns = clock_ns(CLOCK_REALTIME);
-        if (settings->alerts.says_resolved)
-            tell_resolved(alerts, entry);
-        living_touch(alerts, entry);
-        dedup_save(alerts->dedup, entry);
-    }
 }
 
 /* ---- life ---- */
@@ -376,8 +334,10 @@ void alerts_destroy(struct alerts *alerts)
     if (!alerts)
         return;
     dedup_redis_destroy(alerts->redis);
-    while (alerts->asking)
-        end_asking(alerts->asking);
+    for (struct asking *asking = alerts->asking, *next; asking; asking = next) {
+        next = asking->next;
+        end_asking(asking);
+    }
     queue_destroy(alerts->queue);
     loop_timer_destroy(alerts->edit_timer);
     loop_timer_destroy(alerts->sweep_timer);

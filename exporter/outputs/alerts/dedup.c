@@ -167,6 +167,7 @@ static int by_time(const struct entry *a, const struct entry *b)
     return a->told_unix_ns < b->told_unix_ns ? -1 : a->told_unix_ns > b->told_unix_ns;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 struct dedup *dedup_create(struct outbox *outbox)
 {
     struct dedup *dedup = calloc(1, sizeof(*dedup));
@@ -178,6 +179,7 @@ struct dedup *dedup_create(struct outbox *outbox)
     return dedup;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 static void forget(struct dedup *dedup, struct entry *entry)
 {
     char name[40];
@@ -189,6 +191,7 @@ static void forget(struct dedup *dedup, struct entry *entry)
     free(entry);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 void dedup_destroy(struct dedup *dedup)
 {
     struct entry *entry, *next;
@@ -206,6 +209,7 @@ void dedup_destroy(struct dedup *dedup)
     free(dedup);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 struct entry *dedup_find(struct dedup *dedup, const char *id)
 {
     struct entry *entry = NULL;
@@ -213,6 +217,7 @@ struct entry *dedup_find(struct dedup *dedup, const char *id)
     return entry;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): uthash */
 struct entry *dedup_add(struct dedup *dedup, const char *id)
 {
     struct entry *oldest = dedup->entries;
@@ -233,10 +238,9 @@ void dedup_sweep(struct dedup *dedup, uint64_t now_unix_ns)
     struct entry *entry, *next;
     HASH_ITER(hh, dedup->entries, entry, next)
     {
-        bool is_told = entry_untold(entry) == 0 || entry->last_unix_ns + QUIET_NS < now_unix_ns;
-        if (!entry->is_asking && entry->until_unix_ns < now_unix_ns && is_told && !entry->problem[0])
-            forget(dedup, entry);
-        else if (!entry->is_asking && entry->last_unix_ns + QUIET_NS < now_unix_ns)
+        bool is_over = entry->until_unix_ns < now_unix_ns && !entry_untold(entry) && !entry->problem[0];
+        bool is_old = entry->last_unix_ns + QUIET_NS < now_unix_ns;
+        if (!entry->is_asking && (is_over || is_old))
             forget(dedup, entry);
         else if (entry->is_changed)
             dedup_save(dedup, entry);

@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
 static bool is_stale(const struct entry *entry, const struct living *living)
 {
     return living->n_shown != entry->n || living->is_resolved_shown != (entry->resolved_unix_ns > 0);
@@ -140,4 +145,47 @@ void living_edited(void *context, const char *id, const struct target *target, c
     }
     dedup_save(alerts->dedup, entry);
     living_touch(alerts, entry);
+}
+
+/* ---- the end of a problem ---- */
+
+static void tell_resolved(struct alerts *alerts, const struct entry *entry)
+{
+    for (uint32_t i = 0; i < entry->n_living; i++) {
+        struct message *message = message_create();
+        struct alert alert = {.class = entry->class,
+                              .level = ALERT_LEVEL_INFO,
+                              .time_unix_ns = entry->resolved_unix_ns,
+                              .type = entry->type,
+                              .message = entry->problem,
+                              .service = entry->service,
+                              .is_silent = true};
+        message_set_alert(message, &alert);
+        message->target = entry->living[i].target;
+        message->language = entry->language;
+        message->raised_unix_ns = entry->resolved_unix_ns;
+        snprintf(message->replies_to, sizeof(message->replies_to), "%s", entry->living[i].message_id);
+        compose_resolved(&message->text, entry->language, entry->resolved_unix_ns - entry->told_unix_ns);
+        rich_add_format(&message->text, RICH_PLAIN, " · %s", entry->problem);
+        queue_put(alerts->queue, message, false, UINT64_MAX);
+        message_destroy(message);
+    }
+    queue_sync(alerts->queue);
+    queue_wake(alerts->queue);
+}
+
+void alerts_resolve(struct alerts *alerts, const struct settings *settings, const char *service,
+                    const char *problem)
+{
+    for (struct entry *entry = NULL; (entry = dedup_next(alerts->dedup, entry));) {
+        bool is_it = strncmp(entry->service, or_empty(service), sizeof(entry->service) - 1) == 0 &&
+                     strncmp(entry->problem, problem, sizeof(entry->problem) - 1) == 0;
+        if (!is_it || entry->resolved_unix_ns || !entry->problem[0])
+            continue;
+        entry->resolved_unix_ns = clock_ns(CLOCK_REALTIME);
+        if (settings->alerts.says_resolved)
+            tell_resolved(alerts, entry);
+        living_touch(alerts, entry);
+        dedup_save(alerts->dedup, entry);
+    }
 }

@@ -1,4 +1,4 @@
-/* queue_priv: what the files of the queue share: queue.c (lanes and what is in them), queue_send.c (attempts), queue_state.c (what outlives us). */
+/* queue_priv: what the files of the queue share: queue.c (lanes and what is in them), queue_life.c, queue_send.c (attempts), queue_state.c (what outlives us). */
 #ifndef OTELSHIM_ALERT_QUEUE_PRIV_H
 #define OTELSHIM_ALERT_QUEUE_PRIV_H
 
@@ -64,6 +64,9 @@ struct queue {
     uint64_t random;
 };
 
+bool queue_is_same(const struct target *a, const struct target *b);
+void queue_insert(struct lane *lane, struct item *item); /* by its number */
+void queue_free_item(struct queue *queue, struct item *item);
 struct lane *queue_lane(struct queue *queue, const struct target *target);
 /* All that waits on the lane goes there from now on. */
 void queue_retarget(struct lane *lane, const struct target *target);
