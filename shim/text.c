@@ -43,7 +43,7 @@ size_t text_append_number(char *out, size_t at, size_t max, uint64_t number)
 #include <emmintrin.h>
 
 /* Sixteen digits of eight bytes at once: a nibble each in a byte of one register; those above 9 get the way from ':' to 'a' on top. */
-#define HEX_STEP 8u
+#define HEX_STEP ((size_t)8)
 static inline void print_step(char *out, const uint8_t *bytes)
 {
     const __m128i nibble = _mm_set1_epi8(0xf);
@@ -56,7 +56,7 @@ static inline void print_step(char *out, const uint8_t *bytes)
 }
 #else
 /* Eight digits of four bytes at once: a nibble each in a byte of one word; those above 9 get the way from ':' to 'a' on top. */
-#define HEX_STEP 4u
+#define HEX_STEP ((size_t)4)
 static inline void print_step(char *out, const uint8_t *bytes)
 {
     const uint64_t ones = 0x0101010101010101ull;
