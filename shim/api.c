@@ -14,7 +14,6 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "measure.h"
-#include "printf_format.h"
 #include "real_libc.h"
 #include "text.h"
 #include <errno.h>
@@ -47,7 +46,8 @@ EXPORTED void otelshim_record(int kind, int level, const char *name, const char 
 EXPORTED otelshim_span otelshim_span_begin(const char *name, int kind, const struct otelshim_attribute *at,
                                            size_t n)
 {
-    const struct attribute_list list = attribute_list_of(at, n);
+    struct attribute_list list;
+    attribute_list_measure(&list, at, n);
     return custom_begin(name, kind, &list, FRAME);
 }
 
@@ -58,7 +58,8 @@ EXPORTED void otelshim_span_end(otelshim_span span)
 
 EXPORTED void otelshim_span_set(otelshim_span span, const struct otelshim_attribute *at, size_t n)
 {
-    const struct attribute_list list = attribute_list_of(at, n);
+    struct attribute_list list;
+    attribute_list_measure(&list, at, n);
     custom_set(span, &list, FRAME);
 }
 
@@ -99,14 +100,16 @@ EXPORTED int otelshim_current(char *trace_id, char *span_id)
 EXPORTED void otelshim_measure_int(const struct otelshim_metric *metric, int64_t value,
                                    const struct otelshim_attribute *at, size_t n)
 {
-    const struct attribute_list list = attribute_list_of(at, n);
+    struct attribute_list list;
+    attribute_list_measure(&list, at, n);
     measure(metric, (uint64_t)value, false, &list, FRAME);
 }
 
 EXPORTED void otelshim_measure_double(const struct otelshim_metric *metric, double value,
                                       const struct otelshim_attribute *at, size_t n)
 {
-    const struct attribute_list list = attribute_list_of(at, n);
+    struct attribute_list list;
+    attribute_list_measure(&list, at, n);
     uint64_t bits;
     memcpy(&bits, &value, sizeof(bits));
     measure(metric, bits, true, &list, FRAME);
@@ -131,14 +134,15 @@ EXPORTED void otelshim_record(int kind, int level, const char *name, const char 
 {
     if (kind < OTELSHIM_LINE || kind > OTELSHIM_NOTICE)
         return;
-    const struct attribute_list list = attribute_list_of(at, n);
+    struct attribute_list list;
+    attribute_list_measure(&list, at, n);
     const struct log_head head = {.instrumentation = INSTRUMENT_api,
                                   .kind = (uint8_t)kind,
                                   .severity = severity_of(level),
                                   .frame = FRAME};
     size_t name_bytes = attribute_text_bytes(name), text_bytes = attribute_text_bytes(text);
     struct log log;
-    if (!log_begin(&log, &head, facts_size(name_bytes) + facts_size(text_bytes) + attribute_list_size(&list)))
+    if (!log_begin(&log, &head, facts_size(name_bytes) + facts_size(text_bytes) + list.size))
         return;
     facts_string(&log.facts, WIRE_LOG_NAME, name, name_bytes);
     facts_string(&log.facts, WIRE_LOG_BODY, text, text_bytes);
@@ -148,21 +152,14 @@ EXPORTED void otelshim_record(int kind, int level, const char *name, const char 
 
 static void log_format(int level, const char *format, va_list arguments)
 {
-    int error = errno;
     const struct log_head head = {.instrumentation = INSTRUMENT_api,
                                   .kind = WIRE_LOG_LINE,
                                   .severity = severity_of(level),
                                   .frame = FRAME};
-    bool has_error;
-    uint32_t bytes = format ? printf_size(format, arguments, &has_error) : 0;
-    struct log log;
-    if (format && log_begin(&log, &head, bytes + facts_size(sizeof(int64_t)))) {
-        if (has_error)
-            facts_int(&log.facts, WIRE_LOG_ERRNO, error);
-        printf_copy(&log.facts, format, arguments);
-        log_end(&log, is_urgent(WIRE_LOG_LINE, head.severity));
-    }
-    errno = error;
+    const struct log_words words = {
+        .format = format, .error = errno, .is_urgent = is_urgent(WIRE_LOG_LINE, head.severity)};
+    if (format)
+        log_printf(&head, &words, arguments);
 }
 
 /* ---- how a program gets at them ---- */

@@ -5,41 +5,45 @@ static_assert((int)OTELSHIM_TYPE_TEXT == (int)WIRE_STRING && (int)OTELSHIM_TYPE_
                   (int)OTELSHIM_TYPE_DOUBLE == (int)WIRE_DOUBLE,
               "types go out as they are");
 
-static size_t bytes_of(const struct otelshim_attribute *attribute)
+static uint16_t measure_value(const struct otelshim_attribute *attribute)
 {
-    switch (attribute->type) {
-    case OTELSHIM_TYPE_TEXT:
-        return !attribute->value.text                    ? 0
-               : attribute->bytes == OTELSHIM_TERMINATED ? attribute_text_bytes(attribute->value.text)
-                                                         : attribute->bytes;
-    case OTELSHIM_TYPE_BOOL:
+    if (attribute->type == OTELSHIM_TYPE_BOOL)
         return 1;
-    default:
+    if (attribute->type != OTELSHIM_TYPE_TEXT)
         return sizeof(attribute->value);
-    }
+    if (attribute->bytes == OTELSHIM_TERMINATED || !attribute->value.text)
+        return (uint16_t)attribute_text_bytes(attribute->value.text);
+    return attribute->bytes < UINT16_MAX ? (uint16_t)attribute->bytes : UINT16_MAX;
 }
 
-uint32_t attribute_list_size(const struct attribute_list *list)
+void attribute_list_measure(struct attribute_list *list, const struct otelshim_attribute *at, size_t n)
 {
-    uint32_t size = 0;
-    for (size_t i = 0; i < list->n; i++)
-        if (list->at[i].key)
-            size += facts_size(2 + strnlen(list->at[i].key, UINT8_MAX) + bytes_of(&list->at[i]));
-    return size;
+    list->at = at;
+    list->n = !at ? 0 : n < ATTRIBUTE_LIST_MAX ? (uint32_t)n : ATTRIBUTE_LIST_MAX;
+    list->size = 0;
+    for (uint32_t i = 0; i < list->n; i++) {
+        list->key_bytes[i] = at[i].key ? (uint16_t)strnlen(at[i].key, FACTS_KEY_MAX + 1) : 0;
+        list->value_bytes[i] = measure_value(&at[i]);
+        list->size += facts_size(2u + list->key_bytes[i] + list->value_bytes[i]);
+    }
 }
 
 void attribute_list_copy(struct facts *facts, const struct attribute_list *list)
 {
-    for (size_t i = 0; i < list->n; i++) {
+    for (uint32_t i = 0; i < list->n; i++) {
         const struct otelshim_attribute *attribute = &list->at[i];
         uint8_t is_true = attribute->value.integer != 0;
-        const void *value = &attribute->value;
+        struct facts_custom custom = {.type = (uint8_t)attribute->type,
+                                      .key = attribute->key,
+                                      .key_bytes = list->key_bytes[i],
+                                      .value = &attribute->value,
+                                      .value_bytes = list->value_bytes[i]};
         if (attribute->type == OTELSHIM_TYPE_TEXT)
-            value = attribute->value.text;
+            custom.value = attribute->value.text;
         else if (attribute->type == OTELSHIM_TYPE_BOOL)
-            value = &is_true;
+            custom.value = &is_true;
         else if (attribute->type != OTELSHIM_TYPE_INT && attribute->type != OTELSHIM_TYPE_DOUBLE)
             continue;
-        facts_custom(facts, (uint8_t)attribute->type, attribute->key, value, bytes_of(attribute));
+        facts_custom(facts, &custom);
     }
 }

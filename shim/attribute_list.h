@@ -13,18 +13,17 @@
 
 #define ATTRIBUTE_LIST_MAX 64u /* the first ones of a longer list */
 
+/* Measured once, copied once. */
 struct attribute_list {
-    const struct otelshim_attribute *at; /* NULL where n is 0 */
-    size_t n;
+    const struct otelshim_attribute *at;
+    uint32_t n;
+    uint32_t size; /* what they take at most */
+    uint16_t key_bytes[ATTRIBUTE_LIST_MAX];
+    uint16_t value_bytes[ATTRIBUTE_LIST_MAX];
 };
 
-static inline struct attribute_list attribute_list_of(const struct otelshim_attribute *at, size_t n)
-{
-    return (struct attribute_list){at, !at ? 0 : n < ATTRIBUTE_LIST_MAX ? n : ATTRIBUTE_LIST_MAX};
-}
-
-/* What they take at most. */
-uint32_t attribute_list_size(const struct attribute_list *list);
+/* `at` may be NULL, and n larger than anybody takes. */
+void attribute_list_measure(struct attribute_list *list, const struct otelshim_attribute *at, size_t n);
 void attribute_list_copy(struct facts *facts, const struct attribute_list *list);
 
 /* Bytes of a text as far as anybody wants to know; NULL: 0. */

@@ -256,12 +256,6 @@ static const struct dropbox *box_of(uint32_t generation)
     return dropbox_of_generation(generation);
 }
 
-bool buffer_reserve_slowly(struct thread *thread, uint32_t max_bytes,
-                           struct buffer_reservation *ret_reservation)
-{
-    return buffer_reserve_as(thread, max_bytes, DROP_NO_CHUNK, ret_reservation);
-}
-
 bool buffer_reserve_as(struct thread *thread, uint32_t max_bytes, enum wire_drop full,
                        struct buffer_reservation *ret_reservation)
 {
@@ -277,6 +271,12 @@ bool buffer_reserve_as(struct thread *thread, uint32_t max_bytes, enum wire_drop
         return lease_and_reserve(box, thread, &need, ret_reservation);
     fill(ret_reservation, box, thread->lease.index, thread->lease.word);
     return true;
+}
+
+bool buffer_reserve_slowly(struct thread *thread, uint32_t max_bytes,
+                           struct buffer_reservation *ret_reservation)
+{
+    return buffer_reserve_as(thread, max_bytes, DROP_NO_CHUNK, ret_reservation);
 }
 
 void buffer_commit_slowly(struct thread *thread, const struct buffer_reservation *reservation, uint32_t bytes)

@@ -21,14 +21,17 @@ struct buffer_reservation {
 #define BUFFER_GENERATION_SHIFT 38 /* lease id: generation : 26 | chunk : 12 | seq : 26 */
 #define BUFFER_INDEX_SHIFT 26
 
+/* Past the usual case; a full pool counts as NO_CHUNK, or as `full`. */
 bool buffer_reserve_slowly(struct thread *thread, uint32_t max_bytes,
                            struct buffer_reservation *ret_reservation);
+bool buffer_reserve_as(struct thread *thread, uint32_t max_bytes, enum wire_drop full,
+                       struct buffer_reservation *ret_reservation);
 void buffer_commit_slowly(struct thread *thread, const struct buffer_reservation *reservation,
                           uint32_t bytes);
 
-/* The same for who has asked for the file just now: `box` is dropbox_file(). */
-static inline bool buffer_reserve_in(const struct dropbox *box, struct thread *thread, uint32_t max_bytes,
-                                     struct buffer_reservation *ret_reservation)
+/* buffer_reserve() for a record that is no span: a full pool counts as `full`. `box` is dropbox_file(). */
+static inline bool buffer_reserve_in_as(const struct dropbox *box, struct thread *thread, uint32_t max_bytes,
+                                        enum wire_drop full, struct buffer_reservation *ret_reservation)
 {
     const struct thread_lease *mine = &thread->lease;
     bool is_usual = box && box->generation == thread->generation && !thread->in_record;
@@ -42,7 +45,9 @@ static inline bool buffer_reserve_in(const struct dropbox *box, struct thread *t
     }
     if (__builtin_expect(!is_usual, 0)) {
         struct buffer_reservation slow; /* so that the usual one stays in registers */
-        if (!buffer_reserve_slowly(thread, max_bytes, &slow))
+        bool is_reserved = full == DROP_NO_CHUNK ? buffer_reserve_slowly(thread, max_bytes, &slow)
+                                                 : buffer_reserve_as(thread, max_bytes, full, &slow);
+        if (!is_reserved)
             return false;
         *ret_reservation = slow;
         return true;
@@ -55,6 +60,13 @@ static inline bool buffer_reserve_in(const struct dropbox *box, struct thread *t
     return true;
 }
 
+/* The same for who has asked for the file just now. */
+static inline bool buffer_reserve_in(const struct dropbox *box, struct thread *thread, uint32_t max_bytes,
+                                     struct buffer_reservation *ret_reservation)
+{
+    return buffer_reserve_in_as(box, thread, max_bytes, DROP_NO_CHUNK, ret_reservation);
+}
+
 /*
  * Room for at most `max_bytes` (a multiple of 8, <= WIRE_RECORD_MAX + facts). False: no room, counted as NO_CHUNK.
  * Between reserve and commit nothing is visible to the exporter, whoever is killed.
@@ -64,10 +76,6 @@ static inline bool buffer_reserve(struct thread *thread, uint32_t max_bytes,
 {
     return buffer_reserve_in(dropbox_file(), thread, max_bytes, ret_reservation);
 }
-
-/* The same for a record that is no span: a full pool counts as `full`. */
-bool buffer_reserve_as(struct thread *thread, uint32_t max_bytes, enum wire_drop full,
-                       struct buffer_reservation *ret_reservation);
 
 /* The exporter's CPU has read what lay there before: to fetch a line back takes 40 to 180 ns, about a call's time. */
 #define BUFFER_AHEAD_BYTES 256u

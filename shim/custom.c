@@ -255,7 +255,7 @@ static void append(struct facts *facts, const struct addition *what, uint64_t ag
 static uint32_t size_of(const struct addition *what)
 {
     if (what->list)
-        return attribute_list_size(what->list);
+        return what->list->size;
     return facts_size(attribute_text_bytes(what->type)) + facts_size(attribute_text_bytes(what->message)) +
            2 * RECORD_NUMBER_BYTES;
 }

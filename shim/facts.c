@@ -114,62 +114,59 @@ void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data,
         append(facts, key, WIRE_BYTES, data, bytes);
 }
 
-#define CUSTOM_KEY_MAX 255u
 #define CUSTOM_HEAD_BYTES 2u
 
-struct custom_value {
-    const void *at;
-    size_t bytes, kept;
-};
-
-/* How much of the value fits: of a text what the room and WIRE_STRING_MAX leave, of others all or (SIZE_MAX) nothing. */
-static size_t fit_custom(const struct facts *facts, uint32_t used, uint8_t type, size_t key_bytes,
-                         const char *value, size_t bytes)
+/* How much of the value fits behind the key: of a text what the room and WIRE_STRING_MAX leave, of others all or (SIZE_MAX) nothing. */
+static __attribute__((noinline)) size_t fit_custom(const struct facts_custom *custom, size_t key_bytes,
+                                                   uint32_t room)
 {
-    size_t room = (facts->max_bytes - used) & ~(size_t)7, head = CUSTOM_HEAD_BYTES + key_bytes;
-    room = room < sizeof(struct wire_fact) ? 0 : room - sizeof(struct wire_fact);
-    room = room < WIRE_STRING_MAX ? room : WIRE_STRING_MAX;
-    if (head + bytes <= room)
-        return bytes;
-    return type == WIRE_STRING && room >= head + 16 ? text_cut(value, room - head) : SIZE_MAX;
+    size_t head = CUSTOM_HEAD_BYTES + key_bytes, most = room & ~7u;
+    most = most < sizeof(struct wire_fact) ? 0 : most - sizeof(struct wire_fact);
+    most = most < WIRE_STRING_MAX ? most : WIRE_STRING_MAX;
+    if (head + custom->value_bytes <= most)
+        return custom->value_bytes;
+    return custom->type == WIRE_STRING && most >= head + 16 ? text_cut(custom->value, most - head) : SIZE_MAX;
 }
 
-static void store_custom(struct facts *facts, uint32_t used, const uint8_t head[CUSTOM_HEAD_BYTES],
-                         const char *key, const struct custom_value *value)
+static inline void store_custom(struct facts *facts, const struct facts_custom *custom, size_t key_bytes,
+                                size_t kept)
 {
+    uint32_t used = *facts->bytes;
     uint8_t *at = facts->base + used;
-    size_t key_bytes = head[1], kept = CUSTOM_HEAD_BYTES + key_bytes + value->kept;
-    size_t original = CUSTOM_HEAD_BYTES + key_bytes + value->bytes;
-    uint64_t word = head_of(WIRE_CUSTOM, WIRE_BYTES, kept, original > UINT16_MAX ? UINT16_MAX : original);
-    if (kept < original)
+    size_t bytes = CUSTOM_HEAD_BYTES + key_bytes + kept,
+           original = CUSTOM_HEAD_BYTES + key_bytes + custom->value_bytes;
+    uint64_t word = head_of(WIRE_CUSTOM, WIRE_BYTES, bytes, original > UINT16_MAX ? UINT16_MAX : original);
+    if (kept < custom->value_bytes)
         word |= (uint64_t)WIRE_FACT_CUT << FACT_FLAGS_SHIFT;
     memcpy(at, &word, sizeof(word));
-    memcpy(at + sizeof(word), head, CUSTOM_HEAD_BYTES);
-    memcpy(at + sizeof(word) + CUSTOM_HEAD_BYTES, key, key_bytes);
-    if (value->kept)
-        memcpy(at + sizeof(word) + CUSTOM_HEAD_BYTES + key_bytes, value->at, value->kept);
+    at += sizeof(word);
+    at[0] = custom->type;
+    at[1] = (uint8_t)key_bytes;
+    memcpy(at + CUSTOM_HEAD_BYTES, custom->key, key_bytes);
+    if (kept == sizeof(uint64_t)) /* a number: no call for that */
+        memcpy(at + CUSTOM_HEAD_BYTES + key_bytes, custom->value, sizeof(uint64_t));
+    else if (kept)
+        memcpy(at + CUSTOM_HEAD_BYTES + key_bytes, custom->value, kept);
     fence();
-    *facts->bytes = used + padded(kept);
+    *facts->bytes = used + padded(bytes);
 }
 
-void facts_custom(struct facts *facts, uint8_t type, const char *key, const void *value, size_t bytes)
+void facts_custom(struct facts *facts, const struct facts_custom *custom)
 {
-    size_t key_bytes = key ? strnlen(key, CUSTOM_KEY_MAX + 1) : 0;
-    if (key_bytes > CUSTOM_KEY_MAX)
-        key_bytes = text_cut(key, CUSTOM_KEY_MAX);
+    size_t key_bytes =
+        custom->key_bytes <= FACTS_KEY_MAX ? custom->key_bytes : text_cut(custom->key, FACTS_KEY_MAX);
     if (!key_bytes || !facts_wants(facts, WIRE_CUSTOM))
         return;
     *facts->busy = 1;
     fence();
-    uint32_t used = *facts->bytes;
-    struct custom_value whole = {
-        .at = value, .bytes = bytes, .kept = fit_custom(facts, used, type, key_bytes, value, bytes)};
-    if (whole.kept < bytes && facts->cut)
+    uint32_t room = facts->max_bytes - *facts->bytes;
+    size_t kept = custom->value_bytes, bytes = CUSTOM_HEAD_BYTES + key_bytes + kept;
+    if (__builtin_expect(bytes > WIRE_STRING_MAX || padded(bytes) > room, 0))
+        kept = fit_custom(custom, key_bytes, room);
+    if (__builtin_expect(kept != custom->value_bytes, 0) && facts->cut)
         (*facts->cut)++;
-    if (whole.kept != SIZE_MAX)
-        store_custom(facts, used, (const uint8_t[]){type, (uint8_t)key_bytes}, key, &whole);
-    else if (facts->cut)
-        (*facts->cut)++;
+    if (__builtin_expect(kept != SIZE_MAX, 1))
+        store_custom(facts, custom, key_bytes, kept);
     fence();
     *facts->busy = 0;
 }

@@ -45,11 +45,19 @@ void facts_string(struct facts *facts, enum wire_attribute key, const char *text
 void facts_text(struct facts *facts, enum wire_attribute key, const char *text);
 /* Raw bytes: cut anywhere. */
 void facts_bytes(struct facts *facts, enum wire_attribute key, const void *data, size_t bytes);
-/*
- * WIRE_CUSTOM: an attribute with a key of its own, `type` as there. A text is cut on a UTF-8 boundary; a key at 255 bytes, and an
- * empty one is nothing.
- */
-void facts_custom(struct facts *facts, uint8_t type, const char *key, const void *value, size_t bytes);
+
+/* An attribute with a key of its own: WIRE_CUSTOM. */
+struct facts_custom {
+    const char *key;
+    const void *value;
+    size_t key_bytes; /* 0: nothing is recorded */
+    size_t value_bytes;
+    uint8_t type; /* as WIRE_CUSTOM has it */
+};
+#define FACTS_KEY_MAX 255u
+
+/* A text is cut on a UTF-8 boundary, and a key at FACTS_KEY_MAX bytes; `key` then has more than those. */
+void facts_custom(struct facts *facts, const struct facts_custom *custom);
 /*
  * The beginning of something that is `whole` bytes long: as many of `bytes` as leave `later_bytes` of room. That it is cut is no
  * loss, and not counted.

@@ -13,62 +13,82 @@ static_assert((int)OTELSHIM_COUNTER == (int)WIRE_COUNTER &&
 
 #define FACTS_MAX (WIRE_RECORD_MAX - (uint32_t)sizeof(struct wire_measurement))
 
-static uint32_t fact_bytes_of(const struct otelshim_metric *metric, const struct attribute_list *list)
+/* The texts of a metric, measured once. */
+struct texts {
+    size_t name_bytes, unit_bytes, description_bytes;
+    uint32_t size;
+};
+
+static struct texts measure_texts(const struct otelshim_metric *metric)
 {
-    uint32_t bytes = facts_size(attribute_text_bytes(metric->name)) + attribute_list_size(list);
-    if (metric->unit)
-        bytes += facts_size(attribute_text_bytes(metric->unit));
-    if (metric->description)
-        bytes += facts_size(attribute_text_bytes(metric->description));
-    return bytes < FACTS_MAX ? bytes : FACTS_MAX;
+    struct texts texts = {.name_bytes = attribute_text_bytes(metric->name)};
+    texts.size = facts_size(texts.name_bytes);
+    if (metric->unit) {
+        texts.unit_bytes = attribute_text_bytes(metric->unit);
+        texts.size += facts_size(texts.unit_bytes);
+    }
+    if (metric->description) {
+        texts.description_bytes = attribute_text_bytes(metric->description);
+        texts.size += facts_size(texts.description_bytes);
+    }
+    return texts;
 }
 
-static uint32_t copy_facts(uint8_t *at, uint32_t max_bytes, const struct otelshim_metric *metric,
-                           const struct attribute_list *list)
+static void copy_texts(struct facts *facts, const struct otelshim_metric *metric, const struct texts *texts)
 {
-    volatile uint32_t bytes = 0, busy;
-    struct facts facts = {.base = at, .bytes = &bytes, .max_bytes = max_bytes, .busy = &busy};
-    facts_string(&facts, WIRE_METRIC_NAME, metric->name, attribute_text_bytes(metric->name));
+    facts_string(facts, WIRE_METRIC_NAME, metric->name, texts->name_bytes);
     if (metric->unit)
-        facts_string(&facts, WIRE_METRIC_UNIT, metric->unit, attribute_text_bytes(metric->unit));
+        facts_string(facts, WIRE_METRIC_UNIT, metric->unit, texts->unit_bytes);
     if (metric->description)
-        facts_string(&facts, WIRE_METRIC_DESCRIPTION, metric->description,
-                     attribute_text_bytes(metric->description));
-    attribute_list_copy(&facts, list);
-    return bytes;
+        facts_string(facts, WIRE_METRIC_DESCRIPTION, metric->description, texts->description_bytes);
+}
+
+static bool is_known(const struct otelshim_metric *metric)
+{
+    return metric && metric->name && metric->name[0] && metric->instrument >= OTELSHIM_COUNTER &&
+           metric->instrument <= OTELSHIM_HISTOGRAM;
+}
+
+static void fill(struct wire_measurement *record, const struct thread *thread,
+                 const struct span_context *context)
+{
+    record->record.kind = WIRE_RECORD_MEASUREMENT;
+    record->record.flags = 0;
+    memcpy(record->trace_id, context->trace_id, sizeof(record->trace_id));
+    memcpy(record->span_id, context->span_id, sizeof(record->span_id));
+    record->tid = thread->tid;
+    record->instrumentation = INSTRUMENT_api;
+    record->flags = context->flags;
+    memset(record->reserved, 0, sizeof(record->reserved));
 }
 
 void measure(const struct otelshim_metric *metric, uint64_t value, bool is_double,
              const struct attribute_list *list, const void *frame)
 {
-    bool is_known = metric && metric->name && metric->name[0] && metric->instrument >= OTELSHIM_COUNTER &&
-                    metric->instrument <= OTELSHIM_HISTOGRAM;
     const struct dropbox *box;
-    struct thread *thread = is_known ? admit(&box) : NULL;
+    struct thread *thread = is_known(metric) ? admit(&box) : NULL;
     if (!thread)
         return;
     uint64_t now_ns = thread_now_ns(thread);
     struct span_context context = current_get(thread, frame, now_ns);
-    uint32_t fact_bytes = fact_bytes_of(metric, list);
+    struct texts texts = measure_texts(metric);
+    uint32_t fact_bytes = texts.size + list->size < FACTS_MAX ? texts.size + list->size : FACTS_MAX;
+    volatile uint32_t bytes = 0, busy;
     struct buffer_reservation reservation;
-    if (!buffer_reserve_as(thread, (uint32_t)sizeof(struct wire_measurement) + fact_bytes,
-                           DROP_NO_CHUNK_COUNT, &reservation))
+    if (!buffer_reserve_in_as(box, thread, (uint32_t)sizeof(struct wire_measurement) + fact_bytes,
+                              DROP_NO_CHUNK_COUNT, &reservation))
         return;
     struct wire_measurement *record = (struct wire_measurement *)(void *)reservation.at;
-    *record = (struct wire_measurement){
-        .record = {.kind = WIRE_RECORD_MEASUREMENT},
-        .mono_ns = now_ns,
-        .value = value,
-        .tid = thread->tid,
-        .instrumentation = INSTRUMENT_api,
-        .instrument = (uint8_t)metric->instrument,
-        .is_double = is_double,
-        .flags = context.flags,
-    };
-    memcpy(record->trace_id, context.trace_id, sizeof(record->trace_id));
-    memcpy(record->span_id, context.span_id, sizeof(record->span_id));
-    record->record.bytes =
-        (uint32_t)sizeof(*record) + copy_facts(reservation.at + sizeof(*record), fact_bytes, metric, list);
+    struct facts facts = {
+        .base = reservation.at + sizeof(*record), .bytes = &bytes, .max_bytes = fact_bytes, .busy = &busy};
+    fill(record, thread, &context);
+    record->mono_ns = now_ns;
+    record->value = value;
+    record->instrument = (uint8_t)metric->instrument;
+    record->is_double = is_double;
+    copy_texts(&facts, metric, &texts);
+    attribute_list_copy(&facts, list);
+    record->record.bytes = (uint32_t)sizeof(*record) + bytes;
     buffer_commit(thread, &reservation, record->record.bytes);
     dropbox_ring(box, false, now_ns);
 }

@@ -281,6 +281,23 @@ static inline struct otelshim_attribute otelshim_bool(const char *key, int is_tr
     return attribute;
 }
 
+/*
+ * A list is made in memory, which a compiler does not put off until it is needed: so it is made in one branch only, and the
+ * other one evaluates the same arguments and makes nothing of them.
+ */
+#ifdef __cplusplus
+template <class... T> inline void otelshim_evaluate_(int, const T &...)
+{
+}
+#else
+static inline void otelshim_evaluate_(int unused, ...)
+{
+    (void)unused;
+}
+#endif
+#define OTELSHIM_WITH_(call, fixed, ...) \
+    (otelshim_found() ? (call) : (otelshim_evaluate_ fixed, OTELSHIM_EVALUATE_LIST_(__VA_ARGS__)))
+
 #ifdef __cplusplus
 template <class T> inline otelshim_attribute otelshim_kv(const char *key, const T &value)
 {
@@ -294,6 +311,7 @@ typedef std::initializer_list<otelshim_attribute> otelshim_list_;
     {                       \
         __VA_ARGS__         \
     }
+#define OTELSHIM_EVALUATE_LIST_(...) (void)otelshim_list_({__VA_ARGS__})
 #else
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 #define otelshim_kv(key, value) \
@@ -312,10 +330,8 @@ typedef struct otelshim_list_ {
 #define OTELSHIM_FIRST_(list) (list).first
 #define OTELSHIM_COUNT_(list) (list).count
 /* A macro's `...` must not be empty, nor an array: so there is always one more, which is not counted. */
-#define OTELSHIM_END_ \
-    {                 \
-        0             \
-    }
+#define OTELSHIM_END_ otelshim_int(NULL, 0)
+#define OTELSHIM_EVALUATE_LIST_(...) otelshim_evaluate_(0, __VA_ARGS__)
 #define OTELSHIM_LIST_(...)                               \
     ((otelshim_list_){                                    \
         (const struct otelshim_attribute[]){__VA_ARGS__}, \
@@ -334,7 +350,10 @@ static inline otelshim_span otelshim_span_begin_list_(const char *name, int kind
 #define otelshim_span_begin(...) OTELSHIM_BEGIN_(OTELSHIM_INTERNAL, __VA_ARGS__, OTELSHIM_END_)
 /* otelshim_span_begin_kind(kind, name, attributes…): OTELSHIM_SERVER for a request that the program answers, … */
 #define otelshim_span_begin_kind(...) OTELSHIM_BEGIN_(__VA_ARGS__, OTELSHIM_END_)
-#define OTELSHIM_BEGIN_(kind, name, ...) otelshim_span_begin_list_(name, kind, OTELSHIM_LIST_(__VA_ARGS__))
+#define OTELSHIM_BEGIN_(kind, name, ...)                                      \
+    (otelshim_found()                                                         \
+         ? otelshim_span_begin_list_(name, kind, OTELSHIM_LIST_(__VA_ARGS__)) \
+         : (otelshim_evaluate_(0, name, kind), OTELSHIM_EVALUATE_LIST_(__VA_ARGS__), (otelshim_span)0))
 
 static inline void otelshim_span_end(otelshim_span span)
 {
@@ -351,10 +370,11 @@ static inline void otelshim_span_set_list_(otelshim_span span, otelshim_list_ li
 }
 
 /* otelshim_span_set(span, attributes…): the last value of a key holds. */
-#define otelshim_span_set(span, ...) otelshim_span_set_list_(span, OTELSHIM_LIST_(__VA_ARGS__, OTELSHIM_END_))
+#define otelshim_span_set(span, ...) OTELSHIM_SET_(span, __VA_ARGS__, OTELSHIM_END_)
 /* otelshim_set(attributes…): of the thread's current span. */
-#define otelshim_set(...) \
-    otelshim_span_set_list_(OTELSHIM_CURRENT, OTELSHIM_LIST_(__VA_ARGS__, OTELSHIM_END_))
+#define otelshim_set(...) OTELSHIM_SET_(OTELSHIM_CURRENT, __VA_ARGS__, OTELSHIM_END_)
+#define OTELSHIM_SET_(span, ...) \
+    OTELSHIM_WITH_(otelshim_span_set_list_(span, OTELSHIM_LIST_(__VA_ARGS__)), (0, span), __VA_ARGS__)
 
 /* The description counts for errors only; NULL: none. */
 static inline void otelshim_span_status(otelshim_span span, enum otelshim_status status,
@@ -488,10 +508,12 @@ static inline void otelshim_add_double_(const char *name, uint32_t instrument, d
     OTELSHIM_ADD_(OTELSHIM_HISTOGRAM, __VA_ARGS__, OTELSHIM_END_) /* how they lie */
 #define otelshim_histogram_record_double(...) \
     OTELSHIM_ADD_DOUBLE_(OTELSHIM_HISTOGRAM, __VA_ARGS__, OTELSHIM_END_)
-#define OTELSHIM_ADD_(instrument, name, value, ...) \
-    otelshim_add_(name, instrument, value, OTELSHIM_LIST_(__VA_ARGS__))
-#define OTELSHIM_ADD_DOUBLE_(instrument, name, value, ...) \
-    otelshim_add_double_(name, instrument, value, OTELSHIM_LIST_(__VA_ARGS__))
+#define OTELSHIM_ADD_(instrument, name, value, ...)                                                       \
+    OTELSHIM_WITH_(otelshim_add_(name, instrument, value, OTELSHIM_LIST_(__VA_ARGS__)), (0, name, value), \
+                   __VA_ARGS__)
+#define OTELSHIM_ADD_DOUBLE_(instrument, name, value, ...)                                     \
+    OTELSHIM_WITH_(otelshim_add_double_(name, instrument, value, OTELSHIM_LIST_(__VA_ARGS__)), \
+                   (0, name, value), __VA_ARGS__)
 
 /*
  * (metric, value, attributes…), with a unit and a description:
@@ -499,10 +521,12 @@ static inline void otelshim_add_double_(const char *name, uint32_t instrument, d
  */
 #define otelshim_measure(...) OTELSHIM_MEASURE_(__VA_ARGS__, OTELSHIM_END_)
 #define otelshim_measure_double(...) OTELSHIM_MEASURE_DOUBLE_(__VA_ARGS__, OTELSHIM_END_)
-#define OTELSHIM_MEASURE_(metric, value, ...) \
-    otelshim_measure_int_list_(metric, value, OTELSHIM_LIST_(__VA_ARGS__))
-#define OTELSHIM_MEASURE_DOUBLE_(metric, value, ...) \
-    otelshim_measure_double_list_(metric, value, OTELSHIM_LIST_(__VA_ARGS__))
+#define OTELSHIM_MEASURE_(metric, value, ...)                                              \
+    OTELSHIM_WITH_(otelshim_measure_int_list_(metric, value, OTELSHIM_LIST_(__VA_ARGS__)), \
+                   (0, metric, value), __VA_ARGS__)
+#define OTELSHIM_MEASURE_DOUBLE_(metric, value, ...)                                          \
+    OTELSHIM_WITH_(otelshim_measure_double_list_(metric, value, OTELSHIM_LIST_(__VA_ARGS__)), \
+                   (0, metric, value), __VA_ARGS__)
 
 /* "high" from `high` on, "medium" from `medium` on, else "low": for attributes that must not have too many values. */
 static inline const char *otelshim_range(double value, double medium, double high)
@@ -522,16 +546,19 @@ static inline void otelshim_record_list_(int kind, int level, const char *name, 
 
 /* otelshim_report_error(level, type, message, attributes…): an error, at once; where alerts are set up, also to the chat. */
 #define otelshim_report_error(...) OTELSHIM_REPORT_(__VA_ARGS__, OTELSHIM_END_)
-#define OTELSHIM_REPORT_(level, type, message, ...) \
-    otelshim_record_list_(OTELSHIM_REPORT, level, type, message, OTELSHIM_LIST_(__VA_ARGS__))
+#define OTELSHIM_REPORT_(level, type, message, ...)                                                \
+    OTELSHIM_WITH_(                                                                                \
+        otelshim_record_list_(OTELSHIM_REPORT, level, type, message, OTELSHIM_LIST_(__VA_ARGS__)), \
+        (0, level, type, message), __VA_ARGS__)
 
 /* otelshim_event(name, attributes…): something that happened. */
 #define otelshim_event(...) OTELSHIM_NAMED_(OTELSHIM_EVENT, __VA_ARGS__, OTELSHIM_END_)
 
 /* otelshim_trade(template, fields…): a message made from the template of this name, sent at once. */
 #define otelshim_trade(...) OTELSHIM_NAMED_(OTELSHIM_TRADE, __VA_ARGS__, OTELSHIM_END_)
-#define OTELSHIM_NAMED_(kind, name, ...) \
-    otelshim_record_list_(kind, OTELSHIM_INFO, name, NULL, OTELSHIM_LIST_(__VA_ARGS__))
+#define OTELSHIM_NAMED_(kind, name, ...)                                                                \
+    OTELSHIM_WITH_(otelshim_record_list_(kind, OTELSHIM_INFO, name, NULL, OTELSHIM_LIST_(__VA_ARGS__)), \
+                   (0, name), __VA_ARGS__)
 
 /* A message in the program's own words, sent at once. */
 static inline void otelshim_notice(const char *text)
@@ -543,8 +570,9 @@ static inline void otelshim_notice(const char *text)
 
 /* otelshim_log_text(level, text, attributes…): a log record as it is. */
 #define otelshim_log_text(...) OTELSHIM_LINE_(__VA_ARGS__, OTELSHIM_END_)
-#define OTELSHIM_LINE_(level, text, ...) \
-    otelshim_record_list_(OTELSHIM_LINE, level, NULL, text, OTELSHIM_LIST_(__VA_ARGS__))
+#define OTELSHIM_LINE_(level, text, ...)                                                                 \
+    OTELSHIM_WITH_(otelshim_record_list_(OTELSHIM_LINE, level, NULL, text, OTELSHIM_LIST_(__VA_ARGS__)), \
+                   (0, level, text), __VA_ARGS__)
 
 /* otelshim_log(level, format, …): likewise, by printf's rules. The text is made where it is exported, not in the program. */
 static inline OTELSHIM_PRINTF_(2, 0) void otelshim_vlog(int level, const char *format, va_list arguments)
@@ -565,7 +593,8 @@ static OTELSHIM_PRINTF_(2, 3) void otelshim_log_(int level, const char *format, 
     va_end(arguments);
 }
 
-#define otelshim_log(level, ...) otelshim_log_(level, __VA_ARGS__)
+#define otelshim_log(level, ...) \
+    (otelshim_found() ? otelshim_log_(level, __VA_ARGS__) : otelshim_evaluate_(0, level, __VA_ARGS__))
 
 #endif /* OTELSHIM_TYPES_ONLY */
 #endif

@@ -18,11 +18,9 @@ struct directive {
     char letter;
 };
 
-/* Walks a format twice in the same way: to measure, and to copy. */
 struct walk {
     va_list arguments; /* in a struct: a va_list that is a parameter has no address to hand on */
     struct facts *facts;
-    uint32_t size;
     uint32_t n;
     bool has_error;
 };
@@ -94,17 +92,13 @@ static bool parse(const char *percent, struct directive *directive)
 static void add_int(struct walk *walk, int64_t value)
 {
     walk->n++;
-    walk->size += facts_size(sizeof(value));
-    if (walk->facts)
-        facts_int(walk->facts, WIRE_LOG_ARGUMENT, value);
+    facts_int(walk->facts, WIRE_LOG_ARGUMENT, value);
 }
 
 static void add_double(struct walk *walk, double value)
 {
     walk->n++;
-    walk->size += facts_size(sizeof(value));
-    if (walk->facts)
-        facts_double(walk->facts, WIRE_LOG_ARGUMENT, value);
+    facts_double(walk->facts, WIRE_LOG_ARGUMENT, value);
 }
 
 static void add_text(struct walk *walk, const char *text, int precision)
@@ -112,9 +106,7 @@ static void add_text(struct walk *walk, const char *text, int precision)
     size_t most = precision >= 0 && precision < UINT16_MAX ? (size_t)precision : UINT16_MAX;
     size_t bytes = strnlen(text ? text : "(null)", most);
     walk->n++;
-    walk->size += facts_size(bytes);
-    if (walk->facts)
-        facts_string(walk->facts, WIRE_LOG_ARGUMENT, text ? text : "(null)", bytes);
+    facts_string(walk->facts, WIRE_LOG_ARGUMENT, text ? text : "(null)", bytes);
 }
 
 static size_t print_utf8(char out[4], uint32_t c)
@@ -149,9 +141,7 @@ static void add_wide(struct walk *walk, const wchar_t *text, int precision)
         bytes += n;
     }
     walk->n++;
-    walk->size += facts_size(bytes);
-    if (walk->facts)
-        facts_string(walk->facts, WIRE_LOG_ARGUMENT, out, bytes);
+    facts_string(walk->facts, WIRE_LOG_ARGUMENT, out, bytes);
 }
 
 /* As printf narrows it. */
@@ -240,21 +230,12 @@ static void walk_format(struct walk *walk, const char *format)
             return;
 }
 
-uint32_t printf_size(const char *format, va_list arguments, bool *ret_has_error)
-{
-    struct walk walk = {.size = facts_size(strlen(format))};
-    va_copy(walk.arguments, arguments);
-    walk_format(&walk, format);
-    va_end(walk.arguments);
-    *ret_has_error = walk.has_error;
-    return walk.size;
-}
-
-void printf_copy(struct facts *facts, const char *format, va_list arguments)
+bool printf_copy(struct facts *facts, const char *format, va_list arguments)
 {
     struct walk walk = {.facts = facts};
     facts_text(facts, WIRE_LOG_FORMAT, format);
     va_copy(walk.arguments, arguments);
     walk_format(&walk, format);
     va_end(walk.arguments);
+    return walk.has_error;
 }

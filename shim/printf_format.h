@@ -13,10 +13,7 @@
 #include "facts.h"
 #include <stdarg.h>
 
-/* How many bytes printf_copy() takes at most. *ret_has_error: the format has %m, which prints errno. */
-uint32_t printf_size(const char *format, va_list arguments, bool *ret_has_error);
-
-/* WIRE_LOG_FORMAT and its WIRE_LOG_ARGUMENTs. The list stays the caller's. */
-void printf_copy(struct facts *facts, const char *format, va_list arguments);
+/* WIRE_LOG_FORMAT and its WIRE_LOG_ARGUMENTs. The list stays the caller's. True: the format has %m, which prints errno. */
+bool printf_copy(struct facts *facts, const char *format, va_list arguments);
 
 #endif

@@ -12,7 +12,6 @@
 
 #include "instrument/instrument.h"
 #include "log.h"
-#include "printf_format.h"
 #include <stdarg.h>
 #include <string.h>
 
@@ -44,11 +43,12 @@ static void set_identity(const char *identity)
         __atomic_store_n(&set.identity[i], words[i], __ATOMIC_RELAXED);
 }
 
-static size_t get_identity(uint64_t words[IDENTITY_WORDS])
+static bool get_identity(uint64_t words[IDENTITY_WORDS])
 {
     for (unsigned i = 0; i < IDENTITY_WORDS; i++)
         words[i] = __atomic_load_n(&set.identity[i], __ATOMIC_RELAXED);
-    return strnlen((const char *)words, sizeof(*words) * IDENTITY_WORDS);
+    ((char *)words)[sizeof(*words) * IDENTITY_WORDS - 1] = 0; /* two openlog() at once */
+    return *(const char *)words != 0;
 }
 
 /* Severities of OpenTelemetry's data model for syslog. */
@@ -66,25 +66,19 @@ static __attribute__((noinline)) void note(int priority, const char *format, va_
 {
     int error = errno;
     uint64_t identity[IDENTITY_WORDS];
-    size_t identity_bytes = get_identity(identity);
-    bool has_error;
-    uint32_t bytes = printf_size(format, arguments, &has_error) + facts_size(identity_bytes) +
-                     2 * facts_size(sizeof(int64_t));
+    bool has_identity = get_identity(identity);
+    uint32_t facility = priority & LOG_FACMASK ? 0 : __atomic_load_n(&set.facility, __ATOMIC_RELAXED);
     const struct log_head head = {.instrumentation = INSTRUMENT_syslog,
                                   .kind = WIRE_LOG_SYSLOG,
                                   .severity = severities[LOG_PRI(priority)],
                                   .frame = frame};
-    struct log log;
-    if (log_begin(&log, &head, bytes)) {
-        uint32_t facility = priority & LOG_FACMASK ? 0 : __atomic_load_n(&set.facility, __ATOMIC_RELAXED);
-        facts_int(&log.facts, WIRE_LOG_PRIORITY, (priority & (LOG_PRIMASK | LOG_FACMASK)) | (int)facility);
-        if (identity_bytes)
-            facts_string(&log.facts, WIRE_LOG_IDENTITY, (const char *)identity, identity_bytes);
-        if (has_error)
-            facts_int(&log.facts, WIRE_LOG_ERRNO, error);
-        printf_copy(&log.facts, format, arguments);
-        log_end(&log, LOG_PRI(priority) <= LOG_ERR);
-    }
+    const struct log_words words = {.format = format,
+                                    .error = error,
+                                    .is_urgent = LOG_PRI(priority) <= LOG_ERR,
+                                    .has_priority = true,
+                                    .priority = (priority & (LOG_PRIMASK | LOG_FACMASK)) | (int)facility,
+                                    .identity = has_identity ? (const char *)identity : NULL};
+    log_printf(&head, &words, arguments);
     errno = error;
 }
 

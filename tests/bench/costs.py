@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from ground import (HEADER, OTELSHIM, PATHS, SPANS_DROPPED, Ground, build_program, flags_of, instructions, instructions_of_path,
+from ground import (API, HEADER, OTELSHIM, PATHS, SPANS_DROPPED, Ground, api_program, build_program, flags_of, instructions, instructions_of_path,
                     paths_program, root, stub_directory)
 
 CLIENT_CPU, EXPORTER_CPU = 0, 1
@@ -114,6 +114,24 @@ def paths(n_pairs):
             row(f"{path}, no server: added per call", quartiles([w - o for o, w in rounds], "{:.0f}") +
                 f" ns, {added:.0f} instructions; {statistics.median(o for o, _ in rounds):.0f} ns without",
                 targets.get(path, "<= 200 ns"))
+
+
+def api(n_pairs):
+    """Every call of otelshim.h (loop_api): where there is no library, and where there is one."""
+    targets = {"span": "<= 150 ns", "counter_add": "<= 100 ns", "counter_add_attributes": "<= 150 ns"}
+    nothing = {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", "OTELSHIM_ALERTS": "false"}
+    with Ground() as ground:
+        ground.start_exporter(EXPORTER_CPU)
+        for call in API:
+            say(f"otelshim.h: {call}")
+            rounds = alternate(n_pairs, *[lambda e=e: float(ground.run([api_program(), call, 25000, 2000], e, CLIENT_CPU))
+                                          for e in (ground.environment, ground.traced(**nothing))])
+            without, with_it = quartiles([o for o, _ in rounds], "{:.1f}"), quartiles([w for _, w in rounds], "{:.0f}")
+            if call == "syslog":
+                row("syslog(3), nobody listens: added", quartiles([w - o for o, w in rounds], "{:.0f}") + " ns", "<= 200 ns")
+            else:
+                row(f"otelshim.h, {call}: without the library / with it", f"{without} / {with_it} ns",
+                    f"<= 2 ns / {targets.get(call, '')}".rstrip(" /"))
 
 
 # ---- real loops ----

@@ -180,6 +180,9 @@ def instructions_per_span(ground, few=4000, many=14000):
 
 
 PATHS = ["redis_pipeline", "redis_async", "libpq_async", "libpq_pipeline", "curl_multi", "curl_easy"]
+# Of otelshim.h, as loop_api calls them; syslog(3) besides.
+API = ["span", "span_attributes", "span_set", "span_error", "trace_id", "counter_add", "counter_add_attributes", "histogram_record", "log",
+       "event", "report_error", "trade", "syslog"]
 BLOCK = 496  # calls of loop_paths, timed together
 HEADER = {"BENCH_HEADER": "1"}  # the program sends a header as long as a traceparent: what is added besides is ours
 
@@ -196,3 +199,16 @@ def instructions_of_path(ground, path, few=4 * BLOCK, many=12 * BLOCK):
         counts = [instructions(ground, [paths_program(), path, n], ground.stub(environment)) for n in (few, many)]
         costs.append((counts[1] - counts[0]) / (many - few))
     return costs[0], costs[1] - costs[0]
+
+
+def api_program():
+    return build_program("loop_api")
+
+
+def instructions_of_api(ground, call, few=500, many=1500):
+    """(without the shim, with it) for one call of otelshim.h, without the loop around it."""
+    costs = []
+    for environment in ground.environment, ground.traced():
+        counts = [[instructions(ground, [api_program(), name, n], environment) for n in (few, many)] for name in (call, "nothing")]
+        costs.append((counts[0][1] - counts[0][0] - counts[1][1] + counts[1][0]) / (many - few))
+    return costs
