@@ -12,17 +12,21 @@
 struct place {
     uint64_t word;
     uint64_t ticket; /* 0: waits */
-    struct measured_range measured;
+    uint64_t first_measured;
+    uint32_t n_measured;
     uint8_t way;
     bool is_done;
 };
 
+struct lane_key {
+    uint64_t client;
+    uint32_t index;
+    uint32_t kind;
+};
+static_assert(sizeof(struct lane_key) == 16, "no padding: it is hashed as bytes");
+
 struct lane {
-    struct {
-        uint64_t client;
-        uint32_t index;
-        uint32_t kind;
-    } key;
+    struct lane_key key;
     UT_hash_handle hh;
     struct place *places; /* a ring: number n is at n % max */
     uint64_t first, next; /* numbers of the places in use: [first, next) */
@@ -60,15 +64,10 @@ void lanes_destroy(struct lanes *lanes)
 }
 
 /* NOLINTNEXTLINE(readability-function-size): uthash */
-static struct lane *find_lane(struct lanes *lanes, const struct receipt *receipt, bool may_make)
+static struct lane *look_up(struct lanes *lanes, const struct lane_key *key, bool may_make)
 {
-    struct lane *lane = lanes->last, wanted = {.key = {.client = receipt->client,
-                                                       .index = receipt->index,
-                                                       .kind = receipt->kind & ~TICKET_BITS}};
-    if (lane && memcmp(&lane->key, &wanted.key, sizeof(wanted.key)) == 0)
-        return lane;
-    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all of the key is set */
-    HASH_FIND(hh, lanes->lanes, &wanted.key, sizeof(wanted.key), lane);
+    struct lane *lane;
+    HASH_FIND(hh, lanes->lanes, key, sizeof(*key), lane);
     if (lane)
         lanes->last = lane;
     if (lane || !may_make)
@@ -76,10 +75,19 @@ static struct lane *find_lane(struct lanes *lanes, const struct receipt *receipt
     lane = calloc(1, sizeof(*lane));
     if (!lane)
         abort();
-    lane->key = wanted.key;
+    lane->key = *key;
     lane->next_ticket = 1;
     HASH_ADD(hh, lanes->lanes, key, sizeof(lane->key), lane);
     return lane;
+}
+
+static struct lane *find_lane(struct lanes *lanes, const struct receipt *receipt, bool may_make)
+{
+    struct lane *last = lanes->last;
+    const struct lane_key key = {receipt->client, receipt->index, receipt->kind & ~TICKET_BITS};
+    if (last && last->key.index == key.index && last->key.client == key.client && last->key.kind == key.kind)
+        return last;
+    return look_up(lanes, &key, may_make);
 }
 
 static struct place *place_of(const struct lane *lane, uint64_t number)
@@ -126,7 +134,8 @@ struct receipt lanes_issue(struct lanes *lanes, const struct receipt *placed, en
     struct place *place = place_of(lane, placed->word);
     place->ticket = ticket.word;
     place->way = (uint8_t)way;
-    place->measured = *measured;
+    place->first_measured = measured->first;
+    place->n_measured = measured->n;
     return ticket;
 }
 
@@ -148,8 +157,9 @@ bool lanes_return(struct lanes *lanes, const struct receipt *ticket,
         *ret_receipt = *ticket;
         ret_receipt->kind = (enum receipt_kind)lane->key.kind;
         ret_receipt->word = place->word;
-        if (place->measured.n)
-            each(context, &place->measured);
+        const struct measured_range measured = {place->first_measured, place->n_measured};
+        if (measured.n)
+            each(context, &measured);
         has_moved = true;
     }
     return has_moved;

@@ -152,7 +152,7 @@ static bool may_take(void *context, const struct process *process)
     if (traced->missing && !traced->destination)
         return false;
     bool has_room = (!traced->destination || otlp_has_room(traced->destination->otlp)) &&
-                    (!traced->logs_destination || otlp_has_room(traced->logs_destination->otlp));
+                    records_have_room(traced);
     pipeline->was_gated |= !has_room;
     return has_room;
 }

@@ -50,6 +50,7 @@ struct traced {
     struct destination *destination; /* of its traces; NULL: none */
     struct destination *metrics_destination;
     struct destination *logs_destination; /* records.c: from its first log record on */
+    bool has_lost_logs;                   /* said */
     struct metric_set *metrics;           /* where there is one */
     bool is_shown;                        /* on the console */
     const char *missing;                  /* secret without which nothing is sent; NULL: none */
@@ -114,6 +115,8 @@ void pipeline_acknowledge_later(struct pipeline *pipeline, const struct receipt 
 /* ---- records.c ---- */
 void records_on_count(void *context, const struct raw_count *raw, const struct receipt *receipt);
 void records_on_log(void *context, const struct raw_log *raw, const struct receipt *receipt);
+/* Nothing of the process is held up by its log records. */
+bool records_have_room(const struct traced *traced);
 void records_on_measurement(void *context, const struct raw_measurement *raw, const struct receipt *receipt);
 
 /* ---- traced.c ---- */

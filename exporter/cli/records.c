@@ -1,9 +1,12 @@
 /* records: what comes out of the mapped files besides spans: counts, log records, measurements. */
 #include "cli/alerting.h"
+#include "cli/client_settings.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "signals/logs/logs.h"
 #include "signals/spans/limits.h"
+
+#include <stdio.h>
 
 /* ---- what only adds to metrics: its receipt goes with those of spans, which hold it up no longer than themselves ---- */
 
@@ -46,16 +49,47 @@ void records_on_measurement(void *context, const struct raw_measurement *raw, co
 
 /* ---- log records ---- */
 
-/* Made for the first one: few programs log. NULL: none is asked for, or a secret that it needs is not known. */
+/* A secret that they need was never known; spans may have found another program's. */
+static void tell_lost(struct pipeline *pipeline, struct traced *traced, const char *missing)
+{
+    char text[200];
+    if (traced->has_lost_logs)
+        return;
+    traced->has_lost_logs = true;
+    snprintf(
+        text, sizeof(text),
+        "%s could not be read before the program ended: put it into otelshim.conf; its log records are lost",
+        missing);
+    traced_tell(pipeline, traced, text);
+}
+
+/* Made for the first one: few programs log. NULL: none is asked for, or cannot be had. */
 static struct otlp *logs_of(struct pipeline *pipeline, struct traced *traced)
 {
     const struct process *process = traced->process;
     const struct settings *settings = process->settings;
-    if (!traced->logs_destination && settings->logs_exporters & EXPORT_OTLP)
-        traced->logs_destination = traced->missing
-                                       ? destination_find_alike(pipeline, process, settings, OTLP_LOGS)
+    if (traced->logs_destination)
+        return traced->logs_destination->otlp;
+    if (!(settings->logs_exporters & EXPORT_OTLP))
+        return NULL;
+    const char *missing = client_settings_missing(settings);
+    traced->logs_destination = missing ? destination_find_alike(pipeline, process, settings, OTLP_LOGS)
                                        : destination_get(pipeline, process, settings, OTLP_LOGS);
+    if (!traced->logs_destination)
+        tell_lost(pipeline, traced, missing);
     return traced->logs_destination ? traced->logs_destination->otlp : NULL;
+}
+
+/* Where nobody takes them and they cannot be spooled, the oldest go, counted: spans do not wait for them. */
+bool records_have_room(const struct traced *traced)
+{
+    struct otlp_counts counts;
+    if (!traced->logs_destination || otlp_has_room(traced->logs_destination->otlp))
+        return true;
+    otlp_get_counts(traced->logs_destination->otlp, &counts);
+    if (counts.is_down)
+        otlp_relieve(traced->logs_destination->otlp);
+    return otlp_has_room(traced->logs_destination->otlp);
 }
 
 void records_on_log(void *context, const struct raw_log *raw, const struct receipt *receipt)

@@ -30,10 +30,15 @@ static bool find_number(const struct raw_log *raw, enum wire_attribute key, int6
 
 struct text logs_text(struct arena *arena, const char *text, size_t bytes, const struct settings *settings)
 {
+    static struct arena
+        scratch; /* loop thread only: what redacting needs besides would wait in the batch, too */
     if (settings->raw)
         return text_repaired(arena, text, bytes);
-    const char *shown = redact_lines(arena, text, bytes);
-    return (struct text){.bytes = shown, .n_bytes = (uint32_t)strlen(shown)};
+    const char *shown = redact_lines(&scratch, text, bytes);
+    size_t n = strlen(shown);
+    const struct text copy = {.bytes = arena_copy(arena, shown, n), .n_bytes = (uint32_t)n};
+    arena_reset(&scratch);
+    return copy;
 }
 
 /* NULL bytes: there is none. */

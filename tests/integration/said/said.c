@@ -14,6 +14,8 @@ static void work(int i)
     OTELSHIM_SPAN("work", otelshim_kv("i", i), otelshim_kv("side", i % 2 ? "buy" : "sell"));
     otelshim_log(OTELSHIM_WARN, "line %d of %s", i, "many");
     if (i % 50 == 0) {
+        otelshim_event("order.timeout", otelshim_kv("i", i));
+        otelshim_report_error(OTELSHIM_CRITICAL, "TimeoutError", "no answer", otelshim_kv("i", i));
         errno = ETIMEDOUT;
         syslog(LOG_ERR, "%s %d: %m", "order", i);
     }

@@ -63,11 +63,18 @@ def plain_run(lab, n=N, **more):
 # ---- what must have come ----
 
 def bodies(n=N):
-    return {f"line {i} of many" for i in range(n)} | {f"order {i}: Connection timed out" for i in range(0, n, 50)}
+    """What each record says: its body, or the event's name and which it was."""
+    every = range(0, n, 50)
+    return ({f"line {i} of many" for i in range(n)} | {f"order {i}: Connection timed out" for i in every} |
+            {f"{event} {i}" for i in every for event in ("order.timeout", "exception")})
+
+
+def body_of(record):
+    return f"{record['event']} {record['attributes'].get('i')}" if record["event"] else record["body"]
 
 
 def check_logs(lab, n=N, exactly=False):
-    got = Counter(record["body"] for record in lab.receiver.logs)
+    got = Counter(body_of(record) for record in lab.receiver.logs)
     lost = bodies(n) - set(got)
     lab.check(not lost, f"{len(lost)} log records are lost, such as {sorted(lost)[:3]}")
     lab.check(set(got) <= bodies(n), f"log records that nobody made: {sorted(set(got) - bodies(n))[:3]}")
@@ -122,7 +129,7 @@ def everything(lab):
     check_sums(lab)
     spans = {s["id"]: s for s in lab.receiver.spans}
     line = next(r for r in lab.receiver.logs if r["body"] == "line 50 of many")
-    system = next(r for r in lab.receiver.logs if r["body"].startswith("order 50:"))
+    system = next(r for r in lab.receiver.logs if (r["body"] or "").startswith("order 50:"))
     inner = next(s for s in lab.receiver.spans if s["name"] == "inner" and spans[s["parent"]]["attributes"]["i"] == 50)
     work = spans[inner["parent"]]
     lab.check(line["id"] == work["id"] and line["trace"] == work["trace"], "the line's span")
@@ -130,6 +137,9 @@ def everything(lab):
     lab.check((system["severity"], system["severity_text"], system["scope"]) == (17, "err", "otelshim.syslog"), str(system))
     lab.check(system["attributes"] == {"thread.id": line["attributes"]["thread.id"], "syslog.facility": 23,
                                        "syslog.appname": "said"}, str(system["attributes"]))
+    error = next(r for r in lab.receiver.logs if body_of(r) == "exception 50")
+    lab.check(error["severity"] == 21 and error["body"] == "no answer" and error["attributes"]["exception.type"] == "TimeoutError" and
+              error["attributes"]["exception.message"] == "no answer" and error["id"] == line["id"], str(error))
     lab.check(line["resource"]["service.name"] == "said", str(line["resource"]))
     lab.check(work["attributes"] == {"i": 50, "side": "sell"} and work["kind"] == "internal" and work["scope"] == "otelshim.api"
               and work["start"] <= line["time"] <= work["end"], str(work))
@@ -216,14 +226,30 @@ def logs_down(lab):
     lab.check(spooled > 10000, f"{spooled} bytes in the state directory")
 
 
+def logs_down_without_spool(lab):
+    """Nobody takes logs, and there is no spool: the oldest are dropped and counted, spans are not held up."""
+    exporter = start_exporter(lab)
+    program = say(lab, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT="http://127.0.0.1:9/v1/logs", OTEL_EXPORTER_OTLP_LOGS_TIMEOUT="300",
+                  OTELSHIM_SPOOL_SIZE="0", OTEL_BLRP_MAX_QUEUE_SIZE="20", OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="5")
+    lab.check(program.wait(60) == 0, "the program failed")
+    end = time.monotonic() + 10
+    while len({s["id"] for s in lab.receiver.spans}) < 2 * N and time.monotonic() < end:
+        lab.receiver.decode()
+        time.sleep(0.1)
+    check_spans(lab)
+    log = (lab.directory / "exporter.log").read_text()
+    lab.check("records dropped" in log, "nothing is said of what was dropped")
+    end_exporter(exporter)
+
+
 def settings(lab):
     plain_run(lab, n=60, OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="10", OTEL_BLRP_SCHEDULE_DELAY="5000",
               OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT="1", OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT="2",
               OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="base2_exponential_bucket_histogram",
               OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta")
-    check_logs(lab, 60)
+    lab.check({f"line {i} of many" for i in range(60)} <= {r["body"] for r in lab.receiver.logs}, "log records")
     lab.check(all(len(r["attributes"]) <= 1 for r in lab.receiver.logs), "more attributes than allowed")
-    lab.check(lab.log_requests >= 6, f"{lab.log_requests} requests for 62 records in batches of 10")
+    lab.check(lab.log_requests >= 7, f"{lab.log_requests} requests for 66 records in batches of 10")
     lab.check(last_of(lab, "size")["kind"] == "exponential_histogram", "size")
     lab.check(last_of(lab, "orders")["temporality"] == "delta" and last_of(lab, "positions")["temporality"] == "cumulative",
               "temporality")
@@ -244,7 +270,7 @@ def nothing_listens(lab):
     lab.check(not lab.receiver.spans and not lab.receiver.points, "spans or points came")
 
 
-CASES = {"everything": everything, "kills": kills, "restarts": restarts, "held": held, "logs_down": logs_down,
+CASES = {"everything": everything, "kills": kills, "restarts": restarts, "held": held, "logs_down": logs_down, "logs_down_without_spool": logs_down_without_spool,
          "settings": settings, "none_asked_for": none_asked_for, "logs_alone": nothing_listens}
 
 
