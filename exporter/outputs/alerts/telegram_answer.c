@@ -139,7 +139,7 @@ static void take_error(struct telegram_answer *answer, const json_t *root, const
                            : result->retry_after_ms > 0 ? (uint64_t)result->retry_after_ms
                                                         : DEFAULT_RETRY_MS;
         if (seconds > MAX_RETRY_S)
-            answer->retry_ms = MAX_RETRY_S * 1000u;
+            answer->retry_ms = MAX_RETRY_S * 1000ull;
     }
     int64_t migrated = json_get_integer(parameters, "migrate_to_chat_id");
     if (answer->status == 400 && migrated) {

@@ -17,7 +17,7 @@
 #define TIMEOUT_MS 10000u
 #define NO_ACCOUNT_MS 60000u
 #define DEFAULT_RETRY_MS 1000u
-#define MAX_RETRY_MS 3600000u
+#define MAX_RETRY_S 3600
 
 struct webhook_sending {
     struct http_call *call;
@@ -84,7 +84,7 @@ static uint64_t retry_of(const struct http_result *result)
     json_t *root = json_read(result->body, result->body_bytes, HTTP_MAX_RESPONSE_BYTES);
     double seconds = json_number_value(json_object_get(root, "retry_after")); /* Discord: 0.65 */
     json_decref(root);
-    return seconds > 0 && seconds < MAX_RETRY_MS / 1000 ? (uint64_t)(seconds * 1000) + 1 : DEFAULT_RETRY_MS;
+    return seconds > 0 && seconds < MAX_RETRY_S ? (uint64_t)(seconds * 1000) + 1 : DEFAULT_RETRY_MS;
 }
 
 static void judge_trouble(const struct webhook_sending *sending, const struct http_result *result,

@@ -75,6 +75,7 @@ static void put_alert(json_t *root, const struct alert *alert)
     json_object_set_new(root, "context", context_of(alert));
     json_object_set_new(root, "stack", stack_of(alert));
     json_put_flag(root, "late", alert->is_late);
+    json_put_flag(root, "repetition", alert->is_repetition);
 }
 
 static json_t *own_document(const struct outgoing *outgoing, struct arena *arena)
