@@ -108,6 +108,7 @@ static void test_alerts_restart(void **state)
     run_for(30);
     assert_int_equal(fake.n, 0); /* nobody knows the token yet */
     assert_true(alerts_is_idle(alerts));
+    alerts_learn(alerts, settings);
     raise_error(settings, "TimeoutError", "no answer"); /* still within its window */
     run_until_idle(2000);
     assert_int_equal(fake.n - fake.n_edits, 4);
