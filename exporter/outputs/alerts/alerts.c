@@ -19,10 +19,9 @@ static const char *or_empty(const char *text)
 
 static void print_id(const char *service, const char *fingerprint, char ret_id[17])
 {
-    struct arena arena = {.first = NULL};
-    const char *text = arena_printf(&arena, "%s\n%s", or_empty(service), fingerprint);
-    sha256_print(text, strlen(text), ret_id, 16);
-    arena_fini(&arena);
+    char text[300];
+    int n = snprintf(text, sizeof(text), "%s\n%s", fingerprint, or_empty(service));
+    sha256_print(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1, ret_id, 16);
 }
 
 /* ---- telling ---- */
