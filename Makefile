@@ -146,9 +146,10 @@ lint: all                                             ## include rules, exports,
 install: all                                          ## PREFIX=/usr/local DESTDIR=
 	install -D -m 755 $(BUILD)/otelshim $(DESTDIR)$(PREFIX)/bin/otelshim
 	install -D -m 755 $(BUILD)/libotelshim.so $(DESTDIR)$(PREFIX)/lib/libotelshim.so
+	install -D -m 644 shim/otelshim.h $(DESTDIR)$(PREFIX)/include/otelshim.h
 	$(if $(DESTDIR),,ldconfig)
 uninstall:                                            ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/otelshim $(DESTDIR)$(PREFIX)/lib/libotelshim.so
+	rm -f $(DESTDIR)$(PREFIX)/bin/otelshim $(DESTDIR)$(PREFIX)/lib/libotelshim.so $(DESTDIR)$(PREFIX)/include/otelshim.h
 	$(if $(DESTDIR),,ldconfig)
 clean:                                                ## remove build/
 	rm -rf $(BUILD)

@@ -1,23 +1,18 @@
 /*
- * api: what otelshim.h calls: the table of functions, how a program is given it, and the same functions by name for other
- * languages.
- *
- *   confstr  a program asks it for a name that no libc knows (otelshim.h); everything else goes on to libc
- *   traps    the answer holds for the life of the process, so an inert library answers as if it were not there. It may be asked
- *            before our constructor, and by ASan's interceptor, which takes the answer for the length of a text
+ * api: what otelshim.h calls: the table of functions, and the same functions by name for other languages.
  *
  * Context: hot, async-signal-safe; errno kept. Threads: any.
  */
+#include "api.h"
+
 #include "current.h"
 #include "custom.h"
 #include "instrument/instrument.h"
 #include "lifecycle.h"
 #include "log.h"
 #include "measure.h"
-#include "real_libc.h"
 #include "text.h"
 #include <errno.h>
-#include <unistd.h>
 
 static_assert((int)OTELSHIM_LINE == (int)WIRE_LOG_LINE && (int)OTELSHIM_EVENT == (int)WIRE_LOG_EVENT &&
                   (int)OTELSHIM_REPORT == (int)WIRE_LOG_ERROR && (int)OTELSHIM_TRADE == (int)WIRE_LOG_TRADE &&
@@ -162,11 +157,11 @@ static void log_format(int level, const char *format, va_list arguments)
         log_printf(&head, &words, arguments);
 }
 
-/* ---- how a program gets at them ---- */
+/* ---- all of them: confstr.c hands it out ---- */
 
-static const struct otelshim_table table = {
+const struct otelshim_table api_table = {
     .version = 1,
-    .bytes = sizeof(table),
+    .bytes = sizeof(api_table),
     .span_begin = otelshim_span_begin,
     .span_end = otelshim_span_end,
     .span_set = otelshim_span_set,
@@ -178,23 +173,6 @@ static const struct otelshim_table table = {
     .log = log_format,
     .record = otelshim_record,
 };
-
-EXPORTED size_t confstr(int name, char *buffer, size_t bytes)
-{
-    static void *real;
-    struct otelshim_question question;
-    if (name == OTELSHIM_ASK && buffer && bytes == sizeof(question)) {
-        memcpy(&question, buffer, sizeof(question));
-        if (question.magic == OTELSHIM_ASK_MAGIC && question.version >= table.version &&
-            lifecycle_is_active()) {
-            question.answer = &table;
-            memcpy(buffer, &question, sizeof(question));
-            return sizeof(question);
-        }
-    }
-    __typeof__(&confstr) next = (__typeof__(&confstr))libc_find_once(&real, "confstr");
-    return next ? next(name, buffer, bytes) : 0;
-}
 
 const struct instrumentation instrument_api = {
     .name = "api",

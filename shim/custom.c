@@ -73,8 +73,10 @@ static void end_top(const struct dropbox *box, struct thread *thread, struct wir
 
 static uint32_t end_of_facts(const struct wire_thread_slot *slot)
 {
+    if (!slot->depth)
+        return 0;
     const struct wire_open_span *top = &slot->open[slot->depth - 1];
-    return slot->depth ? top->from + top->bytes : 0;
+    return top->from + top->bytes;
 }
 
 static bool is_full(const struct wire_thread_slot *slot)

@@ -162,6 +162,7 @@ struct span_list {
     struct incident *incident;
     struct crash_span *items;
     uint32_t n, max;
+    uint64_t innermost_ns; /* when the crashed thread's innermost span began */
 };
 
 static void add_open_span(void *context, const struct raw_span *raw)
@@ -179,7 +180,9 @@ static void add_open_span(void *context, const struct raw_span *raw)
     struct crash_span *to = &list->items[list->n++];
     const struct span *span = assemble_call(&crash->arena, raw, raw->process->settings);
     recent_describe(to, &crash->arena, span, raw->span.tid, true);
-    if (raw->span.tid == crash->tid) { /* the last of a thread is the innermost */
+    /* The one that began last is the innermost: a thread has a slot for its calls, and one for spans of its own. */
+    if (raw->span.tid == crash->tid && raw->span.start_mono_ns >= list->innermost_ns) {
+        list->innermost_ns = raw->span.start_mono_ns;
         crash->trace_id = to->trace_id;
         crash->span_id = to->span_id;
     }

@@ -12,8 +12,10 @@ install_into() { make -s "$1" BUILD="$BUILD" PREFIX="$2" DESTDIR="$3" >"$scratch
 
 staged() {
     install_into install /usr "$scratch/stage" && [ -x "$scratch/stage/usr/bin/otelshim" ] &&
-        [ -f "$scratch/stage/usr/lib/libotelshim.so" ] && install_into uninstall /usr "$scratch/stage" &&
-        [ ! -e "$scratch/stage/usr/bin/otelshim" ] && [ ! -e "$scratch/stage/usr/lib/libotelshim.so" ]
+        [ -f "$scratch/stage/usr/lib/libotelshim.so" ] && [ -f "$scratch/stage/usr/include/otelshim.h" ] &&
+        install_into uninstall /usr "$scratch/stage" &&
+        [ ! -e "$scratch/stage/usr/bin/otelshim" ] && [ ! -e "$scratch/stage/usr/lib/libotelshim.so" ] &&
+        [ ! -e "$scratch/stage/usr/include/otelshim.h" ]
 }
 ok destdir staged
 

@@ -6,7 +6,7 @@
 
 #include "facts.h"
 
-#define MAX_RECORDS 4096u
+#define MAX_RECORDS 16384u
 
 struct records {
     struct mapped_file file;
