@@ -244,7 +244,8 @@ static void understand_options(struct shim_settings *settings)
     settings->user_agent = is_on(ROW_OTELSHIM_USER_AGENT);
     const char *log = scanned.values[ROW_OTELSHIM_SYSLOG];
     settings->syslog = !log || !text_equals_ignoring_case(log, "false");
-    settings->body_bytes = (uint32_t)number_or(ROW_OTELSHIM_BODY_BYTES, 0, WIRE_STRING_MAX);
+    uint32_t body_bytes = (uint32_t)number_or(ROW_OTELSHIM_BODY_BYTES, 0, INT32_MAX);
+    settings->body_bytes = body_bytes < WIRE_STRING_MAX ? body_bytes : WIRE_STRING_MAX;
     settings->crash_off = is_exactly(ROW_OTELSHIM_CRASH, "0");
     settings->crash_quit = is_exactly(ROW_OTELSHIM_CRASH_QUIT, "1");
     settings->propagate_exclude = scanned.values[ROW_OTELSHIM_PROPAGATE_EXCLUDE];

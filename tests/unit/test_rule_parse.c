@@ -82,27 +82,45 @@ static void test_what_is_wrong_is_said(void **state)
     }
 }
 
-/* The README's example is read without a word; so are its templates. */
-static void test_the_readme_is_right(void **state)
+/* The README's examples, one after the other. */
+static void read_example(int number)
 {
     static char text[32768];
     FILE *file = fopen("exporter/signals/rules/README.md", "r");
-    (void)state;
     assert_non_null(file);
     text[fread(text, 1, sizeof(text) - 1, file)] = 0;
     fclose(file);
-    char *from = strstr(text, "```ini\n");
-    assert_non_null(from);
-    char *end = strstr(from + 7, "```");
-    assert_non_null(end);
+    char *from = text, *end = NULL;
+    for (int i = 0; i < number; i++) {
+        from = strstr(end ? end + 1 : text, "```ini\n");
+        assert_non_null(from);
+        end = strstr(from + 7, "```");
+        assert_non_null(end);
+    }
     *end = 0;
     write_rules(from + 7);
     assert_string_equal(rules.notes, "");
+}
+
+static void test_the_readme_is_right(void **state)
+{
+    (void)state;
+    read_example(1);
     begin_call("POST", ORDERS, 201);
     body_fact(WIRE_HTTP_REQUEST_BODY, "{\"market\":\"KRW-BTC\",\"side\":\"bid\",\"price\":\"50000\"}", false);
     body_fact(WIRE_HTTP_RESPONSE_BODY, "{\"state\":\"wait\"}", false);
     assert_non_null(strstr(ask(), "*Asset:* BTC\n*Market:* cryptocurrency\n*Orders:* 1\n*Total:* 50,000 KRW\n"
                                   "counter orders_total{side=buy,status=wait,exchange=upbit} 1\n"));
+    read_example(2);
+    begin_call("GET", "http://h/analysis-results/?decision=buy&page=1", 200);
+    assert_string_equal(
+        ask(),
+        "counter request_count{} 1\nhistogram request_latency_seconds s{} 0.005\n"
+        "counter http_requests_total{method=GET,path=/analysis-results/,status=200,kind=client} 1\n"
+        "counter analysis_api.requests{endpoint=/analysis-results/,status=success,has_filters=true} 1\n"
+        "histogram analysis_api.duration ms{endpoint=/analysis-results/} 5\n");
+    begin_call("GET", "http://h/analysis-results/", 500);
+    assert_non_null(strstr(ask(), "status=error,has_filters=false} 1\n"));
 }
 
 static void test_files_that_cannot_be_read(void **state)

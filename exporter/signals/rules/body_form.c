@@ -58,6 +58,8 @@ static bool is_form_character(char c)
 /* Its first name looks like one: everything else that is no JSON is not looked into. */
 bool body_looks_like_form(const char *bytes, size_t n_bytes)
 {
+    if (n_bytes && *bytes == '[')
+        return false; /* JSON, as far as anybody knows of its beginning */
     for (size_t i = 0; i < n_bytes; i++) {
         if (bytes[i] == '=')
             return i > 0;
