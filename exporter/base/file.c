@@ -141,7 +141,7 @@ static int may_be_read(int fd, struct stat *status, uint32_t owner_uid, size_t m
 char *file_read_text(struct arena *arena, const char *path, uint32_t owner_uid, size_t max_bytes,
                      bool *ret_is_open, int *ret_error)
 {
-    struct stat status;
+    struct stat status = {0};
     size_t bytes = 0;
     char *text = NULL;
     ssize_t n = 0;

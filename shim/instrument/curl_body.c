@@ -117,7 +117,9 @@ static uint64_t post_bytes(const struct curl_body *body, const char *text)
 
 void curl_body_post(struct curl_state *state, CURLoption option, const char *text)
 {
-    struct curl_body *body = make(state);
+    bool is_post = option == CURLOPT_POSTFIELDS || option == CURLOPT_COPYPOSTFIELDS ||
+                   option == CURLOPT_HTTPPOST || option == CURLOPT_MIMEPOST;
+    struct curl_body *body = is_post ? make(state) : NULL;
     if (!body)
         return;
     body->post = option == CURLOPT_POSTFIELDS ? text : NULL;

@@ -246,13 +246,9 @@ static void remember_option(struct curl_state *state, CURLoption option, void *v
     case CURLOPT_POSTFIELDS:
     case CURLOPT_COPYPOSTFIELDS:
         remember_verb(state, CURL_VERB_POST, false);
-        if (curl_body_bytes)
-            curl_body_post(state, option, value);
         break;
     default: /* CURLOPT_HTTPPOST, CURLOPT_MIMEPOST */
         remember_verb(state, CURL_VERB_POST, true);
-        if (curl_body_bytes)
-            curl_body_post(state, option, NULL);
         break;
     }
 }
@@ -298,6 +294,8 @@ static __attribute__((noinline)) CURLcode set_option(struct real_entry *entry, c
     struct curl_state *state = code == CURLE_OK ? curl_state_of(connection_find(handle)) : NULL;
     if (state)
         remember_option(state, option, value);
+    if (state && __builtin_expect(curl_body_bytes != 0, 0))
+        curl_body_post(state, option, value);
     return code;
 }
 

@@ -229,7 +229,7 @@ void curl_body_learn(void);
 
 /* An option that is not remembered otherwise. */
 CURLcode curl_body_option(__typeof__(&curl_easy_setopt) real, CURL *handle, CURLoption option, void *value);
-/* CURLOPT_POSTFIELDS, CURLOPT_COPYPOSTFIELDS; of another kind of request `text` is NULL. */
+/* One that is: what the program sends. */
 void curl_body_post(struct curl_state *state, CURLoption option, const char *text);
 
 /* Before the request, with `facts` of a span or the operation; puts ours in front of the program's write function. */

@@ -20,7 +20,7 @@ static const char *decode_form(const char *at, const char *end, struct arena *ar
     for (; at < end; at++) {
         int high = *at == '%' && end - at > 2 ? hex_digit(at[1]) : -1;
         int low = high >= 0 ? hex_digit(at[2]) : -1;
-        out[n++] = *at == '+' ? ' ' : *at;
+        out[n++] = (char)(*at == '+' ? ' ' : *at);
         if (low >= 0) {
             out[n - 1] = (char)(high * 16 + low);
             at += 2;

@@ -214,7 +214,7 @@ static const struct expression *parse_quoted(struct parser *parser, const char *
     for (; *from && *from != '"'; from++) {
         bool is_escaped = *from == '\\' && from[1];
         from += is_escaped;
-        out[n++] = is_escaped && *from == 'n' ? '\n' : *from;
+        out[n++] = (char)(is_escaped && *from == 'n' ? '\n' : *from);
     }
     out[n] = 0;
     text->text = out;

@@ -144,7 +144,7 @@ static struct attributes labels_of(struct subject *subject, const struct metric_
         const char *value = expression_value(subject, metric->labels[i].value);
         char *copy = value ? arena_copy(subject->arena, value, strlen(value)) : NULL;
         for (char *c = copy; c && *c; c++)
-            *c = (unsigned char)*c < 0x20 ? ' ' : *c;
+            *c = (char)((unsigned char)*c < 0x20 ? ' ' : *c);
         if (copy)
             attribute_set_string(&labels, subject->arena, metric->labels[i].name, copy);
     }

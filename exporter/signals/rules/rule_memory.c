@@ -44,16 +44,18 @@ static uint32_t find(const struct rule_memory *memory, const char *name)
 void rule_memory_put(struct rule_memory *memory, const char *name, const char *value)
 {
     uint32_t i = find(memory, name);
-    if (strlen(name) >= NAME_BYTES)
+    size_t n_name = strlen(name), n_value = strlen(value);
+    if (n_name >= NAME_BYTES)
         return;
-    if (strlen(value) >= VALUE_BYTES)
-        value = "";
+    if (n_value >= VALUE_BYTES)
+        n_value = 0;
     if (i == memory->n && memory->n < MAX_NAMES)
         memory->n++;
     else if (i == memory->n)
         i = memory->oldest++ % MAX_NAMES;
-    strcpy(memory->items[i].name, name);
-    strcpy(memory->items[i].value, value);
+    memcpy(memory->items[i].name, name, n_name + 1);
+    memcpy(memory->items[i].value, value, n_value);
+    memory->items[i].value[n_value] = 0;
 }
 
 const char *rule_memory_get(const struct rule_memory *memory, const char *name)

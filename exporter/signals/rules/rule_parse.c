@@ -61,7 +61,7 @@ static const char *with_lines(struct parser *parser, const char *text)
     size_t n = 0;
     for (; *text; text++) {
         bool is_line = text[0] == '\\' && text[1] == 'n';
-        out[n++] = is_line ? '\n' : *text;
+        out[n++] = (char)(is_line ? '\n' : *text);
         text += is_line;
     }
     out[n] = 0;

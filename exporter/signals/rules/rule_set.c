@@ -136,6 +136,7 @@ static void look_at_request(struct subject *subject)
         subject->path = arena_copy(subject->arena, reading->path.bytes, reading->path.n_bytes);
 }
 
+/* what is asked, of whom, how and where to: NOLINTNEXTLINE(readability-function-size) */
 void rule_set_span(struct rule_set *set, const struct settings *settings, const struct raw_span *raw,
                    const struct span *span, enum rule_pass pass, struct arena *arena,
                    struct rule_results *ret_results)

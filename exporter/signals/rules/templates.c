@@ -200,7 +200,7 @@ void templates_read(const struct settings *settings, struct template_book *book,
                             context);
     } else if (note_line)
         note_line(context, arena_printf(arena, "OTELSHIM_TEMPLATES=\"%s\": %s; the shipped messages are used",
-                                        path, strerror(-error)));
+                                        path, strerrordesc_np(-error)));
 }
 
 static const struct template_book *own_book(const struct settings *settings)
