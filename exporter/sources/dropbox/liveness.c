@@ -167,10 +167,10 @@ void liveness_tell_death(struct client *client)
 {
     struct dropbox_events *events = &client->dropbox->events;
     bool has_moved = client->state & WIRE_STATE_MOVED; /* the process is told of by its newer file */
-    crash_look(client);
     if (events->on_death)
         events->on_death(events->context, &client->process, has_moved ? "exec" : client->death,
                          client->pidfd);
+    crash_look(client); /* of a dead process an earlier exporter may have made a report */
 }
 
 void liveness_set_dead(struct client *client, const char *death)

@@ -253,6 +253,22 @@ def exporter_killed_in_the_middle(lab):
 
 
 @case
+def report_that_is_there_is_not_made_again(lab):
+    """An exporter died when all was done but the removal of the process's file."""
+    lab.check(lab.deed("fault") == -signal.SIGSEGV, "another ending")
+    kept = {name: (lab.box / name).read_bytes() for name in lab.files()}
+    lab.check(len(kept) == 1, f"files {list(kept)}")
+    for _ in range(2):
+        exporter = lab.start_exporter()
+        lab.wait_for_reports(1)
+        lab.one_log()
+        lab.stop_exporter(exporter)
+        for name, content in kept.items():
+            (lab.box / name).write_bytes(content)
+            (lab.box / name).chmod(0o600)
+
+
+@case
 def case_that_kills_exporters_is_given_up(lab):
     """A case that is not whole, and one that was tried again already."""
     lab.store.mkdir(parents=True, mode=0o700)
