@@ -1,5 +1,6 @@
 /* pipeline_report: what a pipeline knows of its processes and destinations, for `otelshim status`. See pipeline.h. */
 #include "cli/pipeline_priv.h"
+#include "outputs/alerts/alerts.h"
 
 #include <string.h>
 
@@ -58,6 +59,21 @@ static void report_destination(struct report *report, const struct destination *
     row->spooled_bytes = counts.spooled_bytes;
 }
 
+static void report_alerts(struct report *report, const struct alerts *alerts)
+{
+    struct alerts_counts counts;
+    alerts_get_counts(alerts, &counts);
+    report->alerts = (struct report_alerts){
+        .raised = counts.raised,
+        .sent = counts.sent,
+        .suppressed = counts.suppressed + counts.folded,
+        .dropped = counts.dropped,
+        .waiting = counts.waiting,
+        .refused = counts.refused,
+        .last_error = arena_copy(&report->arena, counts.last_error, strlen(counts.last_error)),
+    };
+}
+
 void pipeline_report(struct pipeline *pipeline, struct report *report)
 {
     struct reporting reporting = {pipeline, report};
@@ -71,6 +87,7 @@ void pipeline_report(struct pipeline *pipeline, struct report *report)
         for (const struct destination *each = pipeline->destinations; each; each = each->next)
             if (each->signal == signal)
                 report_destination(report, each);
+    report_alerts(report, pipeline->alerts);
     const char *directory = dropbox_directory(pipeline->dropbox);
     report->directory =
         arena_copy(&report->arena, directory ? directory : "", directory ? strlen(directory) : 0);

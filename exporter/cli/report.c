@@ -137,6 +137,17 @@ static void put_destination(FILE *out, const struct report_destination *destinat
     fputc('}', out);
 }
 
+static void put_alerts(FILE *out, const struct report_alerts *alerts)
+{
+    fprintf(out,
+            ",\"alerts\":{\"raised\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"suppressed\":%" PRIu64
+            ",\"dropped\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"refused\":%" PRIu64,
+            alerts->raised, alerts->sent, alerts->suppressed, alerts->dropped, alerts->waiting,
+            alerts->refused);
+    put_member(out, "last_error", alerts->last_error && *alerts->last_error ? alerts->last_error : NULL);
+    fputc('}', out);
+}
+
 static void put_log(FILE *out, const char *log)
 {
     const char *comma = "";
@@ -172,6 +183,7 @@ void report_print_json(FILE *out, const struct report *report)
         put_destination(out, &report->destinations[i]);
     }
     fputc(']', out);
+    put_alerts(out, &report->alerts);
     put_member(out, "log_path", report->log_path);
     put_log(out, report->log ? report->log : "");
     fputc('}', out);
@@ -261,6 +273,23 @@ static void print_destination(FILE *out, const struct report_destination *destin
                 destination->last_error, style->plain);
 }
 
+/* Nothing where nothing was to be told. */
+static void print_alerts(FILE *out, const struct report_alerts *alerts, const struct text_style *style)
+{
+    if (!alerts->raised && !alerts->waiting)
+        return;
+    fprintf(out, "\n%sALERTS%s  %" PRIu64 " raised, %" PRIu64 " sent, %" PRIu64 " more of the same",
+            style->bold, style->plain, alerts->raised, alerts->sent, alerts->suppressed);
+    if (alerts->waiting)
+        fprintf(out, ", %" PRIu64 " waiting", alerts->waiting);
+    if (alerts->refused || alerts->dropped)
+        fprintf(out, "%s, %" PRIu64 " refused, %" PRIu64 " dropped%s", style->red, alerts->refused,
+                alerts->dropped, style->plain);
+    fputs("  (otelshim alerts)\n", out);
+    if (alerts->last_error && *alerts->last_error)
+        fprintf(out, "    %slast error: %s%s\n", style->dim, alerts->last_error, style->plain);
+}
+
 static void print_log(FILE *out, const struct report *report, const struct text_style *style)
 {
     const char *end = report->log + strlen(report->log), *from = end;
@@ -298,6 +327,7 @@ void report_print_text(FILE *out, const struct report *report, bool has_colour)
         print_destination(out, &report->destinations[i], style);
     if (report->n_destinations == 0)
         fputs("  none yet\n", out);
+    print_alerts(out, &report->alerts, style);
     if (report->log && *report->log)
         print_log(out, report, style);
 }

@@ -39,6 +39,12 @@ struct report_destination {
     uint64_t last_error_unix_ns;
 };
 
+/* Of outputs/alerts. */
+struct report_alerts {
+    uint64_t raised, sent, suppressed, dropped, waiting, refused;
+    const char *last_error; /* "": none */
+};
+
 struct report {
     struct arena arena;
     uint32_t pid, uid;
@@ -48,6 +54,7 @@ struct report {
     uint32_t n_processes, max_processes;
     struct report_destination *destinations;
     uint32_t n_destinations, max_destinations;
+    struct report_alerts alerts;
     const char *log; /* the last lines */
 };
 

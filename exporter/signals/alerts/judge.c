@@ -8,7 +8,7 @@
 #define MAX_TOLD_ONE_BY_ONE 10u /* requests that may have happened, in a window: each is another order */
 
 struct judge {
-    struct streaks *streaks;
+    struct streaks *streaks; /* NULL: it made no call yet */
     uint64_t connection; /* of raw_source: whose host was found last */
     char host[STREAKS_NAME_BYTES];
     size_t host_bytes;
@@ -21,7 +21,6 @@ struct judge *judge_create(void)
     struct judge *judge = calloc(1, sizeof(*judge));
     if (!judge)
         abort();
-    judge->streaks = streaks_create();
     return judge;
 }
 
@@ -255,6 +254,8 @@ static struct host *find_host(struct judge *judge, const struct trial *trial)
                                            : judge_database_host(trial, judge->host, sizeof(judge->host));
         judge->connection = is_http(trial) ? 0 : connection;
     }
+    if (!judge->streaks)
+        judge->streaks = streaks_create();
     return judge->host_bytes ? streaks_find(judge->streaks, judge->host, judge->host_bytes) : NULL;
 }
 

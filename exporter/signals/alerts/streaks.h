@@ -53,6 +53,7 @@ struct host;
 struct streaks;
 
 struct streaks *streaks_create(void);
+/* NULL is fine. */
 void streaks_destroy(struct streaks *streaks);
 /* Made when it is not there. `name` is cut at STREAKS_NAME_BYTES - 1. Valid until the next call of this function. */
 struct host *streaks_find(struct streaks *streaks, const char *name, size_t bytes);
