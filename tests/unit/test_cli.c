@@ -106,6 +106,7 @@ static void fill(struct report *report)
                                                .is_down = true,
                                                .last_error = "refused",
                                                .last_error_unix_ns = 1735722753123000000u};
+    report->alerts = (struct report_alerts){.raised = 3, .sent = 2, .waiting = 1, .last_error = "no"};
 }
 
 static const char golden_json[] =
@@ -120,7 +121,9 @@ static const char golden_json[] =
     "{\"url\":\"http://h:4318/v1/"
     "traces\",\"exported\":10,\"rejected\":0,\"dropped\":0,\"repeated\":0,\"queued\":2,"
     "\"spooled_batches\":0,\"spooled_bytes\":0,\"down\":true,\"last_error\":\"refused\","
-    "\"last_error_at\":\"2025-01-01T09:12:33.123Z\"}],\"log_path\":null,\"log\":[\"one\",\"two \\\"x\\\"\"]}";
+    "\"last_error_at\":\"2025-01-01T09:12:33.123Z\"}],\"alerts\":{\"raised\":3,\"sent\":2,\"suppressed\":0,"
+    "\"dropped\":0,\"waiting\":1,\"refused\":0,\"last_error\":\"no\"},\"log_path\":null,\"log\":[\"one\","
+    "\"two \\\"x\\\"\"]}";
 
 /* tests/integration/cli/export.sh reads it with a JSON parser. */
 static void test_report_is_json(void **state)
