@@ -321,6 +321,25 @@ static void the_lock_tells_whether_an_exporter_lives(void)
     CHECK(!dropbox_exporter_lives(image));
 }
 
+static void a_watched_process_waits_to_be_known(void)
+{
+    struct mapped_file file = begin();
+    const struct wire_header *header = dropbox_file()->header;
+    uint32_t pid = 4711;
+    dropbox_introduce();
+    CHECK(header->rung == 0); /* nobody is there */
+    int fd = lock_box();
+    uint64_t begin_ns = clock_mono_ns();
+    dropbox_introduce();
+    uint64_t took_ns = clock_mono_ns() - begin_ns;
+    CHECK(header->rung == 1 && took_ns >= 1900000 && took_ns < 10000000000u); /* nobody answers */
+    CHECK(pwrite(file.fd, &pid, sizeof pid, WIRE_EXPORTER_OFFSET + offsetof(struct wire_exporter, pid)) ==
+          (ssize_t)sizeof pid);
+    dropbox_introduce();
+    CHECK(header->rung == 1); /* it is known already */
+    close(fd);
+}
+
 static void *acknowledge_later(void *argument)
 {
     const struct mapped_file *file = argument;
@@ -373,6 +392,7 @@ static void exit_does_not_wait_for_nobody(void)
     X(errors_ring_at_most_every_10_ms)                 \
     X(a_new_doorbell_is_followed)                      \
     X(the_lock_tells_whether_an_exporter_lives)        \
+    X(a_watched_process_waits_to_be_known)             \
     X(exit_waits_for_delivery_while_an_exporter_lives) \
     X(exit_does_not_wait_for_nobody)
 
