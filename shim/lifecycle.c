@@ -2,7 +2,7 @@
  * lifecycle: see lifecycle.h.
  *
  * The constructor does almost nothing: it scans the environment, registers for the bell's membarrier while that is cheap
- * (one thread), looks for a libcurl of a version nobody knew, and in a watched process makes the file. All else waits for the first span, because most processes that
+ * (one thread), looks for a libcurl of a version nobody knew, and in a watched process makes the file and waits until an exporter that lives knows it. All else waits for the first span, because most processes that
  * load us never make one (a shell script's 66 helpers).
  */
 #include "lifecycle.h"

@@ -45,7 +45,7 @@ handlers(55, "ignored_abort", "SIGABRT ignored, then abort()", dies="SIGABRT, co
 handlers(55, "blocked", "SIGSEGV blocked: the kernel kills without a handler", watched=True, expect={"signal": "SIGSEGV", "is_bare": True})
 handlers(56, "by_system_call", "rt_sigaction past the library", watched=True, expect={"signal": "SIGSEGV", "is_bare": True})
 handlers(57, "endless", "handler that returns: faults for ever", dies="endless", runs_for=1.0, may_differ=("cores",), reports=range(0, 2))
-handlers(57, "abort_handler_returns", "SIGABRT handler that returns: abort() kills all the same", dies="SIGABRT, core",
+handlers(57, "abort_handler_returns", "SIGABRT handler that returns: abort() kills all the same", dies="SIGABRT, core", watched=True,
          expect={"signal": "SIGABRT", "frames": ["abort_handler_returns", "main"]})
 handlers(57, "abort_jumped", "abort() left by siglongjmp 100 times", dies="exit 0", reports=0)
 handlers(59, "strace", "under strace: it sees the signal twice, as it is sent again; it ends by the same signal itself, which is another report", dies="SIGSEGV", needs=has_tool("strace"), volatile=[r"\d{5,}", r"0x[0-9a-f]{5,}"],
