@@ -123,6 +123,34 @@ static void test_alerts_restart(void **state)
     settings_destroy(settings);
 }
 
+/* Killed after the answer was noted, before the file was gone. */
+static void test_alerts_noted(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    char from[160], to[160], aside[160];
+    fake.wait_ms = 1000;
+    raise_error(settings, "TimeoutError", "no answer");
+    run_for(10);
+    snprintf(from, sizeof(from), "%s/alerts/%016llx-error.json", directory,
+             (unsigned long long)queue_next_sequence(alerts->queue) - 1);
+    snprintf(to, sizeof(to), "%s/alerts/%016llx-error.sending", directory,
+             (unsigned long long)queue_next_sequence(alerts->queue) - 1);
+    snprintf(aside, sizeof(aside), "%s/aside", directory);
+    assert_int_equal(link(from, aside), 0);
+    fake.wait_ms = 0;
+    queue_wake(alerts->queue);
+    run_until_idle(1000);
+    assert_int_equal(fake.n, 1);
+    assert_int_equal(rename(aside, to), 0);
+    restart();
+    alerts_learn(alerts, settings);
+    run_until_idle(1000);
+    assert_int_equal(fake.n, 0);
+    assert_int_not_equal(access(to, F_OK), 0);
+    settings_destroy(settings);
+}
+
 /* ---- storms ---- */
 
 static void test_alerts_storm(void **state)
@@ -496,14 +524,14 @@ static void test_alerts_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_alerts_once),      TEST(test_alerts_edit),         TEST(test_alerts_window),
-        TEST(test_alerts_order),     TEST(test_alerts_restart),      TEST(test_alerts_storm),
-        TEST(test_alerts_different), TEST(test_alerts_many_types),   TEST(test_alerts_retry_after),
-        TEST(test_alerts_late),      TEST(test_alerts_unsure),       TEST(test_alerts_dead),
-        TEST(test_alerts_refused),   TEST(test_alerts_moved),        TEST(test_alerts_bad),
-        TEST(test_alerts_bounded),   TEST(test_alerts_without_disk), TEST(test_alerts_distinct),
-        TEST(test_alerts_mute),      TEST(test_alerts_resolve),      TEST(test_alerts_print),
-        TEST(test_alerts_kept),
+        TEST(test_alerts_once),        TEST(test_alerts_edit),      TEST(test_alerts_window),
+        TEST(test_alerts_order),       TEST(test_alerts_restart),   TEST(test_alerts_noted),
+        TEST(test_alerts_storm),       TEST(test_alerts_different), TEST(test_alerts_many_types),
+        TEST(test_alerts_retry_after), TEST(test_alerts_late),      TEST(test_alerts_unsure),
+        TEST(test_alerts_dead),        TEST(test_alerts_refused),   TEST(test_alerts_moved),
+        TEST(test_alerts_bad),         TEST(test_alerts_bounded),   TEST(test_alerts_without_disk),
+        TEST(test_alerts_distinct),    TEST(test_alerts_mute),      TEST(test_alerts_resolve),
+        TEST(test_alerts_print),       TEST(test_alerts_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -201,6 +201,7 @@ void dedup_destroy(struct dedup *dedup)
     {
         if (entry->is_changed)
             dedup_save(dedup, entry);
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): uthash has moved the head */
         HASH_DEL(dedup->entries, entry);
         free(entry->base);
         free(entry->redis_url);
