@@ -151,8 +151,8 @@ static bool may_take(void *context, const struct process *process)
         return true;
     if (traced->missing && !traced->destination)
         return false;
-    bool has_room = (!traced->destination || otlp_has_room(traced->destination->otlp)) &&
-                    records_have_room(traced);
+    bool has_room =
+        (!traced->destination || otlp_has_room(traced->destination->otlp)) && records_have_room(traced);
     pipeline->was_gated |= !has_room;
     return has_room;
 }
