@@ -88,17 +88,21 @@ static size_t name_bytes(const char *at, bool is_option, bool *ret_is_header)
     while (is_name_byte(at[n]))
         n++;
     size_t dashes = strspn(at, "-");
-    if (n <= dashes || !redact_is_secret_name(at + dashes, n - dashes))
+    if (n <= dashes)
         return 0;
-    *ret_is_header = redact_is_header_name(at + dashes, n - dashes);
     size_t end = n;
     if (at[end] == '"' || at[end] == '\'')
         end++;
     while (is_blank(at[end]))
         end++;
     bool is_assigned = (at[end] == '=' && at[end + 1] != '=') || (at[end] == ':' && at[end + 1] != ':');
+    bool is_announced = is_option && dashes && end > n;
+    /* asked last: it is most of the work */
+    if ((!is_assigned && !is_announced) || !redact_is_secret_name(at + dashes, n - dashes))
+        return 0;
+    *ret_is_header = redact_is_header_name(at + dashes, n - dashes);
     if (!is_assigned)
-        return is_option && dashes && end > n ? end : 0;
+        return end;
     for (end++; is_blank(at[end]); end++)
         continue;
     return strncmp(at + end, "Assertion `", 11) == 0 ? 0 : end;

@@ -56,6 +56,8 @@ static bool is_random(const char *word, size_t bytes)
     enum { OTHER, LOWER, UPPER, DIGIT } class, last = OTHER;
     size_t n[4] = {0}, n_changes = 0, run = 0, longest = 0; /* of lower-case letters */
     bool is_hexadecimal = true;
+    if (bytes < RANDOM_MIN)
+        return false;
     for (size_t i = 0; i < bytes; i++) {
         unsigned char c = (unsigned char)word[i];
         class = islower(c) ? LOWER : isupper(c) ? UPPER : isdigit(c) ? DIGIT : OTHER;
@@ -68,8 +70,7 @@ static bool is_random(const char *word, size_t bytes)
     }
     if (is_hexadecimal)
         return bytes >= HEXADECIMAL_MIN && n[DIGIT] >= 4 && n[LOWER] + n[UPPER] >= 4;
-    return bytes >= RANDOM_MIN && n[LOWER] >= 3 && n[UPPER] >= 3 && n[DIGIT] >= 3 && n_changes * 2 >= bytes &&
-           longest < WORD_MIN;
+    return n[LOWER] >= 3 && n[UPPER] >= 3 && n[DIGIT] >= 3 && n_changes * 2 >= bytes && longest < WORD_MIN;
 }
 
 /* "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw" */
