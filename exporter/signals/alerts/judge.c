@@ -9,9 +9,11 @@
 
 struct judge {
     struct streaks *streaks; /* NULL: it made no call yet */
-    uint64_t connection; /* of raw_source: whose host was found last */
-    char host[STREAKS_NAME_BYTES];
-    size_t host_bytes;
+    /* the host found last, and of what: its name is printed for another one only */
+    struct host *host;
+    uint64_t connection; /* of raw_source */
+    char address[STREAKS_NAME_BYTES];
+    int64_t port;
     uint64_t ambiguous_since_ns;
     uint32_t n_ambiguous;
 };
@@ -245,18 +247,37 @@ static void resolve(const struct trial *trial, const char *kind, const char *hos
     verdict->resolved[verdict->n_resolved++] = arena_printf(trial->arena, "%s %s", kind, host);
 }
 
-/* Its name is found anew only where the connection is another one. */
+/* True: the call is for the same host as the one before. Remembers. */
+static bool is_same_host(struct judge *judge, const struct trial *trial)
+{
+    uint64_t connection = is_http(trial) ? 0 : trial->raw->source.connection;
+    if (connection && connection == judge->connection)
+        return true;
+    const struct attribute *port = attribute_find(&trial->span->attributes, "server.port");
+    const char *address = judge_text(trial, "server.address");
+    int64_t number = port && port->type == ATTRIBUTE_INT ? port->value.integer : 0;
+    size_t bytes = address ? strlen(address) : 0;
+    bool is_same = is_http(trial) && !judge->connection && bytes < sizeof(judge->address) && judge->host &&
+                   number == judge->port && strcmp(judge->address, address ? address : "") == 0;
+    judge->connection = connection;
+    judge->port = number;
+    judge->address[0] = 0;
+    if (bytes < sizeof(judge->address) && is_http(trial))
+        memcpy(judge->address, address ? address : "", bytes + 1);
+    return is_same;
+}
+
 static struct host *find_host(struct judge *judge, const struct trial *trial)
 {
-    uint64_t connection = trial->raw->source.connection;
-    if (!connection || connection != judge->connection) {
-        judge->host_bytes = is_http(trial) ? judge_http_host(trial, judge->host, sizeof(judge->host))
-                                           : judge_database_host(trial, judge->host, sizeof(judge->host));
-        judge->connection = is_http(trial) ? 0 : connection;
-    }
+    char name[STREAKS_NAME_BYTES];
+    if (is_same_host(judge, trial))
+        return judge->host;
+    size_t bytes = is_http(trial) ? judge_http_host(trial, name, sizeof(name))
+                                  : judge_database_host(trial, name, sizeof(name));
     if (!judge->streaks)
         judge->streaks = streaks_create();
-    return judge->host_bytes ? streaks_find(judge->streaks, judge->host, judge->host_bytes) : NULL;
+    judge->host = bytes ? streaks_find(judge->streaks, name, bytes) : NULL;
+    return judge->host;
 }
 
 /* Of what was asked for, numbers left out: orders differ in theirs. */
