@@ -66,10 +66,7 @@ class Bench(Lab):
         return [point for point in self.receiver.points if not re.match(r"(http|db|process)\.", point["name"])]
 
     def values(self):
-        """{"name{label=value,…}": value} of our own measurements, as they stand at the end."""
-        self.wait_until_drained()
-        self.until(self.own_points, 15)
-        self.stop_exporter(self.exporter)
+        """{"name{label=value,…}": value} of our own measurements, as they were exported last."""
         last = {}
         for point in self.own_points():
             labels = ",".join(f"{key}={value}" for key, value in sorted(point["attributes"].items()))
@@ -79,6 +76,8 @@ class Bench(Lab):
         return {key: point["value"] if "value" in point else (point["count"], point["sum"]) for key, point in last.items()}
 
     def check_values(self, expected):
+        self.wait_until_drained()
+        self.until(lambda: self.values() == expected, 15)  # an export may come between two records
         got = self.values()
         self.check(got == expected, f"measured {json.dumps(got, indent=1)}")
 
@@ -159,6 +158,8 @@ histogram candle_seconds[s]{unit=$path.unit} = $duration_s
     templates.write_text("[template saved]\n📝 *saved* {what}\n")
     bench.trade("--markets", "KRW-BTC", OTELSHIM_RULES=str(rules), OTELSHIM_TEMPLATES=str(templates), OTELSHIM_BODY_BYTES="0")
     bench.expect_messages("📝 saved orders (uuid, market, side, price, volume, state) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id")
+    bench.wait_until_drained()
+    bench.until(lambda: len(bench.values()) == 2, 15)
     values = bench.values()
     bench.check(values.pop("candle_seconds{unit=minutes}", [0])[0] == 1, f"measured {values}")
     bench.check(values == {"orders_saved{table=orders}": 1.0}, f"measured {values}")
@@ -170,6 +171,7 @@ def traded_unsampled(bench):
     """What is not sampled is told and counted all the same."""
     bench.trade("--markets", "KRW-BTC", OTELSHIM_RULES="upbit", OTELSHIM_LANG="ko", OTEL_TRACES_SAMPLER="always_off")
     bench.expect_messages(BUY)
+    bench.until(lambda: len(bench.values()) == len(BALANCES) + 2, 15)
     values = bench.values()
     bench.check(values.get("orders_total{exchange=upbit,side=buy,status=wait}") == 1.0, f"measured {values}")
     bench.check(not bench.spans("trader"), "spans of a program that is not sampled")
