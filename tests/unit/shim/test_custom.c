@@ -168,6 +168,20 @@ static void an_open_span_dies_with_its_thread(void)
           !(find_span(&records, "after")->facts.flags & WIRE_SPAN_HAS_PARENT));
 }
 
+/* A handler that interrupts the shim wants a slot: those of its own thread have its tid, and are not a dead one's. */
+static void a_slot_of_ones_own_is_not_taken_over(void)
+{
+    thread_on_reclaim(span_take_over);
+    otelshim_span span = otelshim_span_begin("open");
+    struct thread *thread = thread_peek();
+    thread->busy[0] = 1;
+    CHECK(thread_level(thread) == 1 && thread->slots[1] != thread->slots[THREAD_CUSTOM]);
+    thread->busy[0] = 0;
+    otelshim_span_end(span);
+    read_records(&records);
+    CHECK(records.n == 1 && find_span(&records, "open")->outcome == WIRE_OK);
+}
+
 static __attribute__((noinline)) void forget_one(int i)
 {
     CHECK(otelshim_span_begin("forgotten", otelshim_kv("i", i)));
@@ -423,6 +437,7 @@ static void any_sequence_of_calls_comes_out_as_the_model_says(void)
     X(another_thread_cannot_end_it)                     \
     X(a_try_of_another_thread_is_counted)               \
     X(an_open_span_dies_with_its_thread)                \
+    X(a_slot_of_ones_own_is_not_taken_over)             \
     X(a_program_that_forgets_to_end_them_is_still_seen) \
     X(a_recursion_is_seen_as_deep_as_there_is_room)     \
     X(a_fork_child_leaves_its_parents_spans_alone)      \

@@ -160,6 +160,20 @@ static void what_is_long_is_cut_and_what_is_odd_left_out(void)
     CHECK(dropbox_file()->counters->dropped[DROP_FACTS_CUT] == 1); /* the span's */
 }
 
+/* More words than the first try has room for. */
+static void a_long_line_is_whole(void)
+{
+    static char texts[4][600];
+    for (int i = 0; i < 4; i++)
+        memset(texts[i], 'a' + i, sizeof texts[i] - 1);
+    otelshim_log(OTELSHIM_INFO, "%s %s %s %s %d", texts[0], texts[1], texts[2], texts[3], 7);
+    read_records(&records);
+    CHECK(records.n == 1 && count_facts(records.at[0], WIRE_LOG_ARGUMENT) == 5);
+    for (uint32_t i = 0; i < 4; i++)
+        CHECK(has_text(records.at[0], WIRE_LOG_ARGUMENT, i, texts[i]));
+    CHECK(has_int(records.at[0], WIRE_LOG_ARGUMENT, 4, 7));
+}
+
 /* Texts that are not UTF-8, and keys of any bytes, go out as they are: the exporter makes them valid. */
 static void any_bytes_are_taken(void)
 {
@@ -220,6 +234,7 @@ static void a_handler_at_any_instruction_loses_nothing(void)
     X(a_span_that_is_open_is_referred_to)           \
     X(behind_a_call_its_episode_is_referred_to)     \
     X(what_is_long_is_cut_and_what_is_odd_left_out) \
+    X(a_long_line_is_whole)                         \
     X(any_bytes_are_taken)                          \
     X(a_handler_at_any_instruction_loses_nothing)
 
