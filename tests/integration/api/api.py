@@ -166,6 +166,15 @@ def off(lab):
     lab.compare([path], {**lab.traced("off"), "OTELSHIM_BUFFER_SIZE": "65536"})
 
 
+def crash(lab):
+    """A program that dies in a call inside a span of its own: both are seen, and the report is of the inner one."""
+    run_traced(lab, [CALLS, "crash"])
+    whole = one(lab, lab.receiver.spans, "round")
+    call = [s for s in lab.receiver.spans if s["kind"] == "client" and s["parent"] == whole["id"]]
+    reports = [(r["trace"], r["id"]) for r in lab.receiver.logs if r["severity"] == 21]
+    lab.check(len(call) == 1 and reports == [(call[0]["trace"], call[0]["id"])], f"{reports}, not {call}")
+
+
 def check_example(lab, spans):
     whole = one(lab, spans, "round")
     analyzed = [s for s in named(spans, "analyze_coin") if s["parent"] == whole["id"]]
@@ -262,7 +271,7 @@ def syslog_bytes(lab):
     lab.check(len(plain) == 5 and plain == traced, f"without {plain}, with {traced}")
 
 
-CASES = [c, no_pie, dialects, by_name, off, cpp, python, lossless, syslog, syslog_bytes]
+CASES = [c, no_pie, dialects, by_name, off, crash, cpp, python, lossless, syslog, syslog_bytes]
 
 
 def main():

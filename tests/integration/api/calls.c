@@ -1,12 +1,13 @@
 /*
  * Every call of otelshim.h, around requests of libcurl that nobody answers. What it prints is the same without the library.
- * The trace and span ids that it sees go out as attributes, to be compared with what arrives. usage: calls [THREADS MEASUREMENTS]
+ * The trace and span ids that it sees go out as attributes, to be compared with what arrives. usage: calls [THREADS MEASUREMENTS | crash]
  */
 #include "otelshim.h"
 
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,8 +110,29 @@ static int run_threads(int n_threads, int n)
     return 0;
 }
 
+/* Inside a request of libcurl. */
+static curl_socket_t crash(void *unused, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)unused;
+    (void)purpose;
+    (void)address;
+    raise(SIGSEGV);
+    return CURL_SOCKET_BAD;
+}
+
+static int run_into_crash(void)
+{
+    OTELSHIM_SPAN("round");
+    CURL *curl = curl_easy_init();
+    curl_easy_setopt(curl, CURLOPT_URL, NOBODY);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, crash);
+    return curl_easy_perform(curl);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2)
+        return run_into_crash();
     if (argc > 2)
         return run_threads(atoi(argv[1]), atoi(argv[2]));
     errno = ENOENT;
