@@ -66,7 +66,7 @@ $(BUILD)/otelshim: $(EXPORTER_OBJECTS) $(PROTO_OBJECTS)
 # ---- unit tests: one program per file, linked with the objects of the side it tests --------------------
 EXPORTER_TESTED := $(filter-out $(BUILD)/exporter/main.o,$(EXPORTER_OBJECTS)) $(PROTO_OBJECTS)
 SHIM_TESTED     := $(filter-out $(BUILD)/shim/instrument/% $(patsubst %,$(BUILD)/shim/%.o,lifecycle process loader real_$(ARCH)),$(SHIM_OBJECTS)) \
-                   $(patsubst shim/%.c,$(BUILD)/shim/%.o,$(wildcard shim/instrument/*_format.c))
+                   $(patsubst shim/%.c,$(BUILD)/shim/%.o,$(wildcard shim/instrument/*_format.c) shim/instrument/curl_body.c shim/instrument/curl_url.c)
 UNIT_TESTS      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/unit/shim/test_*.c))
 FUZZERS         := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_MAIN       ?= tests/fuzz/replay.c

@@ -9,9 +9,10 @@
  *   not seen  what a read function sends, forms (CURLOPT_MIMEPOST), WebSockets; answers where CURLOPT_HEADERDATA is set without a
  *             function (libcurl gives headers to the write function then, with that pointer)
  *   traps     a paused piece (CURL_WRITEFUNC_PAUSE) comes again: counted when it is taken. A write function that longjmps out leaves
- *             ours in place: the next event on the handle gives the program's back (curl_request_restore). One of the four options set
- *             from inside a callback: the program's are put back first, for libcurl would mix its and ours.
- *             Without a function of the program's libcurl calls fwrite() with its FILE: so does ours.
+ *             ours in place: the next event on the handle gives the program's back (curl_request_restore). What the program sets from
+ *             inside a callback is taken note of, and libcurl keeps ours: before 7.86 it goes on with the function that it had,
+ *             and the new pointer. Without a function of the program's libcurl calls fwrite() with its FILE, and without a
+ *             pointer it hands stdout on: so does ours.
  */
 #include "curl_priv.h"
 
@@ -42,14 +43,16 @@ enum { REQUEST, RESPONSE };
 
 static struct curl_body *make(struct curl_state *state)
 {
-    if (state->body)
+    if (state->body || state->is_body_unknown)
         return state->body;
     struct curl_body *body =
         sys_mmap(NULL, sizeof(*body), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-    if (body) {
+    if (body)
         body->post_bytes = -1;
-        state->body = body;
-    }
+    else
+        state->is_body_unknown =
+            true; /* options passed by unseen: nothing of ours may stand in front of them */
+    state->body = body;
     return body;
 }
 
@@ -90,17 +93,26 @@ static void note(struct curl_body *body, CURLoption option, void *value)
     }
 }
 
+/* libcurl gives headers to the write function, with CURLOPT_HEADERDATA. */
+static bool gets_headers(const struct curl_body *body)
+{
+    return body->has_header_data && !body->has_header_function;
+}
+
 CURLcode curl_body_option(__typeof__(&curl_easy_setopt) real, CURL *handle, CURLoption option, void *value)
 {
     struct curl_state *state = is_body_option(option) ? curl_state_of(connection_find(handle)) : NULL;
     if (!state)
         return real(handle, option, value);
     const struct curl_calls calls = {.setopt = real};
-    curl_body_restore(handle, state, &calls);
-    CURLcode code = real(handle, option, value);
-    struct curl_body *body = code == CURLE_OK ? make(state) : NULL;
-    if (body)
+    struct curl_body *body = make(state);
+    bool is_ours =
+        body && body->is_wrapped && (option == CURLOPT_WRITEFUNCTION || option == CURLOPT_WRITEDATA);
+    CURLcode code = is_ours ? CURLE_OK : real(handle, option, value);
+    if (code == CURLE_OK && body)
         note(body, option, value);
+    if (body && gets_headers(body))
+        curl_body_restore(handle, state, &calls);
     return code;
 }
 
@@ -133,6 +145,12 @@ void curl_body_post(struct curl_state *state, CURLoption option, const char *tex
 
 /* ---- a request ---- */
 
+/* libcurl's own is stdout. */
+static void *write_data_of(const struct curl_body *body)
+{
+    return body->has_write_data ? body->write_data : stdout;
+}
+
 /* libcurl calls it as it would the program's. */
 static size_t write_body(char *data, size_t size, size_t n, void *user)
 {
@@ -141,8 +159,8 @@ static size_t write_body(char *data, size_t size, size_t n, void *user)
     size_t bytes = size * n;
     uint32_t kept = bounded(part->bytes + bytes) - part->bytes;
     memcpy(body->response + part->bytes, data, kept); /* before the program may write there */
-    size_t taken = body->write ? body->write(data, size, n, body->write_data)
-                               : fwrite(data, size, n, body->has_write_data ? body->write_data : stdout);
+    size_t taken = body->write ? body->write(data, size, n, write_data_of(body))
+                               : fwrite(data, size, n, write_data_of(body));
     if (taken == bytes) {
         part->bytes += kept;
         part->whole += bytes;
@@ -152,12 +170,11 @@ static size_t write_body(char *data, size_t size, size_t n, void *user)
 
 static void wrap(CURL *handle, struct curl_body *body, const struct curl_calls *calls)
 {
-    if (!calls->setopt || (body->has_header_data && !body->has_header_function) ||
-        calls->setopt(handle, CURLOPT_WRITEDATA, body) != CURLE_OK)
+    if (!calls->setopt || gets_headers(body) || calls->setopt(handle, CURLOPT_WRITEDATA, body) != CURLE_OK)
         return;
     body->is_wrapped = true;
     if (calls->setopt(handle, CURLOPT_WRITEFUNCTION, write_body) != CURLE_OK) {
-        (void)calls->setopt(handle, CURLOPT_WRITEDATA, body->has_write_data ? body->write_data : stdout);
+        (void)calls->setopt(handle, CURLOPT_WRITEDATA, write_data_of(body));
         body->is_wrapped = false;
     }
 }
@@ -165,7 +182,7 @@ static void wrap(CURL *handle, struct curl_body *body, const struct curl_calls *
 static void give_back(CURL *handle, const struct curl_body *body, const struct curl_calls *calls)
 {
     (void)calls->setopt(handle, CURLOPT_WRITEFUNCTION, body->write);
-    (void)calls->setopt(handle, CURLOPT_WRITEDATA, body->has_write_data ? body->write_data : stdout);
+    (void)calls->setopt(handle, CURLOPT_WRITEDATA, write_data_of(body));
 }
 
 void curl_body_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls)

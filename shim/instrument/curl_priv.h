@@ -86,10 +86,11 @@ struct curl_state {
     uint8_t default_protocol; /* enum curl_default */
     uint8_t url_kind;         /* CURL_URL_… of `url`; 0: to be read again */
     bool has_no_body;
-    bool is_injected;    /* libcurl's list begins with `nodes` */
-    bool is_performing;  /* in curl_easy_perform, which has a private multi handle */
-    bool is_open;        /* its connection is counted as open: WebSocket, CONNECT_ONLY */
-    uint32_t timeout_ms; /* CURLOPT_TIMEOUT(_MS); 0: none */
+    bool is_injected;     /* libcurl's list begins with `nodes` */
+    bool is_performing;   /* in curl_easy_perform, which has a private multi handle */
+    bool is_body_unknown; /* no memory for `body`: none is followed */
+    bool is_open;         /* its connection is counted as open: WebSocket, CONNECT_ONLY */
+    uint32_t timeout_ms;  /* CURLOPT_TIMEOUT(_MS); 0: none */
     uint32_t connect_timeout_ms;
     uint64_t frame_left;      /* curl_ws_send: bytes of the frame that is being sent in pieces */
     struct curl_body *body;   /* curl_body.c; NULL: none was needed */
