@@ -19,14 +19,15 @@ const char command_alerts_help[] =
     "       otelshim alerts mute DURATION | unmute\n"
     "\n"
     "list    what was told, to whom, and what still waits to be\n"
-    "dedup   errors that are not told again: key, seconds left, how many were held back meanwhile\n"
-    "mute    send nothing for DURATION (90s, 30m, 2h, 1d): alerts wait; crashes are sent, without a sound\n"
+    "dedup   errors that are not told again: key, seconds left, how many were held back\n"
+    "mute    send nothing for DURATION (90s, 30m, 2h, 1d): alerts wait; crashes are sent,\n"
+    "        without a sound\n"
     "unmute  send again\n"
     "\n"
     "  -o, --output text|json\n"
     "\n"
-    "json is one document: {\"schema\":1,\"exporters\":[...]}. Exit status: 0; 2 wrong usage; 4 no exporter "
-    "to ask (mute, unmute).\n";
+    "json is one document: {\"schema\":1,\"exporters\":[...]}.\n"
+    "Exit status: 0; 2 wrong usage; 4 no exporter to ask (mute, unmute).\n";
 
 /* "2h" in seconds; 0: not of that form. */
 static uint64_t parse_duration(const char *text)

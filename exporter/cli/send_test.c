@@ -16,11 +16,12 @@
 #include <unistd.h>
 
 const char command_send_test_help[] =
-    "usage: otelshim send-test [--error|--trade|--crash] [--chat ID] [--dry-run] [--offline] [-o json]\n"
+    "usage: otelshim send-test [--error|--trade|--crash] [--chat ID] [--dry-run]\n"
+    "                          [--offline] [-o json]\n"
     "\n"
-    "Sends a test message to every chat and webhook that is set up here, and says of each whether it "
-    "arrived, how long that\n"
-    "took, and what mends it where it did not. Asks the bot, the chats and the OTLP endpoint first.\n"
+    "Sends a test message to every chat and webhook that is set up here, and says of each\n"
+    "whether it arrived, how long that took, and what mends it where it did not. Asks the\n"
+    "bot, the chats and the OTLP endpoint first.\n"
     "\n"
     "      --error     as of a failed call (default)\n"
     "      --trade     as of an order, to the chats of trades\n"
@@ -28,8 +29,7 @@ const char command_send_test_help[] =
     "      --chat ID   only to this chat, set up or not\n"
     "      --dry-run   print the message and to whom it would go; nothing is sent or asked\n"
     "      --offline   do not ask the OTLP endpoint\n"
-    "  -o, --output text|json   json: {\"schema\":1, \"state\", \"findings\":[{state, topic, text, mend}]}, "
-    "as doctor\n"
+    "  -o, --output text|json   json: {\"schema\":1, state, findings:[...]}, as doctor's\n"
     "\n"
     "Exit status: 0 all arrived; 1 one did not; 2 wrong usage; 3 nothing is set up.\n";
 
