@@ -27,7 +27,7 @@ offline() { # NAME STATUS LINE ARGUMENT…
 export OTEL_EXPORTER_OTLP_ENDPOINT=$RECEIVER
 doctor "all is well" 0 "ok    endpoint     $RECEIVER/v1/traces answers 200"
 offline "library" 0 "ok    library      $LIBRARY"
-offline "trial: what is traced" 0 "ok    trial        the library works in a program here; it traces libcurl, libpq, hiredis ("
+offline "trial: what is traced" 0 "ok    trial        the library works in a program here; it traces libcurl, libpq, hiredis, syslog, api ("
 offline "drop box" 0 "ok    drop box     $BOX"
 is "nothing is left in the drop box" "" "$(ls "$BOX")"
 offline "not preloaded" 0 "warn  preload      LD_PRELOAD is not set here"
