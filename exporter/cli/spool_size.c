@@ -36,8 +36,9 @@ int state_path(char ret_path[PATH_MAX])
 int spool_path(char ret_path[PATH_MAX])
 {
     int error = state_path(ret_path);
+    size_t bytes = error ? 0 : strlen(ret_path);
     if (!error)
-        strcat(ret_path, "/spool");
+        snprintf(ret_path + bytes, PATH_MAX - bytes, "/spool");
     return error;
 }
 

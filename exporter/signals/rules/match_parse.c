@@ -178,6 +178,8 @@ struct match *match_parse(struct parser *parser, const char *text)
         text = parse_http(parser, match, text);
     else
         match->glob = word_take(parser, &text, &is_quoted);
+    if (!text)
+        return NULL;
     /* INSERT INTO trades: words up to the first condition */
     while (match->kind == MATCH_SQL && match->glob && !is_quoted) {
         const char *behind = text;
@@ -190,7 +192,7 @@ struct match *match_parse(struct parser *parser, const char *text)
         match->glob = arena_printf(parser->arena, "%s %s", match->glob, word);
         text = behind;
     }
-    if (text && !match->glob && match->kind != MATCH_HTTP)
+    if (!match->glob && match->kind != MATCH_HTTP)
         parser->problem = "sql STATEMENT*, log \"LINE*\" or span NAME* is allowed";
-    return text && !parser->problem && conditions_parse(parser, &match->conditions, text) ? match : NULL;
+    return !parser->problem && conditions_parse(parser, &match->conditions, text) ? match : NULL;
 }
