@@ -186,7 +186,7 @@ struct traced *traced_take(struct pipeline *pipeline, const struct process *proc
                            const struct receipt *receipt)
 {
     struct traced *traced = traced_find(pipeline, process);
-    if (!traced->client)
+    if (traced && !traced->client)
         add_client(pipeline, traced, receipt->client);
     return traced;
 }

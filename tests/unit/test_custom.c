@@ -101,11 +101,10 @@ static void test_attributes_have_no_order(void **state)
         }
         for (uint32_t k = 0; k < given.next.attributes.n; k++) { /* what is no part of a bool is nothing */
             struct attribute *item = &given.next.attributes.items[k];
-            bool flag = item->value.flag;
-            if (item->type == ATTRIBUTE_BOOL)
-                item->value.integer = 0x77665544332200 + (i << 8);
-            if (item->type == ATTRIBUTE_BOOL)
-                item->value.flag = flag;
+            if (item->type != ATTRIBUTE_BOOL)
+                continue;
+            item->value.integer = 0x77665544332200 + (i << 8);
+            item->value.flag = false;
         }
         measure();
         arena_reset(&given.arena); /* neither keys nor values are the arena's any more */

@@ -360,7 +360,8 @@ bool alerts_is_idle(const struct alerts *alerts)
 
 void alerts_get_counts(const struct alerts *alerts, struct alerts_counts *ret_counts)
 {
-    struct queue_counts queue = queue_get_counts(alerts->queue);
+    struct queue_counts queue;
+    queue_get_counts(alerts->queue, &queue);
     *ret_counts = alerts->counts;
     ret_counts->waiting = queue.waiting;
     ret_counts->refused = queue.refused;

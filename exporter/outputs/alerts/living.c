@@ -20,7 +20,7 @@ static bool is_stale(const struct entry *entry, const struct living *living)
 
 static struct living *find(struct entry *entry, const struct target *target)
 {
-    for (uint32_t i = 0; entry && i < entry->n_living; i++) {
+    for (uint32_t i = 0; i < entry->n_living; i++) {
         struct living *living = &entry->living[i];
         if (living->target.kind == target->kind && strcmp(living->target.address, target->address) == 0)
             return living;
@@ -109,7 +109,7 @@ bool living_compose(void *context, const char *id, const struct target *target, 
 {
     struct alerts *alerts = context;
     struct entry *entry = dedup_find(alerts->dedup, id);
-    struct living *living = find(entry, target);
+    struct living *living = entry ? find(entry, target) : NULL;
     if (!living || !is_stale(entry, living) || !entry->base)
         return false;
     struct message *message = message_decode(entry->base, entry->base_bytes);
@@ -132,7 +132,7 @@ void living_edited(void *context, const char *id, const struct target *target, c
 {
     struct alerts *alerts = context;
     struct entry *entry = dedup_find(alerts->dedup, id);
-    struct living *living = find(entry, target);
+    struct living *living = entry ? find(entry, target) : NULL;
     if (!living)
         return;
     if (sent->outcome == SENT || sent->outcome == SENT_PART) {

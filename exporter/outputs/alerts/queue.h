@@ -87,7 +87,7 @@ struct queue_counts {
     uint64_t waiting, refused, bytes, folded, retries;
     char last_error[200];
 };
-struct queue_counts queue_get_counts(const struct queue *queue);
+void queue_get_counts(const struct queue *queue, struct queue_counts *ret_counts);
 /* The first `max` of what waits, by lane and order. */
 void queue_each(struct queue *queue, uint32_t max,
                 void (*found)(void *context, const struct message *message, const char *state),

@@ -172,17 +172,16 @@ bool queue_is_idle(const struct queue *queue)
     return true;
 }
 
-struct queue_counts queue_get_counts(const struct queue *queue)
+void queue_get_counts(const struct queue *queue, struct queue_counts *ret_counts)
 {
-    struct queue_counts counts = queue->counts;
-    counts.waiting = counts.refused = 0;
+    *ret_counts = queue->counts;
+    ret_counts->waiting = ret_counts->refused = 0;
     for (const struct lane *lane = queue->lanes; lane; lane = lane->next) {
         bool is_refused;
-        counts.waiting += lane->n_items;
+        ret_counts->waiting += lane->n_items;
         if (is_blocked(lane, &is_refused) && is_refused)
-            counts.refused += lane->n_items;
+            ret_counts->refused += lane->n_items;
     }
-    return counts;
 }
 
 void queue_each(struct queue *queue, uint32_t max,

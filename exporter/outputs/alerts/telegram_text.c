@@ -61,10 +61,9 @@ static void put_escaped(struct output *output, const char *text, size_t bytes, b
             n++;
         put(output, text + at, n);
         at += n;
-        if (at < bytes) {
-            const char *reference = reference_of(text[at++]);
+        const char *reference = at < bytes ? reference_of(text[at++]) : NULL;
+        if (reference)
             put(output, reference, strlen(reference));
-        }
     }
 }
 
