@@ -58,8 +58,9 @@ static struct curl_body *make(struct curl_state *state)
 
 void curl_body_learn(void)
 {
-    if (!curl_body_bytes)
-        curl_body_bytes = settings_get()->body_bytes;
+    uint32_t bytes = settings_get()->body_bytes;
+    if (bytes && !curl_wants_bodies())
+        __atomic_store_n(&curl_body_bytes, bytes, __ATOMIC_RELAXED);
 }
 
 /* ---- options ---- */
@@ -118,13 +119,13 @@ CURLcode curl_body_option(__typeof__(&curl_easy_setopt) real, CURL *handle, CURL
 
 static uint32_t bounded(uint64_t bytes)
 {
-    return (uint32_t)(bytes < curl_body_bytes ? bytes : curl_body_bytes);
+    return (uint32_t)(bytes < curl_wants_bodies() ? bytes : curl_wants_bodies());
 }
 
 /* Of the program's text; one byte more than is copied tells that there is more. */
 static uint64_t post_bytes(const struct curl_body *body, const char *text)
 {
-    return body->post_bytes >= 0 ? (uint64_t)body->post_bytes : strnlen(text, curl_body_bytes + 1);
+    return body->post_bytes >= 0 ? (uint64_t)body->post_bytes : strnlen(text, curl_wants_bodies() + 1u);
 }
 
 void curl_body_post(struct curl_state *state, CURLoption option, const char *text)

@@ -82,14 +82,14 @@ static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, cons
     struct span_context context = span_context(&span);
     if (curl_request_inject(handle, state, &calls, &context))
         span_mark_injected(&span);
-    if (__builtin_expect(curl_body_bytes != 0, 0))
+    if (__builtin_expect(curl_wants_bodies(), 0))
         curl_body_begin(handle, state, &calls, &span.facts, NULL);
 
     CURLcode code = call_real(real, handle, state);
     int kept = errno;
     curl_request_restore(handle, state, &calls);
     enum wire_outcome outcome = curl_request_end(&span.facts, handle, state, &calls, code);
-    if (__builtin_expect(curl_body_bytes != 0, 0))
+    if (__builtin_expect(curl_wants_bodies(), 0))
         curl_body_end(&span.facts, state);
     span_end(&span, outcome);
     if (state && state->connect_only)

@@ -47,7 +47,7 @@ CURLMcode curl_return_multi_failure(void)
 
 static struct curl_state *open_handle(CURL *handle, const struct real_entry *entry)
 {
-    if (curl_body_bytes && handle)
+    if (curl_wants_bodies() && handle)
         curl_body_left(handle);
     struct connection *connection =
         handle && lifecycle_is_active() ? connection_open(handle, INSTRUMENT_libcurl) : NULL;
@@ -288,13 +288,13 @@ static __attribute__((noinline)) CURLcode set_option(struct real_entry *entry, c
 {
     __typeof__(&curl_easy_setopt) real = real_find(entry, call_site, handle);
     if (!is_remembered(option))
-        return __builtin_expect(curl_body_bytes != 0, 0) ? curl_body_option(real, handle, option, value)
-                                                         : real(handle, option, value);
+        return __builtin_expect(curl_wants_bodies(), 0) ? curl_body_option(real, handle, option, value)
+                                                        : real(handle, option, value);
     CURLcode code = real(handle, option, value);
     struct curl_state *state = code == CURLE_OK ? curl_state_of(connection_find(handle)) : NULL;
     if (state)
         remember_option(state, option, value);
-    if (state && __builtin_expect(curl_body_bytes != 0, 0))
+    if (state && __builtin_expect(curl_wants_bodies(), 0))
         curl_body_post(state, option, value);
     return code;
 }

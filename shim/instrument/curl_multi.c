@@ -50,7 +50,7 @@ static void begin_request(struct connection *connection, CURL *handle, const voi
     struct span_context context = operation_context(operation);
     if (curl_request_inject(handle, state, calls, &context))
         operation_mark_injected(operation);
-    if (__builtin_expect(curl_body_bytes != 0, 0))
+    if (__builtin_expect(curl_wants_bodies(), 0))
         curl_body_begin(handle, state, calls, NULL, operation);
 }
 

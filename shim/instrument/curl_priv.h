@@ -226,6 +226,10 @@ int64_t curl_headers_end(struct facts *facts, CURL *handle, const struct curl_ca
 
 /* OTELSHIM_BODY_BYTES; 0 where nobody asks: then nothing below is called. Set when the first handle is made. */
 extern uint32_t curl_body_bytes;
+static inline uint32_t curl_wants_bodies(void)
+{
+    return __atomic_load_n(&curl_body_bytes, __ATOMIC_RELAXED);
+}
 void curl_body_learn(void);
 
 /* An option that is not remembered otherwise. */

@@ -184,7 +184,7 @@ bool curl_request_inject(CURL *handle, struct curl_state *state, const struct cu
 
 void curl_request_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls)
 {
-    if (state && __builtin_expect(curl_body_bytes != 0, 0))
+    if (state && __builtin_expect(curl_wants_bodies(), 0))
         curl_body_restore(handle, state, calls);
     if (!state || !state->is_injected || !calls->setopt)
         return;
