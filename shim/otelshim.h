@@ -554,7 +554,7 @@ static inline void otelshim_record_list_(int kind, int level, const char *name, 
 /* otelshim_event(name, attributes…): something that happened. */
 #define otelshim_event(...) OTELSHIM_NAMED_(OTELSHIM_EVENT, __VA_ARGS__, OTELSHIM_END_)
 
-/* otelshim_trade(template, fields…): a message made from the template of this name, sent at once. */
+/* otelshim_trade(template, fields…): a message made from the template of this name ("buy", "sell", "failure", …), sent at once. */
 #define otelshim_trade(...) OTELSHIM_NAMED_(OTELSHIM_TRADE, __VA_ARGS__, OTELSHIM_END_)
 #define OTELSHIM_NAMED_(kind, name, ...)                                                                \
     OTELSHIM_WITH_(otelshim_record_list_(kind, OTELSHIM_INFO, name, NULL, OTELSHIM_LIST_(__VA_ARGS__)), \

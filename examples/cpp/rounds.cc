@@ -27,7 +27,7 @@ static void analyze(const std::string &coin, double confidence)
         otelshim_counter_add("analysis.executions", 1, {"coin", coin},
                              {"confidence_range", otelshim_range(confidence, 40, 70)});
         if (confidence >= 70)
-            otelshim_trade("trade.buy", {"symbol", coin}, {"total_amount", price}, {"order_count", 1});
+            otelshim_trade("buy", {"symbol", coin}, {"total_amount", price}, {"order_count", 1});
     } catch (const std::exception &error) {
         otelshim_span_error(span, "runtime_error", error.what());
         otelshim_report_error(OTELSHIM_ERROR, "runtime_error", error.what(), {"coin", coin});

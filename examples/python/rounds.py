@@ -16,7 +16,7 @@ def analyze(coin, confidence):
         otelshim.counter_add("analysis.executions", 1, coin=coin)
         otelshim.histogram_record("analysis.confidence", float(confidence))
         if confidence >= 70:
-            otelshim.trade("trade.buy", symbol=coin, total_amount=price, order_count=1)
+            otelshim.trade("buy", symbol=coin, total_amount=price, order_count=1)
 
 
 def main():

@@ -46,7 +46,7 @@ CALL(histogram, otelshim_histogram_record_double("order.duration", number, otels
 CALL(log_line, otelshim_log(OTELSHIM_INFO, "%d orders are %s", number, word))
 CALL(event, otelshim_event("order.placed", otelshim_kv("n", number)))
 CALL(report_error, otelshim_report_error(OTELSHIM_ERROR, "TimeoutError", word, otelshim_kv("n", number)))
-CALL(trade, otelshim_trade("trade.buy", otelshim_kv("symbol", word), otelshim_kv("total_amount", number)))
+CALL(trade, otelshim_trade("buy", otelshim_kv("symbol", word), otelshim_kv("total_amount", number)))
 CALL(system_log, syslog(LOG_DEBUG, "%d orders are %s", number, word))
 
 static void trace_id(void)

@@ -105,12 +105,15 @@ static void print_counts(struct alerts *alerts, FILE *out, json_t *object)
         {"raised", counts.raised},   {"sent", counts.sent},       {"suppressed", counts.suppressed},
         {"ignored", counts.ignored}, {"dropped", counts.dropped}, {"folded", counts.folded},
         {"edited", counts.edited},   {"waiting", counts.waiting}, {"refused", counts.refused}};
+    const char *separator = "";
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        if (object)
+        if (object) {
             json_put_number(object, numbers[i].name, numbers[i].n);
-        else if (numbers[i].n || i < 2)
-            fprintf(out, "%s%s %" PRIu64, i ? ", " : "", numbers[i].name, numbers[i].n);
-    if (!object)
+        } else if (numbers[i].n || (i < 2 && counts.raised)) { /* they are this exporter's */
+            fprintf(out, "%s%s %" PRIu64, separator, numbers[i].name, numbers[i].n);
+            separator = ", ";
+        }
+    if (*separator)
         fputs("\n", out);
     if (object && counts.last_error[0])
         json_put_text(object, "last_error", counts.last_error);

@@ -6,7 +6,7 @@ import socket
 import time
 
 from case import case
-from town import CALLS, CHAT, town
+from town import CALLS, CHAT, SAID, town
 
 
 def closed_port():
@@ -209,6 +209,16 @@ def log_lines(lab):
         expect_silence(one, "a warning", "all is well")
         one.run("syslog", 4, "now told", OTELSHIM_ALERT_LEVEL="warn")
         expect(one, "now told")
+
+
+@case("said")
+def said(lab):
+    """R041, R059, R163: what a program says by otelshim.h, in the words of the templates."""
+    with town(lab) as one:
+        lab.run([SAID], one.traced())
+        expect(one, "InsufficientFunds", "CRITICAL", "잔액 부족", "비트코인")
+        expect(one, "💰 Buy order placed", "KRW-BTC", lacks=["symbol:"])
+        expect(one, "오늘은 쉽니다")
 
 
 @case("crash")

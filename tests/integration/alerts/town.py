@@ -13,6 +13,7 @@ import urllib.request
 import lab as laboratory
 
 CALLS = str(laboratory.build / "tests/integration/alerts/calls")
+SAID = str(laboratory.build / "tests/integration/api/calls")
 TOKEN = "4711:AAHfake-token-of-the-tests_0123456789"
 CHAT = "4711"
 

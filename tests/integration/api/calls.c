@@ -63,7 +63,7 @@ static void say(void)
     otelshim_event("order.placed", otelshim_kv("price", 50000), otelshim_bool("is_dry", 1));
     otelshim_report_error(OTELSHIM_CRITICAL, "InsufficientFunds", "잔액 부족",
                           otelshim_kv("coin", "비트코인"));
-    otelshim_trade("trade.buy", otelshim_kv("symbol", "KRW-BTC"), otelshim_kv("price", 50000));
+    otelshim_trade("buy", otelshim_kv("symbol", "KRW-BTC"), otelshim_kv("price", 50000));
     otelshim_notice("오늘은 쉽니다");
 }
 

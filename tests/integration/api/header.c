@@ -13,7 +13,7 @@ static void say(void)
     otelshim_log_text(OTELSHIM_INFO, "text");
     otelshim_event("event");
     otelshim_report_error(OTELSHIM_ERROR, "type", "message");
-    otelshim_trade("trade.buy", otelshim_text("symbol", "BTC"));
+    otelshim_trade("buy", otelshim_text("symbol", "BTC"));
     otelshim_notice("notice");
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "robust"))
-from lab import OTELSHIM, Lab, build, root  # noqa: E402
+from lab import Lab, build, root  # noqa: E402
 
 N = 300
 HTTP, DB, ROWS = "http.client.request.duration", "db.client.operation.duration", "db.client.response.returned_rows"
@@ -53,29 +53,6 @@ def check_totals(lab, n=N):
     lab.check(got == want, f"counted {dict(got)}, made {dict(want)}")
 
 
-def start_exporter(lab, **more):
-    exporter = lab.spawn([OTELSHIM, "export", "--dir", lab.box],
-                         {**lab.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": lab.receiver.url, **more},
-                         stderr=open(lab.directory / "exporter.log", "a"))
-    end = time.monotonic() + 10
-    while not (lab.box / "control").exists() and time.monotonic() < end:
-        time.sleep(0.01)
-    return exporter
-
-
-def end_exporter(exporter, how=signal.SIGTERM):
-    exporter.send_signal(how)
-    exporter.wait(20)
-
-
-def deliver(lab):
-    """What is in the spool is sent by one whose own settings lead there."""
-    exporter = lab.spawn([OTELSHIM, "export", "--dir", lab.box, "--leave-after", "0"],
-                         {**lab.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": lab.receiver.url,
-                          **getattr(lab, "more", {})}, stderr=open(lab.directory / "exporter.log", "a"))
-    exporter.wait(40)
-
-
 def call(lab, n=N, pause_us=0, **more):
     return lab.spawn([PROGRAM, str(n), str(pause_us)],
                      {**lab.traced("metrics", **{**QUICK, **more}), **lab.servers_environment})
@@ -86,11 +63,11 @@ def sampled(ratio):
 
 
 def plain_run(lab, **more):
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = call(lab, **more)
     lab.check(program.wait(60) == 0, "the program failed")
-    end_exporter(exporter)
-    deliver(lab)
+    lab.stop_exporter(exporter)
+    lab.deliver(**getattr(lab, "more", {}))
 
 
 def exact(ratio):
@@ -124,15 +101,15 @@ def values(lab):
 
 def restarts(lab):
     """SIGTERM in the middle: the next exporter begins anew, and nothing is lost or counted twice."""
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = call(lab, pause_us=3000, **sampled(0.5))
     for _ in range(3):
         time.sleep(0.4)
-        end_exporter(exporter)
-        exporter = start_exporter(lab)
+        lab.stop_exporter(exporter)
+        exporter = lab.serve()
     lab.check(program.wait(60) == 0, "the program failed")
-    end_exporter(exporter)
-    deliver(lab)
+    lab.stop_exporter(exporter)
+    lab.deliver(**getattr(lab, "more", {}))
     check_totals(lab)
     starts, windows = defaultdict(set), defaultdict(list)
     for point in lab.receiver.points:
@@ -149,15 +126,15 @@ def kills(lab):
     kill -9: nothing is lost. What the next exporter reads again was not counted, but for the records whose kill came between
     the checkpoint and their acknowledgement: a few, and rarely.
     """
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = call(lab, pause_us=3000, **sampled(0.5))
     for _ in range(4):
         time.sleep(0.35)
-        end_exporter(exporter, signal.SIGKILL)
-        exporter = start_exporter(lab)
+        lab.stop_exporter(exporter, signal.SIGKILL)
+        exporter = lab.serve()
     lab.check(program.wait(60) == 0, "the program failed")
-    end_exporter(exporter)
-    deliver(lab)
+    lab.stop_exporter(exporter)
+    lab.deliver(**getattr(lab, "more", {}))
     lab.receiver.decode()
     got, want = totals(lab), expected(N)
     lost = {k: want[k] - got[k] for k in want if got[k] < want[k]}
@@ -187,14 +164,14 @@ def exponential(lab):
 
 def processes(lab):
     """process.* of a living program, and its open connections, which end with it."""
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = call(lab, n=500, pause_us=2000)
     time.sleep(1)
     program.send_signal(signal.SIGKILL)
     program.wait(10)
     time.sleep(0.3)
-    end_exporter(exporter)
-    deliver(lab)
+    lab.stop_exporter(exporter)
+    lab.deliver(**getattr(lab, "more", {}))
     lab.receiver.decode()
     names = {p["name"]: p["unit"] for p in lab.receiver.points if p["name"].startswith("process.")}
     lab.check(names == {
@@ -215,11 +192,11 @@ def refused(lab):
     """A backend for traces alone: said once, counted, never spooled."""
     lab.receiver.metrics_status = 404
     lab.more = {"OTEL_METRICS_EXPORTER": "none"}
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = call(lab, n=300, pause_us=3000)
     lab.check(program.wait(60) == 0, "the program failed")
     time.sleep(0.5)
-    end_exporter(exporter)
+    lab.stop_exporter(exporter)
     lab.receiver.decode()
     log = (lab.directory / "exporter.log").read_text()
     lab.check(log.count("points dropped: HTTP 404") == 1, log)
@@ -229,7 +206,7 @@ def refused(lab):
 
 def quiet(lab):
     """Short programs share a request; none is asked for: none comes."""
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     for _ in range(8):
         call(lab, n=1, OTEL_METRIC_EXPORT_INTERVAL="60000").wait(20)
     call(lab, n=1, OTEL_METRICS_EXPORTER="none").wait(20)
@@ -239,8 +216,8 @@ def quiet(lab):
     time.sleep(0.2)
     lab.receiver.decode()
     lab.check(lab.receiver.metric_requests <= 2, f"{lab.receiver.metric_requests} requests")
-    end_exporter(exporter)
-    deliver(lab)
+    lab.stop_exporter(exporter)
+    lab.deliver(**getattr(lab, "more", {}))
     check_totals_of_runs(lab, 8)
 
 

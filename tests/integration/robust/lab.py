@@ -160,6 +160,14 @@ class Lab:
         exporter.send_signal(how)
         return exporter.wait(20)
 
+    def serve(self, **more):
+        """An exporter whose own settings lead to the receiver."""
+        return self.start_exporter(OTEL_EXPORTER_OTLP_ENDPOINT=self.receiver.url, **more)
+
+    def deliver(self, **more):
+        """What is in the spool is sent by one whose own settings lead there."""
+        self.start_exporter("--leave-after", "0", wait=False, OTEL_EXPORTER_OTLP_ENDPOINT=self.receiver.url, **more).wait(40)
+
     def status(self, box=None):
         """The report of the exporter that serves the box, None without one."""
         box = str(box or self.box)

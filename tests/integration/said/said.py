@@ -7,56 +7,28 @@ from pathlib import Path
 
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "robust"))
-from lab import FILE_NAME, OTELSHIM, Lab, build  # noqa: E402
+from lab import Lab, build  # noqa: E402
 
 N = 400
 PROGRAM = str(build / "tests/integration/said/said")
 QUICK = {"OTEL_METRIC_EXPORT_INTERVAL": "300", "OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_BLRP_SCHEDULE_DELAY": "70"}
 
 
-def start_exporter(lab, **more):
-    exporter = lab.spawn([OTELSHIM, "export", "--dir", lab.box],
-                         {**lab.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": lab.receiver.url, **more},
-                         stderr=open(lab.directory / "exporter.log", "a"))
-    end = time.monotonic() + 10
-    while not (lab.box / "control").exists() and time.monotonic() < end:
-        time.sleep(0.01)
-    return exporter
-
-
-def end_exporter(exporter, how=signal.SIGTERM):
-    exporter.send_signal(how)
-    exporter.wait(20)
-
-
-def deliver(lab, **more):
-    """What is in the spool is sent by one whose own settings lead there."""
-    exporter = lab.spawn([OTELSHIM, "export", "--dir", lab.box, "--leave-after", "0"],
-                         {**lab.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": lab.receiver.url, **more},
-                         stderr=open(lab.directory / "exporter.log", "a"))
-    exporter.wait(40)
-
-
 def say(lab, n=N, pause_us=0, **more):
     return lab.spawn([PROGRAM, str(n), str(pause_us)], lab.traced("said", **{**QUICK, **more}))
 
 
-def drained(lab, seconds=15):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not [f for f in lab.box.iterdir() if FILE_NAME.match(f.name)]:
-            return True
-        time.sleep(0.02)
-    return False
+def is_drained(lab):
+    return lab.until(lambda: not lab.files(), 15)
 
 
 def plain_run(lab, n=N, **more):
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = say(lab, n, **more)
     lab.check(program.wait(60) == 0, "the program failed")
-    lab.check(drained(lab), "its file is still there")
-    end_exporter(exporter)
-    deliver(lab)
+    lab.check(is_drained(lab), "its file is still there")
+    lab.stop_exporter(exporter)
+    lab.deliver()
     lab.receiver.decode()
 
 
@@ -157,15 +129,15 @@ def everything(lab):
 
 def kills(lab):
     """kill -9: no record and no measurement is lost; what came between checkpoint and acknowledgement is counted again, rarely."""
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = say(lab, pause_us=3000)
     for _ in range(4):
         time.sleep(0.35)
-        end_exporter(exporter, signal.SIGKILL)
-        exporter = start_exporter(lab)
+        lab.stop_exporter(exporter, signal.SIGKILL)
+        exporter = lab.serve()
     lab.check(program.wait(60) == 0, "the program failed")
-    end_exporter(exporter)
-    deliver(lab)
+    lab.stop_exporter(exporter)
+    lab.deliver()
     lab.receiver.decode()
     check_logs(lab)
     check_spans(lab)
@@ -174,15 +146,15 @@ def kills(lab):
 
 def restarts(lab):
     """SIGTERM: everything, and counted exactly once."""
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = say(lab, pause_us=3000)
     for _ in range(3):
         time.sleep(0.4)
-        end_exporter(exporter)
-        exporter = start_exporter(lab)
+        lab.stop_exporter(exporter)
+        exporter = lab.serve()
     lab.check(program.wait(60) == 0, "the program failed")
-    end_exporter(exporter)
-    deliver(lab)
+    lab.stop_exporter(exporter)
+    lab.deliver()
     lab.receiver.decode()
     check_logs(lab)
     check_spans(lab)
@@ -192,16 +164,16 @@ def restarts(lab):
 def held(lab):
     """Spans that wait for their trace's end hold up the records behind them: killed then, nothing is counted twice or lost."""
     keep = {"OTEL_TRACES_SAMPLER": "always_off", "OTELSHIM_KEEP": "error"}
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = say(lab, pause_us=3000, **keep)
     for _ in range(4):
         time.sleep(0.35)
-        end_exporter(exporter, signal.SIGKILL)
-        exporter = start_exporter(lab)
+        lab.stop_exporter(exporter, signal.SIGKILL)
+        exporter = lab.serve()
     lab.check(program.wait(60) == 0, "the program failed")
-    lab.check(drained(lab), "its file is still there")
-    end_exporter(exporter)
-    deliver(lab)
+    lab.check(is_drained(lab), "its file is still there")
+    lab.stop_exporter(exporter)
+    lab.deliver()
     lab.receiver.decode()
     check_logs(lab)
     check_sums(lab, tolerance=0.02)
@@ -212,12 +184,12 @@ def held(lab):
 def logs_down(lab):
     """Nobody takes logs: they go to the spool and hold up nothing; later they arrive."""
     closed = "http://127.0.0.1:9/v1/logs"
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = say(lab, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=closed, OTEL_EXPORTER_OTLP_LOGS_TIMEOUT="300")
     lab.check(program.wait(60) == 0, "the program failed")
-    lab.check(drained(lab), "logs hold up the file")
-    end_exporter(exporter)
-    deliver(lab)
+    lab.check(is_drained(lab), "logs hold up the file")
+    lab.stop_exporter(exporter)
+    lab.deliver()
     lab.receiver.decode()
     check_spans(lab)
     check_sums(lab)
@@ -228,7 +200,7 @@ def logs_down(lab):
 
 def logs_down_without_spool(lab):
     """Nobody takes logs, and there is no spool: the oldest are dropped and counted, spans are not held up."""
-    exporter = start_exporter(lab)
+    exporter = lab.serve()
     program = say(lab, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT="http://127.0.0.1:9/v1/logs", OTEL_EXPORTER_OTLP_LOGS_TIMEOUT="300",
                   OTELSHIM_SPOOL_SIZE="0", OTEL_BLRP_MAX_QUEUE_SIZE="20", OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="5")
     lab.check(program.wait(60) == 0, "the program failed")
@@ -239,7 +211,7 @@ def logs_down_without_spool(lab):
     check_spans(lab)
     log = (lab.directory / "exporter.log").read_text()
     lab.check("records dropped" in log, "nothing is said of what was dropped")
-    end_exporter(exporter)
+    lab.stop_exporter(exporter)
 
 
 def settings(lab):

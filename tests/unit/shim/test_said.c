@@ -38,7 +38,7 @@ static void every_kind_of_log_record(void)
     otelshim_report_error(OTELSHIM_CRITICAL, "InsufficientFunds", "잔액 부족",
                           otelshim_kv("coin", "비트코인"));
     otelshim_event("order.placed", otelshim_kv("price", 50000));
-    otelshim_trade("trade.buy", otelshim_kv("symbol", "KRW-BTC"));
+    otelshim_trade("buy", otelshim_kv("symbol", "KRW-BTC"));
     otelshim_notice("오늘은 쉽니다");
     otelshim_log_text(OTELSHIM_DEBUG, "as it is: 100 %s");
     otelshim_log(OTELSHIM_WARN, "%s is late by %d ms: %m", "answer", 30);
@@ -50,7 +50,7 @@ static void every_kind_of_log_record(void)
     CHECK(has_custom_text(records.at[0], "coin", "비트코인"));
     CHECK(log_at(1)->kind == WIRE_LOG_EVENT && has_text(records.at[1], WIRE_LOG_NAME, 0, "order.placed"));
     CHECK(has_custom_int(records.at[1], "price", 50000) && !find_fact(records.at[1], WIRE_LOG_BODY, 0));
-    CHECK(log_at(2)->kind == WIRE_LOG_TRADE && has_text(records.at[2], WIRE_LOG_NAME, 0, "trade.buy"));
+    CHECK(log_at(2)->kind == WIRE_LOG_TRADE && has_text(records.at[2], WIRE_LOG_NAME, 0, "buy"));
     CHECK(log_at(3)->kind == WIRE_LOG_NOTICE && has_text(records.at[3], WIRE_LOG_BODY, 0, "오늘은 쉽니다"));
     CHECK(log_at(4)->kind == WIRE_LOG_LINE && log_at(4)->severity == 5);
     CHECK(has_text(records.at[4], WIRE_LOG_BODY, 0, "as it is: 100 %s"));
