@@ -291,12 +291,14 @@ void crashing_start(struct pipeline *pipeline)
     crashing->max_bytes = settings->crash_max_bytes;
     settings_destroy(settings);
     crashing->last = &crashing->incidents;
-    crashing->store.directory = -1;
     crashing->timer = loop_timer_create(pipeline->loop, tick, pipeline);
     crashing->adopt_ns = clock_ns(CLOCK_MONOTONIC) + ADOPT_AFTER_NS;
     pipeline->crashing = crashing;
-    if (crash_store_path(path) == 0)
-        (void)store_open(&crashing->store, path, false); /* made by the first crash */
+    for (enum crash_place place = 0; place < N_PLACES; place++) {
+        crashing->places[place].directory = -1;
+        if (places_path(pipeline, place, path))
+            (void)store_open(&crashing->places[place], path, false); /* made by the first crash */
+    }
 }
 
 void crashing_leave(struct pipeline *pipeline)
@@ -313,7 +315,8 @@ void crashing_stop(struct pipeline *pipeline)
     while (crashing->incidents)
         incident_destroy(pipeline, crashing->incidents);
     loop_timer_destroy(crashing->timer);
-    store_close(&crashing->store);
+    for (enum crash_place place = 0; place < N_PLACES; place++)
+        store_close(&crashing->places[place]);
     free(crashing);
     pipeline->crashing = NULL;
 }

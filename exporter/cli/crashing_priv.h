@@ -20,6 +20,13 @@
 #define TELL_AFTER_NS (600 * NS_PER_MS)  /* the alert goes out then, with names or without */
 #define SPANS_WAIT_NS (2000 * NS_PER_MS) /* the spans of a dead process go out then, report or not */
 
+/* Where files are: the state directory, or, where that takes none, beside the drop box's. */
+enum crash_place {
+    PLACE_STATE,
+    PLACE_BOX,
+    N_PLACES,
+};
+
 enum incident_step {
     INCIDENT_CAPTURED, /* raw case on disk; the process has not died yet, or is not read to its end */
     INCIDENT_QUEUED,   /* complete; waits for its child */
@@ -36,6 +43,7 @@ struct incident {
     struct crash_case crash;
     struct crash_report report;
     char stem[STORE_STEM_BYTES];
+    enum crash_place place; /* of its files; they stay there */
     enum incident_step step;
     int lock, root_fd;
     uint64_t began_mono_ns; /* when it came to be */
@@ -58,7 +66,8 @@ struct mortality {
 };
 
 struct crashing {
-    struct store store;
+    struct store places[N_PLACES];
+    enum crash_place place; /* of the next one */
     struct incident *incidents, **last;
     uint32_t n_incidents, n_children;
     struct loop_timer *timer; /* runs while there is something to wait for */
@@ -89,18 +98,26 @@ bool crashing_read_slot(struct pipeline *pipeline, const struct process *process
 /* ---- mortality.c ---- */
 void mortality_close_pidfd(struct mortality *mortality);
 
+/* ---- incident_disk.c ---- */
+/* The path of a place, whether it is there or not. False: there is none. */
+bool places_path(const struct pipeline *pipeline, enum crash_place place, char ret_path[PATH_MAX]);
+/* The directory that its files are in; what fails to be written may change it. */
+struct store *incident_place(struct pipeline *pipeline, const struct incident *incident);
+/* Writes the case down; a new one gets its name. */
+void incident_store(struct pipeline *pipeline, struct incident *incident, bool is_last);
+/* Writes the report down. */
+void incident_save(struct pipeline *pipeline, struct incident *incident);
+/* An unfinished case of this id is in a store: taken over. `is_reported`: it was finished before. */
+bool incident_take_over(struct pipeline *pipeline, struct incident *incident, bool *ret_is_reported);
+
 /* ---- incident.c ---- */
 /* Of this process, or NULL when there are too many. The case is empty. */
 struct incident *incident_create(struct pipeline *pipeline, struct traced *traced);
-/* Writes the case down; a new one gets its name. */
-void incident_store(struct pipeline *pipeline, struct incident *incident, bool is_last);
 /* Complete: to the queue. */
 void incident_complete(struct pipeline *pipeline, struct incident *incident);
 void incident_destroy(struct pipeline *pipeline, struct incident *incident);
 /* Moves all of them on. */
 void incidents_look(struct pipeline *pipeline);
-/* An unfinished case of this id is in the store: taken over. `is_reported`: it was finished before. */
-bool incident_take_over(struct pipeline *pipeline, struct incident *incident, bool *ret_is_reported);
 /* Cases whose exporter died. */
 void incidents_adopt(struct pipeline *pipeline);
 /* Its open spans, and the last finished. */

@@ -62,100 +62,6 @@ void incident_destroy(struct pipeline *pipeline, struct incident *incident)
     free(incident);
 }
 
-/* ---- on disk ---- */
-
-/* Where the state directory cannot be written, beside what is being read: as the spool. *ret_before: close it. */
-static void move_store(struct pipeline *pipeline, struct store *ret_before)
-{
-    struct crashing *crashing = pipeline->crashing;
-    char path[PATH_MAX];
-    struct store other;
-    ret_before->directory = -1;
-    snprintf(path, sizeof(path), "%s/" STORE_IN_BOX, dropbox_directory(pipeline->dropbox));
-    if (strcmp(path, crashing->store.path) == 0 || store_open(&other, path, true) != 0)
-        return;
-    log_write(LOG_LEVEL_WARN, "crash reports go to %s: %s cannot be written", path, crashing->store.path);
-    *ret_before = crashing->store;
-    crashing->store = other;
-}
-
-/* What is elsewhere now is not to be found here by an exporter to come. */
-static void leave_store(struct store *before, const struct incident *incident, bool is_elsewhere)
-{
-    if (is_elsewhere)
-        store_remove_case(before, incident->stem);
-    store_close(before);
-}
-
-/* Somebody removed the directory: it is made anew, where `otelshim crashes` looks. */
-static bool remake_store(struct store *store)
-{
-    char path[PATH_MAX];
-    memcpy(path, store->path, sizeof(path));
-    store_close(store);
-    return store_open(store, path, true) == 0;
-}
-
-static int write_case(struct crashing *crashing, struct incident *incident, bool is_last)
-{
-    return store_write_case(&crashing->store, &incident->crash, incident->stem, is_last, &incident->lock);
-}
-
-void incident_store(struct pipeline *pipeline, struct incident *incident, bool is_last)
-{
-    struct crashing *crashing = pipeline->crashing;
-    char path[PATH_MAX];
-    if (crashing->store.directory < 0 && crash_store_path(path) == 0)
-        (void)store_open(&crashing->store, path, true);
-    if (!incident->stem[0]) {
-        const char *slash = incident->crash.exe ? strrchr(incident->crash.exe, '/') : NULL;
-        store_print_stem(&incident->crash, slash ? slash + 1 : "", incident->stem);
-    }
-    int error = write_case(crashing, incident, is_last);
-    if (error == -ENOENT && remake_store(&crashing->store))
-        error = write_case(crashing, incident, is_last);
-    if (error) {
-        struct store before;
-        move_store(pipeline, &before);
-        error = write_case(crashing, incident, is_last);
-        leave_store(&before, incident, error == 0);
-    }
-    incident->is_stored = error == 0; /* unlocked, at worst: then a second exporter may finish it too */
-    if (error)
-        log_write(LOG_LEVEL_ERROR, "%s/%s.case cannot be written: %s", crashing->store.path, incident->stem,
-                  strerrordesc_np(-error));
-}
-
-static int open_case(const struct store *store, const char *stem)
-{
-    char name[STORE_STEM_BYTES + 8];
-    snprintf(name, sizeof(name), "%s.case", stem);
-    return openat(store->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-}
-
-/* The one that is there knows what only the living process showed: it replaces what was collected now. */
-bool incident_take_over(struct pipeline *pipeline, struct incident *incident, bool *ret_is_reported)
-{
-    const struct store *store = &pipeline->crashing->store;
-    char stem[STORE_STEM_BYTES];
-    bool has_case = store_find(store, incident->crash.id, "case", stem);
-    *ret_is_reported = !has_case && store_find(store, incident->crash.id, "json", stem);
-    int fd = has_case ? open_case(store, stem) : -1;
-    if (fd < 0)
-        return false;
-    struct crash_case crash = {.kind = CRASH_SIGNAL};
-    bool is_read = crash_case_read(&crash, fd) == 0 && strcmp(crash.id, incident->crash.id) == 0;
-    close(fd);
-    if (!is_read) {
-        crash_case_fini(&crash);
-        return false;
-    }
-    crash_case_fini(&incident->crash);
-    incident->crash = crash;
-    memcpy(incident->stem, stem, sizeof(stem));
-    return true;
-}
-
 /* ---- spans ---- */
 
 struct span_list {
@@ -248,34 +154,19 @@ static void start_child(struct pipeline *pipeline, struct incident *incident)
     static char name[] = "otelshim", command[] = "symbolize", case_option[] = "--case",
                 into_option[] = "--into";
     char file[PATH_MAX + STORE_STEM_BYTES + 8], into[PATH_MAX];
-    snprintf(file, sizeof(file), "%s/%s.case", crashing->store.path, incident->stem);
-    snprintf(into, sizeof(into), "%s", crashing->store.path);
+    const struct store *store = incident_place(pipeline, incident);
+    snprintf(file, sizeof(file), "%s/%s.case", store->path, incident->stem);
+    snprintf(into, sizeof(into), "%s", store->path);
     char *argv[] = {name, command, case_option, file, into_option, into, NULL};
     incident->step = INCIDENT_RUNNING;
     if (incident->is_stored && disposable_start(&incident->child, self_path(), argv, incident->root_fd) == 0)
         crashing->n_children++;
 }
 
-static int save_report(const struct store *store, const struct incident *incident)
-{
-    return store->directory < 0 ? -ENOENT
-                                : crash_report_save(&incident->report, store->directory, incident->stem);
-}
-
-/* The disk took the case, but is full now. */
-static int save_elsewhere(struct pipeline *pipeline, const struct incident *incident)
-{
-    struct store before;
-    move_store(pipeline, &before);
-    int error = save_report(&pipeline->crashing->store, incident);
-    leave_store(&before, incident, error == 0);
-    return error;
-}
-
 /* What the child wrote; else the same report without names, made here: nothing is opened and nothing parsed for it. */
 static void take_report(struct pipeline *pipeline, struct incident *incident)
 {
-    struct store *store = &pipeline->crashing->store;
+    const struct store *store = incident_place(pipeline, incident);
     if (incident->is_stored && crash_report_load(&incident->report, store->directory, incident->stem) == 0)
         return;
     crash_report_fini(&incident->report);
@@ -283,14 +174,7 @@ static void take_report(struct pipeline *pipeline, struct incident *incident)
         (void)crash_case_read(&incident->crash, incident->lock);
     crash_report_make(&incident->report, &incident->crash, CRASH_RAW);
     crash_case_fini(&incident->crash);
-    int error = save_report(store, incident);
-    if (error == -ENOENT && remake_store(store))
-        error = save_report(store, incident);
-    if (error)
-        error = save_elsewhere(pipeline, incident);
-    if (error)
-        log_write(LOG_LEVEL_ERROR, "%s/%s.json cannot be written: %s", store->path, incident->stem,
-                  strerrordesc_np(-error));
+    incident_save(pipeline, incident);
 }
 
 static void send_log(const struct incident *incident)
@@ -306,7 +190,7 @@ static void send_log(const struct incident *incident)
 static void tell(struct pipeline *pipeline, struct incident *incident, const struct crash_report *report,
                  bool has_document)
 {
-    const struct store *store = &pipeline->crashing->store;
+    const struct store *store = incident_place(pipeline, incident);
     char path[PATH_MAX + STORE_STEM_BYTES + 8];
     if (incident->is_told)
         return;
@@ -322,8 +206,9 @@ static void tell_in_time(struct pipeline *pipeline, struct incident *incident)
     struct crash_case crash = {.kind = CRASH_SIGNAL};
     if (incident->is_told || clock_ns(CLOCK_MONOTONIC) - incident->began_mono_ns < TELL_AFTER_NS)
         return;
-    bool has_names = incident->is_stored && incident->step == INCIDENT_RUNNING &&
-                     crash_report_load(&report, pipeline->crashing->store.directory, incident->stem) == 0;
+    bool has_names =
+        incident->is_stored && incident->step == INCIDENT_RUNNING &&
+        crash_report_load(&report, incident_place(pipeline, incident)->directory, incident->stem) == 0;
     if (!has_names && incident->is_stored) {
         crash_report_fini(&report);
         if (crash_case_read(&crash, incident->lock) == 0)
@@ -339,14 +224,15 @@ static void finish(struct pipeline *pipeline, struct incident *incident, bool is
 {
     struct crashing *crashing = pipeline->crashing;
     take_report(pipeline, incident);
+    const struct store *store = incident_place(pipeline, incident);
     log_write(LOG_LEVEL_WARN, "%s%s (%s/%s.txt)", incident->report.title ? incident->report.title : "a crash",
-              is_fine ? "" : " [symbols could not be read]", crashing->store.path, incident->stem);
+              is_fine ? "" : " [symbols could not be read]", store->path, incident->stem);
     tell(pipeline, incident, &incident->report, true);
     send_log(incident);
     incident->step = INCIDENT_REPORTED;
-    if (crashing->store.directory >= 0) {
-        store_remove_case(&crashing->store, incident->stem);
-        (void)store_prune(&crashing->store, crashing->max_reports, crashing->max_bytes);
+    if (store->directory >= 0) {
+        store_remove_case(store, incident->stem);
+        (void)store_prune(store, crashing->max_reports, crashing->max_bytes);
     }
     if (pipeline->pacer)
         pacer_hurry(pipeline->pacer); /* its spans may go out now */
@@ -409,18 +295,19 @@ static struct resource *make_resource(const struct crash_case *crash)
     return resource;
 }
 
-void incidents_adopt(struct pipeline *pipeline)
+static void adopt_from(struct pipeline *pipeline, enum crash_place place)
 {
     struct crashing *crashing = pipeline->crashing;
+    const struct store *store = &crashing->places[place];
     char stem[STORE_STEM_BYTES];
     int lock;
     while (crashing->n_incidents < MAX_INCIDENTS &&
-           store_adopt(&crashing->store, ADOPT_AGE_S, stem, &lock, say_hopeless, NULL)) {
+           store_adopt(store, ADOPT_AGE_S, stem, &lock, say_hopeless, NULL)) {
         struct incident *incident = incident_create(pipeline, NULL);
         struct crash_case crash = {.kind = CRASH_SIGNAL};
         if (!incident || crash_case_read(&crash, lock) != 0) {
             log_write(LOG_LEVEL_WARN, "%s.case is not whole: given up", stem);
-            store_remove_case(&crashing->store, stem);
+            store_remove_case(store, stem);
             close(lock);
             if (incident)
                 incident_destroy(pipeline, incident);
@@ -429,10 +316,17 @@ void incidents_adopt(struct pipeline *pipeline)
         log_write(LOG_LEVEL_INFO, "%s.case was left by an exporter that died: finished now", stem);
         incident->crash = crash;
         incident->lock = lock;
+        incident->place = place;
         incident->is_stored = true;
         memcpy(incident->stem, stem, sizeof(stem));
         incident->resource = make_resource(&incident->crash);
         incident->logs = destination_get_own_logs(pipeline);
         queue(pipeline, incident);
     }
+}
+
+void incidents_adopt(struct pipeline *pipeline)
+{
+    for (enum crash_place place = 0; place < N_PLACES; place++)
+        adopt_from(pipeline, place);
 }

@@ -1,4 +1,4 @@
-"""What goes on around a death: the exporter's life, kills, spans, grouping. Cases 78, 107-118."""
+"""What goes on around a death: the exporter's life, kills, spans, grouping. Cases 78, 107-118. Disks: stores.py."""
 import os
 import random
 import re
@@ -267,76 +267,6 @@ def auto_started(lab):
     found = report.wait_for_reports(lab, 1)
     if lab.check(len(found) == 1, f"{len(found)} reports"):
         report.check_report(lab, found[0], **PLAIN)
-
-
-# ---- disks that are full ----------------------------------------------------------------------------------------
-
-
-def stored_elsewhere(lab, what, options, fill_bytes=None, expect=PLAIN, size="size=64k"):
-    """The store is a file system of its own, full or read-only: the program dies as ever, and its report is beside the drop box's files."""
-    store, beside = report.directory(lab), lab.box / "crashes"
-    if os.geteuid() != 0:
-        raise Skip("needs root")
-    store.mkdir(parents=True)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", store], check=False).returncode:
-        raise Skip("nothing can be mounted here")
-    try:
-        if fill_bytes:
-            (store / "filling").write_bytes(b"x" * fill_bytes)
-        subprocess.run(["mount", "-o", f"remount,{options}", store], check=True)
-        lab.start_exporter()
-        plain = trial.Run(lab, "without", [environment_program(), "plain"], lab.environment)
-        run = crash_one(lab, "with")
-        trial.check_same(lab, plain, run)
-        lab.until(lambda: list(beside.glob("*.json")) and not list(beside.glob("*.case")) and not lab.files(), 15)
-        found = [report.Report(path) for path in sorted(beside.glob("*.json"))]
-        left = [f.name for f in store.iterdir() if f.name != "filling"]
-        lab.check(len(found) == 1 and not left, f"{what}: {len(found)} reports beside the drop box, {left} in the store")
-        for each in found:
-            report.check_report(lab, each, **expect)
-        shown = lab.run([OTELSHIM, "crashes", "list"], {**lab.environment, "OTELSHIM_DIR": str(lab.box)})
-        lab.check(b"environment" in shown.stdout, f"otelshim crashes list: {shown.stdout} {shown.stderr}")
-        lab.check(lab.exporters[0].poll() is None, "the exporter ended")
-    finally:
-        subprocess.run(["umount", "-l", store], check=False)
-
-
-@torture(101, "store_full", "the disk of the reports is full", "as usual, beside the drop box's files")
-def store_full(lab):
-    stored_elsewhere(lab, "full", "rw", fill_bytes=16 * 4096)
-
-
-@torture(101, "store_nearly_full", "it has room for the first half of the case alone", "as usual, there")
-def store_nearly_full(lab):
-    stored_elsewhere(lab, "nearly full", "rw", fill_bytes=12 * 4096)
-
-
-@torture(101, "store_no_inodes", "it has room for the case, and none for the report", "what can be said without names, there")
-def store_no_inodes(lab):
-    stored_elsewhere(lab, "no inodes", "rw", size="size=1m,nr_inodes=3", expect=CRASH)
-
-
-@torture(101, "store_read_only", "it is read-only", "as usual, there")
-def store_read_only(lab):
-    stored_elsewhere(lab, "read-only", "ro")
-
-
-@torture(101, "box_full", "there is no room for a file of the process", "none; the death is as ever")
-def box_full(lab):
-    if os.geteuid() != 0:
-        raise Skip("needs root")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", lab.box], check=False).returncode:
-        raise Skip("nothing can be mounted here")
-    try:
-        lab.start_exporter()
-        plain = trial.Run(lab, "without", [environment_program(), "plain"], lab.environment)
-        run = crash_one(lab, "with")
-        trial.check_same(lab, plain, run)
-        lab.check(run.ms - plain.ms < 1000, f"held {run.ms - plain.ms:.0f} ms")
-        lab.check(not report.read_reports(lab) and not lab.files(), f"{report.read_reports(lab)} {lab.files()}")
-        lab.check(lab.exporters[0].poll() is None, "the exporter ended")
-    finally:
-        subprocess.run(["umount", "-l", lab.box], check=False)
 
 
 # ---- many at once, and one bug or two ---------------------------------------------------------------------------

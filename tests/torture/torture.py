@@ -23,7 +23,7 @@ if "--aarch64" in sys.argv:
     at = sys.argv.index("--aarch64")
     emulation.begin(sys.argv[at + 1])
     del sys.argv[at:at + 2]
-CHAPTERS = ["everyday", "symbol_files", "cplusplus", "handlers", "threads", "memory", "environment", "lives", "runtimes"]
+CHAPTERS = ["everyday", "symbol_files", "cplusplus", "handlers", "threads", "memory", "environment", "lives", "stores", "runtimes"]
 for chapter in emulation.CHAPTERS if emulation.folder else CHAPTERS:
     if (here / f"{chapter}.py").exists():
         __import__(chapter)
