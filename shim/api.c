@@ -19,6 +19,8 @@ static_assert((int)OTELSHIM_LINE == (int)WIRE_LOG_LINE && (int)OTELSHIM_EVENT ==
                   (int)OTELSHIM_NOTICE == (int)WIRE_LOG_NOTICE,
               "kinds go out as they are");
 
+#define REQUEST_ID_MAX 128u
+
 #define FRAME __builtin_frame_address(0)
 
 /* For other languages: as in struct otelshim_table. */
@@ -29,6 +31,7 @@ EXPORTED void otelshim_span_set(otelshim_span span, const struct otelshim_attrib
 EXPORTED void otelshim_span_status(otelshim_span span, int status, const char *description);
 EXPORTED void otelshim_span_error(otelshim_span span, const char *type, const char *message);
 EXPORTED int otelshim_current(char *trace_id, char *span_id);
+EXPORTED int otelshim_server_headers(otelshim_span span, const char *request_id, char *text);
 EXPORTED void otelshim_measure_int(const struct otelshim_metric *metric, int64_t value,
                                    const struct otelshim_attribute *at, size_t n);
 EXPORTED void otelshim_measure_double(const struct otelshim_metric *metric, double value,
@@ -88,6 +91,48 @@ EXPORTED int otelshim_current(char *trace_id, char *span_id)
     print_id(trace_id, context.trace_id, has ? sizeof(context.trace_id) : 0);
     print_id(span_id, context.span_id, has ? sizeof(context.span_id) : 0);
     return has;
+}
+
+/* ---- headers of an answer ---- */
+
+/* It comes from whoever sent the request: no line of its own, no other bytes than those that a header may have anywhere. */
+static size_t append_visible(char *out, size_t at, const char *text)
+{
+    for (size_t n = 0; *text && n < REQUEST_ID_MAX; text++)
+        if (*text > ' ' && *text <= '~') {
+            at = text_append_bytes(out, at, OTELSHIM_SERVER_HEADERS, text, 1);
+            n++;
+        }
+    return at;
+}
+
+/* "12.34" of 12,341,000 ns */
+static size_t append_ms(char *out, size_t at, uint64_t ns)
+{
+    uint64_t hundredths = ns / 10000 + (ns % 10000 >= 5000);
+    at = text_append_number(out, at, OTELSHIM_SERVER_HEADERS, hundredths / 100);
+    at = text_append(out, at, OTELSHIM_SERVER_HEADERS, hundredths % 100 < 10 ? ".0" : ".");
+    return text_append_number(out, at, OTELSHIM_SERVER_HEADERS, hundredths % 100);
+}
+
+EXPORTED int otelshim_server_headers(otelshim_span span, const char *request_id, char *text)
+{
+    static const char id_line[] = "X-Request-ID: ";
+    uint8_t trace_id[16];
+    uint64_t age_ns;
+    text[0] = 0;
+    if (!custom_look(span, trace_id, &age_ns))
+        return 0;
+    size_t begin = text_append(text, 0, OTELSHIM_SERVER_HEADERS, id_line);
+    size_t at = append_visible(text, begin, request_id ? request_id : "");
+    if (at == begin) {
+        text_print_hex(text + at, trace_id, sizeof(trace_id));
+        at += 2 * sizeof(trace_id);
+    }
+    at = text_append(text, at, OTELSHIM_SERVER_HEADERS, "\r\nX-Process-Time: ");
+    at = append_ms(text, at, age_ns);
+    (void)text_append(text, at, OTELSHIM_SERVER_HEADERS, "ms\r\n");
+    return 1;
 }
 
 /* ---- metrics ---- */
@@ -172,6 +217,7 @@ const struct otelshim_table api_table = {
     .measure_double = otelshim_measure_double,
     .log = log_format,
     .record = otelshim_record,
+    .server_headers = otelshim_server_headers,
 };
 
 const struct instrumentation instrument_api = {

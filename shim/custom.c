@@ -320,6 +320,23 @@ static void add(uint64_t id, const struct addition *what, const void *frame)
         add_to_own(box, thread, index, what);
 }
 
+bool custom_look(uint64_t id, uint8_t ret_trace_id[16], uint64_t *ret_age_ns)
+{
+    const struct dropbox *box;
+    struct thread *thread = id ? get_own(&box) : NULL;
+    if (!thread || !thread->n_custom || thread->busy[THREAD_CUSTOM])
+        return false;
+    const struct wire_thread_slot *slot = thread->slots[THREAD_CUSTOM];
+    uint32_t index = id == OTELSHIM_CURRENT ? thread->n_custom - 1 : find(slot, id);
+    if (index == UINT32_MAX)
+        return false;
+    const struct wire_span_facts *facts = &slot->open[index].facts;
+    uint64_t now_ns = thread_now_ns(thread);
+    memcpy(ret_trace_id, facts->trace_id, sizeof(facts->trace_id));
+    *ret_age_ns = now_ns > facts->start_mono_ns ? now_ns - facts->start_mono_ns : 0;
+    return true;
+}
+
 void custom_set(uint64_t id, const struct attribute_list *list, const void *frame)
 {
     const struct addition what = {.list = list};

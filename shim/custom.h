@@ -25,6 +25,8 @@ void custom_end(uint64_t id);
 /* Of a span of this thread, or of the current one (OTELSHIM_CURRENT), be it a library call that is being made. */
 void custom_set(uint64_t id, const struct attribute_list *list, const void *frame);
 void custom_set_error(uint64_t id, const char *type, const char *message, const void *frame);
+/* Which trace it is in, and how long it has been open. False: no span of the program's own that is open on this thread. */
+bool custom_look(uint64_t id, uint8_t ret_trace_id[16], uint64_t *ret_age_ns);
 /* Only of a span of the program's own. */
 void custom_set_status(uint64_t id, int status, const char *description, const void *frame);
 

@@ -78,6 +78,8 @@ enum otelshim_type {
     OTELSHIM_TYPE_BOOL = 5
 };
 
+#define OTELSHIM_SERVER_HEADERS 192 /* bytes that the two lines take at most, with the NUL */
+
 #define OTELSHIM_TERMINATED UINT32_MAX /* the text ends with a NUL */
 
 struct otelshim_attribute {
@@ -182,6 +184,8 @@ struct otelshim_table {
     /* `kind`: enum otelshim_record; `name` of the event, the error's type, the template; `text`: the message. */
     void (*record)(int kind, int level, const char *name, const char *text,
                    const struct otelshim_attribute *list, size_t n);
+    /* OTELSHIM_SERVER_HEADERS characters; `request_id` may be NULL. 0, and an empty text: no such span is open. */
+    int (*server_headers)(otelshim_span span, const char *request_id, char *text);
 };
 
 /* ---- finding the library ---------------------------------------------------------------------------------------- */
@@ -410,6 +414,23 @@ static inline const char *otelshim_span_id(char text[17])
     text[0] = 0;
     if (table)
         table->current(NULL, text);
+    return text;
+}
+
+/*
+ * For a program that answers requests: "X-Request-ID: …\r\nX-Process-Time: 12.34ms\r\n", the time since the span of its own
+ * began (OTELSHIM_CURRENT: the innermost). `request_id` is what the request brought; NULL or empty: the trace id. Only visible ASCII of
+ * it is taken, 128 bytes at most. It returns `text`, and writes nowhere else: the program puts it into its answer. Empty where no such
+ * span is open on this thread.
+ */
+static inline const char *otelshim_server_headers(otelshim_span span, const char *request_id,
+                                                  char text[OTELSHIM_SERVER_HEADERS])
+{
+    const struct otelshim_table *table = otelshim_found();
+    text[0] = 0;
+    if (table &&
+        table->bytes > offsetof(struct otelshim_table, server_headers)) /* an older library ends before it */
+        table->server_headers(span, request_id, text);
     return text;
 }
 

@@ -39,6 +39,7 @@ def _find():
             ("span_begin", span, (text, ctypes.c_int, *attributes)), ("span_end", None, (span,)),
             ("span_set", None, (span, *attributes)), ("span_status", None, (span, ctypes.c_int, text)),
             ("span_error", None, (span, text, text)), ("current", ctypes.c_int, (text, text)),
+            ("server_headers", ctypes.c_int, (span, text, text)),
             ("measure_int", None, (ctypes.POINTER(_Metric), ctypes.c_int64, *attributes)),
             ("measure_double", None, (ctypes.POINTER(_Metric), ctypes.c_double, *attributes)),
             ("record", None, (ctypes.c_int, ctypes.c_int, text, text, *attributes))]:
@@ -108,6 +109,14 @@ def ids():
     if _library:
         _library.otelshim_current(trace, span_id)
     return trace.value.decode(), span_id.value.decode()
+
+
+def server_headers(span=CURRENT, request_id=None):
+    """{"X-Request-ID": …, "X-Process-Time": "12.34ms"} for the answer to a request; empty where no span of one's own is open."""
+    lines = ctypes.create_string_buffer(192)
+    if _library:
+        _library.otelshim_server_headers(span, _bytes(request_id), lines)
+    return dict(line.split(": ", 1) for line in lines.value.decode().splitlines())
 
 
 def _measure(instrument, name, value, attributes, unit=None, description=None):

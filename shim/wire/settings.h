@@ -149,4 +149,4 @@ SETTING(OTELSHIM_ALERT_TRACE_URL, EXPORTER, TEXT, "", PLAIN, "URL with {trace_id
 SETTING(OTELSHIM_ALERT_STORE_SIZE, EXPORTER, BYTES, "16777216", PLAIN, "bytes (K, M)", "alerts kept on disk while they cannot be sent")
 SETTING(OTELSHIM_LANG, EXPORTER, ENUM, "en", PLAIN, "en, ko", "language of the messages")
 SETTING(OTELSHIM_TEMPLATES, EXPORTER, PATH, "", PLAIN, "file", "own wording of messages")
-SETTING(OTELSHIM_RULES, EXPORTER, LIST, "", PLAIN, "files or names of shipped profiles (upbit), comma-separated", "rules that make messages and metrics of requests, statements and log lines")
+SETTING(OTELSHIM_RULES, EXPORTER, LIST, "", PLAIN, "files or names of shipped profiles (api, upbit), comma-separated", "rules that make messages and metrics of requests, statements and log lines")

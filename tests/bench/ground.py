@@ -181,7 +181,7 @@ def instructions_per_span(ground, few=4000, many=14000):
 
 PATHS = ["redis_pipeline", "redis_async", "libpq_async", "libpq_pipeline", "curl_multi", "curl_easy"]
 # Of otelshim.h, as loop_api calls them; syslog(3) besides.
-API = ["span", "span_attributes", "span_set", "span_error", "trace_id", "counter_add", "counter_add_attributes", "histogram_record", "log",
+API = ["span", "span_attributes", "span_set", "span_error", "trace_id", "server_headers", "counter_add", "counter_add_attributes", "histogram_record", "log",
        "event", "report_error", "trade", "syslog"]
 BLOCK = 496  # calls of loop_paths, timed together
 HEADER = {"BENCH_HEADER": "1"}  # the program sends a header as long as a traceparent: what is added besides is ours

@@ -77,6 +77,13 @@ def check_round(lab, spans):
     lab.check(len(outer) == 1 and outer[0]["resource"]["process.executable.name"] == "curl", f"of the child: {outer}")
 
 
+def check_headers(lab, spans):
+    """R116: X-Request-ID and X-Process-Time of the span, for the program to use; what it prints is as without us (compare())."""
+    answer = one(lab, spans, "answer")
+    said = own(answer["attributes"])
+    lab.check(answer["kind"] == "server" and said.get("http.request_id") == "req-7" and 0 <= said.get("said.ms", -1) < 1000, f"answer: {answer}")
+
+
 def check_logs(lab, spans):
     decide = one(lab, spans, "decide")
     logs = [r for r in lab.receiver.logs if r["id"] == decide["id"]]
@@ -114,6 +121,7 @@ def c(lab):
     run_traced(lab, [CALLS])
     spans = lab.receiver.spans
     check_round(lab, spans)
+    check_headers(lab, spans)
     check_logs(lab, spans)
     check_points(lab)
 
@@ -123,6 +131,7 @@ def no_pie(lab):
     path = compile_to(lab, "calls", "gcc", "-std=gnu17", "-O2", "-no-pie", f"-I{root / 'shim'}", here / "calls.c", "-lcurl", "-lpthread")
     run_traced(lab, [path])
     check_round(lab, lab.receiver.spans)
+    check_headers(lab, lab.receiver.spans)
     check_points(lab)
 
 
@@ -201,7 +210,8 @@ def python(lab):
     run_traced(lab, ["/usr/bin/python3", root / "examples/python/rounds.py"], PYTHONDONTWRITEBYTECODE="1")
     check_example(lab, lab.receiver.spans)
     said = [r for r in lab.receiver.logs if r["body"] == "라운드 끝"]
-    lab.check(len(said) == 1 and said[0]["attributes"].get("same") is True, f"{said}")
+    lab.check(len(said) == 1 and said[0]["attributes"].get("same") is True
+              and said[0]["attributes"].get("headers") == "X-Request-ID X-Process-Time", f"{said}")
 
 
 def lossless(lab):

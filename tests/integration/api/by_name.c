@@ -31,6 +31,10 @@ static void call_all(void)
     FIND(otelshim_record, record)(OTELSHIM_EVENT, OTELSHIM_INFO, "by name", NULL, &n, 1);
     if (!FIND(otelshim_current, current)(trace, id) || strlen(trace) != 32 || strlen(id) != 16)
         puts("otelshim_current: no trace");
+    char headers[OTELSHIM_SERVER_HEADERS];
+    if (!FIND(otelshim_server_headers, server_headers)(span, "id", headers) ||
+        strncmp(headers, "X-Request-ID: id\r\nX-Process-Time: ", 34) != 0)
+        puts("otelshim_server_headers: nothing");
     FIND(otelshim_span_end, span_end)(span);
 }
 

@@ -33,7 +33,7 @@ static void measure(void)
 
 int main(void)
 {
-    char trace[33], id[17];
+    char trace[33], id[17], lines[OTELSHIM_SERVER_HEADERS];
     errno = ENOENT;
     OTELSHIM_SPAN("main", otelshim_text("dialect", "C"));
     OTELSHIM_SPAN_AS(inner, "inner");
@@ -49,10 +49,11 @@ int main(void)
     measure();
     otelshim_span_status(inner, OTELSHIM_STATUS_OK, NULL);
     otelshim_span_error(OTELSHIM_CURRENT, "type", "message");
+    int has_lines = *otelshim_server_headers(OTELSHIM_CURRENT, NULL, lines) != 0;
     otelshim_span_end(span);
     otelshim_span_end(span);
     int has_trace = otelshim_trace_id(trace)[0] != 0, has_span = otelshim_span_id(id)[0] != 0;
     printf("%s %s\n", otelshim_range(70, 40, 70),
-           errno == ENOENT && has_trace == has_span ? "fine" : "errno changed");
+           errno == ENOENT && has_trace == has_span && has_lines == has_span ? "fine" : "errno changed");
     return 0;
 }
