@@ -116,7 +116,32 @@ static void judge_call(struct traced *traced, const struct raw_span *raw, const 
                        verdict.resolved[i]);
 }
 
-uint32_t alerting_span(struct traced *traced, const struct raw_span *raw, const struct span *span)
+/* What rules say of the span itself, at its end: its list may be that of others, so it gets one of its own. */
+static void describe(struct span *span, const struct attributes *given, struct arena *arena)
+{
+    if (!given->n)
+        return;
+    const struct attributes old = span->attributes;
+    span->attributes.items = arena_alloc(arena, (old.n + given->n) * sizeof(*old.items));
+    memcpy(span->attributes.items, old.items, old.n * sizeof(*old.items));
+    span->attributes.max = old.n + given->n;
+    span->likeness = NULL;
+    for (uint32_t i = 0; i < given->n; i++) {
+        const struct attribute *item = &given->items[i];
+        const char *key = arena_copy(arena, item->key, strlen(item->key));
+        if (item->type == ATTRIBUTE_STRING)
+            attribute_set_text(&span->attributes, arena, key, item->value.string.bytes,
+                               item->value.string.n_bytes);
+        else if (item->type == ATTRIBUTE_INT)
+            attribute_set_int(&span->attributes, arena, key, item->value.integer);
+        else
+            attribute_set_double(&span->attributes, arena, key, item->value.number);
+    }
+    span->attributes.n_custom += span->attributes.n - old.n;
+}
+
+uint32_t alerting_span(struct traced *traced, const struct raw_span *raw, struct span *span,
+                       struct arena *arena)
 {
     struct pipeline *pipeline = traced->pipeline;
     uint32_t n_measured = 0;
@@ -129,6 +154,7 @@ uint32_t alerting_span(struct traced *traced, const struct raw_span *raw, const 
         rule_set_span(traced->rule_set, traced->process->settings, raw, span,
                       raw->is_judged ? RULES_COUNT : RULES_ALL, &pipeline->alert_scratch, &results);
         raise_results(traced, span, &results);
+        describe(span, &results.attributes, arena);
         n_measured = metering_rules(traced, results.measurements, results.n_measurements, span->end_unix_ns);
     }
     arena_reset(&pipeline->alert_scratch);

@@ -29,8 +29,12 @@ static inline bool alerting_wants(const struct traced *traced)
 {
     return traced->process->settings->alerts.is_on || traced->rule_set;
 }
-/* How many measurements of rules wait now for this record's acknowledgement. `span` before limits. */
-uint32_t alerting_span(struct traced *traced, const struct raw_span *raw, const struct span *span);
+/*
+ * How many measurements of rules wait now for this record's acknowledgement. `span` before limits; it gets the attributes that
+ * rules give it, in `arena`.
+ */
+uint32_t alerting_span(struct traced *traced, const struct raw_span *raw, struct span *span,
+                       struct arena *arena);
 /*
  * A span that is about to wait for OTELSHIM_KEEP: told now, not when its trace is over. What rules count of it is counted when it is
  * delivered.

@@ -110,7 +110,7 @@ void pipeline_deliver(struct pipeline *pipeline, struct traced *traced, const st
         span = assemble_call(arena, raw, settings);
         measured.n = metering_span(traced, raw, span);
         if (is_told)
-            measured.n += alerting_span(traced, raw, span);
+            measured.n += alerting_span(traced, raw, span, arena);
     }
     if (span && raw->kind == RAW_SPAN)
         crashing_note_span(traced, span, raw->span.tid);

@@ -98,6 +98,14 @@ static inline const char *print_results(const struct rule_results *results)
     }
     for (uint32_t i = 0; i < results->n_measurements; i++)
         text = arena_printf(&given.arena, "%s%s", text, print_measurement(&results->measurements[i]));
+    for (uint32_t i = 0; i < results->attributes.n; i++) {
+        const struct attribute *item = &results->attributes.items[i];
+        const char *value = item->type == ATTRIBUTE_STRING ? item->value.string.bytes
+                            : item->type == ATTRIBUTE_INT
+                                ? arena_printf(&given.arena, "int %ld", (long)item->value.integer)
+                                : arena_printf(&given.arena, "double %g", item->value.number);
+        text = arena_printf(&given.arena, "%sattribute %s: %s\n", text, item->key, value);
+    }
     return text;
 }
 

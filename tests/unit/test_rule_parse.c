@@ -58,7 +58,8 @@ static void test_what_is_wrong_is_said(void **state)
          ":3: rule a: remember NAME = VALUE or remember NAME[KEY] = VALUE is allowed, 32 times in a rule; "
          "rule left out\n"},
         {"[rule a]\nmatch = http * */*\ncolour = red\n",
-         ":3: rule a: match, where, each, once, field.NAME, message, class, level, sound, remember, counter, "
+         ":3: rule a: match, where, each, once, field.NAME, attribute.NAME, message, class, level, sound, "
+         "remember, counter, "
          "updown, gauge or "
          "histogram is allowed; rule left out\n"},
         {"[rule a]\nmatch = http * */*\ngauge n = words(none, x)\n",
@@ -118,7 +119,8 @@ static void test_the_readme_is_right(void **state)
         "counter request_count{} 1\nhistogram request_latency_seconds s{} 0.005\n"
         "counter http_requests_total{method=GET,path=/analysis-results/,status=200,kind=client} 1\n"
         "counter analysis_api.requests{endpoint=/analysis-results/,status=success,has_filters=true} 1\n"
-        "histogram analysis_api.duration ms{endpoint=/analysis-results/} 5\n");
+        "histogram analysis_api.duration ms{endpoint=/analysis-results/} 5\n"
+        "attribute page: int 1\nattribute decision: buy\n");
     begin_call("GET", "http://h/analysis-results/", 500);
     assert_non_null(strstr(ask(), "status=error,has_filters=false} 1\n"));
 }
@@ -133,7 +135,8 @@ static void test_files_that_cannot_be_read(void **state)
                         "OTELSHIM_RULES: /nonexistent/rules: No such file or directory; left out\n");
     read_rules("binance", LANGUAGE_EN);
     assert_string_equal(rules.notes,
-                        "OTELSHIM_RULES: \"binance\": a path with a / or upbit is allowed; left out\n");
+                        "OTELSHIM_RULES: \"binance\": a path with a / or a profile (api, upbit) is "
+                        "allowed; left out\n");
     read_rules("messages", LANGUAGE_EN);
     assert_null(rules.set);
     rules.names[0] = "upbit";

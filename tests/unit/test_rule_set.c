@@ -326,6 +326,57 @@ static void test_what_is_not_asked_about(void **state)
     assert_string_equal(ask(), "counter n{} 1\n");
 }
 
+/* R134, R138: what the query asked for and the answer says, on the span itself. */
+static void test_attributes_of_the_span(void **state)
+{
+    (void)state;
+    write_rules("[rule results]\n"
+                "match = http GET */api/analysis-results\n"
+                "attribute.page = number($query.page)\n"
+                "attribute.per_page = $query.per_page\n"
+                "attribute.decision = default($query.decision, all)\n"
+                "attribute.min = number($query.min)\n"
+                "attribute.result_count = count($response/results)\n"
+                "attribute.analysis.confidence = number($response/results/0/confidence)\n");
+    assert_string_equal(rules.notes, "");
+    begin_call("GET", "http://h/api/analysis-results?page=2&per_page=020&decision=buy", 200);
+    body_fact(WIRE_HTTP_RESPONSE_BODY, "{\"results\":[{\"confidence\":72.5},{},{}]}", false);
+    const char said[] = "attribute page: int 2\nattribute per_page: 020\nattribute decision: buy\n"
+                        "attribute result_count: int 3\nattribute analysis.confidence: double 72.5\n";
+    assert_string_equal(ask(), said);
+    assert_string_equal(ask_pass(RULES_TELL), "");
+    assert_string_equal(ask_pass(RULES_COUNT), said);
+}
+
+static void test_attributes_that_cannot_be(void **state)
+{
+    (void)state;
+    write_rules("[rule line]\nmatch = log \"*\"\nattribute.a = $1\n"
+                "[rule list]\nmatch = http * *\neach = $response\nattribute.a = $each/x\n"
+                "[rule none]\nmatch = http * *\nattribute. = x\n");
+    assert_null(rules.set);
+    assert_string_equal(
+        rules.notes,
+        ":1: rule line: attribute.NAME is allowed for http, sql and span; rule left out\n"
+        ":4: rule list: attribute.NAME has one value: $each is not allowed there; rule left out\n"
+        ":10: rule none: field.NAME = VALUE and attribute.NAME = VALUE are allowed, 32 times each in a rule; "
+        "rule left out\n");
+}
+
+/* Of a list that is written in several places the first word that fits counts. */
+static void test_words(void **state)
+{
+    (void)state;
+    write_rules("[words services]\n*.upbit.com = mine\n[words other]\nx = y\n"
+                "[words services]\n* = any\napi.upbit.com = never\n"
+                "[rule r]\nmatch = http * *\ncounter n{service=words(services, $host)} = 1\n");
+    assert_string_equal(rules.notes, "");
+    begin_call("GET", ORDERS, 200);
+    assert_string_equal(ask(), "counter n{service=mine} 1\n");
+    begin_call("GET", "http://h/", 200);
+    assert_string_equal(ask(), "counter n{service=any} 1\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +391,9 @@ int main(void)
         cmocka_unit_test(test_once),
         cmocka_unit_test(test_labels_are_clean),
         cmocka_unit_test(test_what_is_not_asked_about),
+        cmocka_unit_test(test_attributes_of_the_span),
+        cmocka_unit_test(test_attributes_that_cannot_be),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, end_rules);
 }

@@ -175,15 +175,12 @@ static const char *has(struct subject *subject, const struct expression *call)
     return value && *value ? "true" : "false";
 }
 
-/* words(LIST, x): NULL where the list has no such word. */
+/* words(LIST, x) */
 static const char *words(struct subject *subject, const struct expression *call)
 {
     const struct word_list *list = words_find(subject->set, call->arguments[0]->text);
     const char *value = argument(subject, call, 1);
-    for (uint32_t i = 0; value && list && i < list->n; i++)
-        if (strcmp(list->pairs[i][0], value) == 0)
-            return list->pairs[i][1];
-    return NULL;
+    return value && list ? words_look_up(list, value) : NULL;
 }
 
 static const struct {
@@ -221,6 +218,11 @@ bool function_find(const char *name, size_t bytes, enum function *ret_function)
             return true;
         }
     return false;
+}
+
+bool function_is_number(enum function function)
+{
+    return function == FUNCTION_NUMBER || (function >= FUNCTION_ADD && function <= FUNCTION_SUM);
 }
 
 /* sum(), count(): what they look into; words(): which; format(): how. */

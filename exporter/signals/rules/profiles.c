@@ -11,16 +11,17 @@
             ".popsection\n");                                         \
     extern const char profile_##name[] __attribute__((visibility("hidden")))
 
+PROFILE(api);
 PROFILE(messages);
 PROFILE(upbit);
 
-const char profile_names[] = "upbit";
+const char profile_names[] = "api, upbit";
 
 const char *profile_find(const char *name)
 {
     static const struct {
         const char *name, *text;
-    } profiles[] = {{"messages", profile_messages}, {"upbit", profile_upbit}};
+    } profiles[] = {{"api", profile_api}, {"messages", profile_messages}, {"upbit", profile_upbit}};
     for (size_t i = 0; i < sizeof(profiles) / sizeof(*profiles); i++)
         if (strcmp(profiles[i].name, name) == 0)
             return profiles[i].text;

@@ -3,6 +3,7 @@
 
 #include "signals/rules/number.h"
 #include "signals/rules/templates.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,30 @@ static void measure(struct subject *subject, struct metric_line *metric, const s
         measure_absent(subject, metric, sets, items->n, results);
 }
 
+/* ---- attributes of the span ---- */
+
+static bool makes_number(const struct expression *value)
+{
+    return value->kind == EXPRESSION_CALL && function_is_number(value->function);
+}
+
+static void describe(struct subject *subject, const struct rule_entry *rule, struct attributes *attributes)
+{
+    for (uint32_t i = 0; i < rule->n_attributes; i++) {
+        const struct assignment *one = &rule->attributes[i];
+        const char *value = expression_value(subject, one->value);
+        double number;
+        if (!value)
+            continue;
+        if (!makes_number(one->value) || !number_parse(value, &number))
+            attribute_set_string(attributes, subject->arena, one->name, value);
+        else if (number >= -1e15 && number <= 1e15 && !fmod(number, 1))
+            attribute_set_int(attributes, subject->arena, one->name, (int64_t)number);
+        else
+            attribute_set_double(attributes, subject->arena, one->name, number);
+    }
+}
+
 /* ---- what is remembered ---- */
 
 static void remember_one(struct subject *subject, const struct assignment *remember)
@@ -251,6 +276,8 @@ void rule_act(struct subject *subject, struct rule_entry *rule, struct rule_resu
         raise_alert(subject, rule, &fields, results);
     for (uint32_t i = 0; i < rule->n_metrics && subject->pass != RULES_TELL; i++)
         measure(subject, rule->metrics[i], &items, results);
+    if (subject->pass != RULES_TELL)
+        describe(subject, rule, &results->attributes);
     if (subject->pass != RULES_COUNT)
         remember(subject, rule, &items);
 }

@@ -120,16 +120,19 @@ static bool parse_sound(struct parser *parser, struct rule_entry *rule, const ch
     return false;
 }
 
-static bool parse_field(struct parser *parser, struct rule_entry *rule, const char *name, const char *value)
+/* One more in a list of RULE_MAX_LINES. */
+static bool parse_assignment(struct parser *parser, struct assignment *list, uint32_t *n, const char *name,
+                             const char *value)
 {
-    if (!*name || rule->n_fields == RULE_MAX_LINES) {
-        parser->problem = "field.NAME = VALUE is allowed, 32 times in a rule";
+    if (!*name || *n == RULE_MAX_LINES) {
+        parser->problem =
+            "field.NAME = VALUE and attribute.NAME = VALUE are allowed, 32 times each in a rule";
         return false;
     }
-    struct assignment *field = &rule->fields[rule->n_fields++];
-    field->name = arena_copy(parser->arena, name, strlen(name));
-    field->value = expression_parse_all(parser, value);
-    return field->value != NULL;
+    struct assignment *one = &list[(*n)++];
+    one->name = arena_copy(parser->arena, name, strlen(name));
+    one->value = expression_parse_all(parser, value);
+    return one->value != NULL;
 }
 
 /* remember NAME = VALUE, remember NAME[KEY] = VALUE: `at` is behind the word. */
@@ -190,14 +193,16 @@ static bool parse_pair(struct parser *parser, struct rule_entry *rule, char *lin
         const char *value = equals + 1 + strspn(equals + 1, " \t");
         line[n] = 0;
         if (strncmp(line, "field.", 6) == 0)
-            return parse_field(parser, rule, line + 6, value);
+            return parse_assignment(parser, rule->fields, &rule->n_fields, line + 6, value);
+        if (strncmp(line, "attribute.", 10) == 0)
+            return parse_assignment(parser, rule->attributes, &rule->n_attributes, line + 10, value);
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
             if (strcmp(line, keys[i].name) == 0)
                 return keys[i].parse(parser, rule, value);
     }
     parser->problem =
-        "match, where, each, once, field.NAME, message, class, level, sound, remember, counter, updown, "
-        "gauge or histogram is allowed";
+        "match, where, each, once, field.NAME, attribute.NAME, message, class, level, sound, remember, "
+        "counter, updown, gauge or histogram is allowed";
     return false;
 }
 
@@ -251,17 +256,31 @@ static bool uses_each(const struct rule_entry *rule)
     return uses;
 }
 
+/* What the lines of a rule lack together; NULL: nothing. */
+static const char *find_lack(const struct rule_entry *rule)
+{
+    if (!rule->n_matches)
+        return "a line match = … is needed";
+    if (!rule->each && uses_each(rule))
+        return "a line each = … is needed for $each";
+    for (uint32_t i = 0; i < rule->n_attributes; i++)
+        if (rule->attributes[i].value->uses_each)
+            return "attribute.NAME has one value: $each is not allowed there";
+    for (uint32_t i = 0; i < rule->n_matches; i++)
+        if (rule->n_attributes && rule->matches[i]->kind == MATCH_LOG)
+            return "attribute.NAME is allowed for http, sql and span";
+    return NULL;
+}
+
 static void close_rule(struct reading *reading)
 {
     struct rule_entry *rule = reading->rule;
     reading->rule = NULL;
-    if (!rule)
+    const char *lack = rule ? find_lack(rule) : NULL;
+    if (lack)
+        note(reading, rule->line, rule->name, lack);
+    if (!rule || lack)
         return;
-    if (!rule->n_matches || (!rule->each && uses_each(rule))) {
-        note(reading, rule->line, rule->name,
-             rule->n_matches ? "a line each = … is needed for $each" : "a line match = … is needed");
-        return;
-    }
     if (!rule->has_class)
         rule->class = rule->message == MESSAGE_ERROR ? ALERT_ERROR : ALERT_TRADE;
     if (!rule->has_level)
@@ -269,43 +288,6 @@ static void close_rule(struct reading *reading)
     reading->set->rules[reading->set->n++] = rule;
     for (uint32_t i = 0; i < rule->n_matches; i++)
         reading->set->has_kind[rule->matches[i]->kind] = true;
-}
-
-/* [words NAME] */
-static void begin_words(struct reading *reading, const char *name, size_t bytes)
-{
-    struct rule_set *set = reading->set;
-    if (set->n_lists == RULES_MAX_LISTS) {
-        note(reading, reading->parser.line, NULL, "16 lists of words are allowed; what follows is left out");
-        return;
-    }
-    reading->words = &set->lists[set->n_lists++];
-    reading->words->name = arena_copy(&set->arena, name, bytes);
-    reading->words->pairs = arena_alloc(&set->arena, RULES_MAX_WORDS * sizeof(*reading->words->pairs));
-}
-
-static void read_word(struct reading *reading, char *line)
-{
-    struct word_list *list = reading->words;
-    char *equals = strchr(line, '=');
-    size_t n = equals ? (size_t)(equals - line) : 0;
-    while (n && (line[n - 1] == ' ' || line[n - 1] == '\t'))
-        n--;
-    if (!n || list->n == RULES_MAX_WORDS) {
-        note(reading, reading->parser.line, NULL, "WORD = TEXT is allowed, 256 times; line left out");
-        return;
-    }
-    const char *text = equals + 1 + strspn(equals + 1, " \t");
-    list->pairs[list->n][0] = arena_copy(&reading->set->arena, line, n);
-    list->pairs[list->n++][1] = arena_copy(&reading->set->arena, text, strlen(text));
-}
-
-const struct word_list *words_find(const struct rule_set *set, const char *name)
-{
-    for (uint32_t i = 0; i < set->n_lists; i++)
-        if (strcmp(set->lists[i].name, name) == 0)
-            return &set->lists[i];
-    return NULL;
 }
 
 /* [rule NAME], [words NAME] */
@@ -322,7 +304,9 @@ static void begin_section(struct reading *reading, char *line)
         return;
     }
     if (is_words) {
-        begin_words(reading, name, (size_t)(end - name));
+        reading->words = words_open(reading->set, name, (size_t)(end - name));
+        if (!reading->words)
+            note(reading, parser->line, NULL, "16 lists of words are allowed; what follows is left out");
         return;
     }
     if (reading->set->n == RULES_MAX) {
@@ -351,8 +335,8 @@ static void read_line(struct reading *reading, char *line)
         begin_section(reading, line);
         return;
     }
-    if (reading->words)
-        read_word(reading, line);
+    if (reading->words && !words_add(reading->set, reading->words, line))
+        note(reading, parser->line, NULL, "WORD = TEXT is allowed, 256 times; line left out");
     if (!reading->rule)
         return;
     parser->problem = NULL;

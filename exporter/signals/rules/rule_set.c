@@ -29,7 +29,8 @@ static void read_one(struct rule_set *set, const struct settings *settings, cons
                                                    : strerrordesc_np(-error)));
     else if (note)
         note(context,
-             arena_printf(&set->arena, "OTELSHIM_RULES: \"%s\": a path with a / or %s is allowed; left out",
+             arena_printf(&set->arena,
+                          "OTELSHIM_RULES: \"%s\": a path with a / or a profile (%s) is allowed; left out",
                           name, profile_names));
 }
 

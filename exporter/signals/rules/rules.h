@@ -29,6 +29,7 @@ struct rule_results {
     uint32_t n_alerts;
     struct rule_measurement *measurements;
     uint32_t n_measurements;
+    struct attributes attributes; /* for the span itself (RULES_TELL: none) */
 };
 
 /* Reads the files and profiles that the settings name. Problems, one line each, go to `note`. NULL: there are no rules. */

@@ -146,7 +146,8 @@ struct rule_entry {
     struct conditions where;
     const struct expression *each, *once;
     struct assignment fields[RULE_MAX_LINES], remembers[RULE_MAX_LINES];
-    uint32_t n_fields, n_remembers;
+    struct assignment attributes[RULE_MAX_LINES]; /* of the span */
+    uint32_t n_fields, n_remembers, n_attributes;
     struct metric_line *metrics[RULE_MAX_LINES];
     uint32_t n_metrics;
     enum message_kind message;
@@ -206,6 +207,8 @@ const struct expression *reference_parse(struct parser *parser, const char **at)
 bool function_find(const char *name, size_t bytes, enum function *ret_function);
 /* Has it as many arguments as it takes? Else parser->problem. */
 bool function_check(struct parser *parser, const struct expression *call);
+/* Is what it makes a number, whatever it is made of? */
+bool function_is_number(enum function function);
 
 /* What stands behind `counter`, `gauge`, …. False with parser->problem. */
 bool metric_parse(struct parser *parser, struct rule_entry *rule, enum wire_instrument instrument,
@@ -217,8 +220,14 @@ bool conditions_parse(struct parser *parser, struct conditions *conditions, cons
 /* The next word: up to a blank that is not in quotes, without the quotes. NULL: no more. */
 char *word_take(struct parser *parser, const char **at, bool *ret_is_quoted);
 
-/* NULL: no such list. */
+/* [words NAME] (word_list.c). NULL: no such list. */
 const struct word_list *words_find(const struct rule_set *set, const char *name);
+/* The list of this name, which goes on, or a new one. NULL: there are too many. */
+struct word_list *words_open(struct rule_set *set, const char *name, size_t bytes);
+/* WORD = TEXT. False: it is not that, or the list is full. */
+bool words_add(struct rule_set *set, struct word_list *list, const char *line);
+/* The text of the first word (a glob) that fits. NULL: none does. */
+const char *words_look_up(const struct word_list *list, const char *word);
 
 /* ---- one call or log line ---- */
 

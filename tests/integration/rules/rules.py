@@ -177,6 +177,40 @@ def traded_unsampled(bench):
     bench.check(not bench.spans("trader"), "spans of a program that is not sampled")
 
 
+def api(bench):
+    """R129, R130, R143: the documents' api.calls and api.call.duration of every request, by services and operations of one's own in front of
+    the profile's; R134, R138: what the query asked for and the answer says, as attributes of the span."""
+    rules = bench.directory / "my.rules"
+    rules.write_text("""
+[words api_services]
+127.0.0.1 = upbit
+[words api_operations]
+GET 127.0.0.1/v1/candles/* = candles
+POST 127.0.0.1/v1/orders = place_order
+[rule asked]
+match = http GET */v1/candles/{unit}/{n}
+attribute.asked.market = $query.market
+attribute.asked.count = number($query.count)
+attribute.asked.minutes = number($path.n)
+attribute.answer.first = $response/0/market
+""")
+    bench.trade("--markets", "KRW-BTC", "--scenario", "insufficient-funds", OTELSHIM_RULES=f"{rules},api")
+    calls = {"candles,service=upbit,status=success": 2, "place_order,service=upbit,status=error": 1, "GET,service=upbit,status=success": 2}
+    bench.wait_until_drained()
+    bench.until(lambda: {k: v for k, v in bench.values().items() if k.startswith("api.calls")}
+                == {f"api.calls{{operation={key}}}": float(n) for key, n in calls.items()}, 15)
+    values = bench.values()
+    bench.check({k: v for k, v in values.items() if k.startswith("api.calls")} == {f"api.calls{{operation={key}}}": float(n) for key, n in calls.items()},
+                f"measured {json.dumps(values, indent=1)}")
+    durations = {k: v[0] for k, v in values.items() if k.startswith("api.call.duration")}
+    bench.check(durations == {f"api.call.duration{{operation={name},service=upbit}}": n for name, n in (("candles", 2), ("place_order", 1), ("GET", 2))},
+                f"measured {json.dumps(values, indent=1)}")
+    bench.check(all(point["unit"] == "ms" for point in bench.own_points() if point["name"] == "api.call.duration"), "unit")
+    candles = [s["attributes"] for s in bench.spans("trader") if "/v1/candles/minutes" in s["attributes"].get("url.full", "")]
+    bench.check(len(candles) == 1 and candles[0].get("asked.market") == "KRW-BTC" and candles[0].get("asked.count") == 60
+                and candles[0].get("asked.minutes") == 1 and candles[0].get("answer.first") == "KRW-BTC", f"candles: {candles}")
+
+
 def bodies(bench):
     """Every way a body is sent (set, copied; easy and multi interface), and answers of which only the beginning is there."""
     rules = bench.directory / "my.rules"
@@ -201,7 +235,7 @@ counter accounts{n=default(count($response), unknown), first=$response/0/currenc
         "accounts{first=KRW,n=5}": 4.0, "accounts{n=unknown}": 1.0})
 
 
-CASES = {"bodies": bodies, "normal": normal, "refused": refused, "own": own, "unsampled": traded_unsampled}
+CASES = {"api": api, "bodies": bodies, "normal": normal, "refused": refused, "own": own, "unsampled": traded_unsampled}
 
 
 def main():
