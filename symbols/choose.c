@@ -189,17 +189,18 @@ static struct symbols_stack *make_stack(struct symbols *symbols, const struct tr
     return stack;
 }
 
-static const struct symbols_stack *
-walk_traces(struct symbols *symbols, const uint64_t registers[SYMBOLS_REGISTERS], struct trace traces[2])
+static const struct symbols_stack *walk_traces(struct symbols *symbols,
+                                               const uint64_t registers[SYMBOLS_REGISTERS],
+                                               const struct unwinder *const by[2], struct trace traces[2])
 {
+    const char *name = by[0]->name, *guessed = NULL;
     struct trace *best = &traces[0];
-    const char *name = unwind_dwfl.name, *guessed = NULL;
-    walk_with(symbols, &unwind_dwfl, registers, &traces[0]);
+    walk_with(symbols, by[0], registers, &traces[0]);
     if (!traces[0].is_complete) {
-        walk_with(symbols, &unwind_libunwind, registers, &traces[1]);
+        walk_with(symbols, by[1], registers, &traces[1]);
         if (traces[1].n_by_rule > traces[0].n_by_rule) {
             best = &traces[1];
-            name = unwind_libunwind.name;
+            name = by[1]->name;
         }
     }
     uint32_t n_by_rule = best->n_by_rule;
@@ -211,13 +212,20 @@ walk_traces(struct symbols *symbols, const uint64_t registers[SYMBOLS_REGISTERS]
     return stack;
 }
 
-const struct symbols_stack *symbols_walk(struct symbols *symbols, const uint64_t registers[SYMBOLS_REGISTERS])
+const struct symbols_stack *choose_walk(struct symbols *symbols, const uint64_t registers[SYMBOLS_REGISTERS],
+                                        const struct unwinder *const by[2])
 {
     static const struct symbols_stack nothing = {.unwinder = "dwfl", .end_reason = "no memory"};
     struct trace *traces = malloc(sizeof(*traces) * 2);
-    const struct symbols_stack *stack = traces ? walk_traces(symbols, registers, traces) : NULL;
+    const struct symbols_stack *stack = traces ? walk_traces(symbols, registers, by, traces) : NULL;
     free(traces);
     return stack ? stack : &nothing;
+}
+
+const struct symbols_stack *symbols_walk(struct symbols *symbols, const uint64_t registers[SYMBOLS_REGISTERS])
+{
+    static const struct unwinder *const by[2] = {&unwind_dwfl, &unwind_libunwind};
+    return choose_walk(symbols, registers, by);
 }
 
 const struct symbols_stack *symbols_name(struct symbols *symbols, uint64_t pc)

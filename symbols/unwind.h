@@ -46,6 +46,10 @@ struct unwinder {
 
 extern const struct unwinder unwind_dwfl, unwind_libunwind, unwind_frame_pointer, unwind_scan;
 
+/* symbols_walk() by these two: the second is asked where the first one ends before the thread's first frame. */
+const struct symbols_stack *choose_walk(struct symbols *symbols, const uint64_t registers[SYMBOLS_REGISTERS],
+                                        const struct unwinder *const by[2]);
+
 /* DWARF numbers of what every unwinder needs. */
 struct machine {
     uint16_t number;

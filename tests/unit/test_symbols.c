@@ -1,6 +1,5 @@
 /* symbols: stacks of real crashed programs, unwound after their death. */
 #include "symbols_crash.h"
-#include "unwind.h"
 
 static const char plain[] = "static int *nowhere;\n"
                             "__attribute__((noinline)) int inner(int n) {\n"
@@ -33,33 +32,6 @@ static void test_walk_plain(void **state)
         assert_int_equal(crash.stack->frames[0].guess, SYMBOLS_SURE);
         crash_fini(&crash);
     }
-}
-
-/* Every unwinder by itself gets the same stack. */
-static void test_walk_libunwind(void **state)
-{
-    (void)state;
-    struct crash_copy crash;
-    static const char *const expected[] = {"inner plain.c:3", "outer plain.c:7", "main plain.c:10"};
-    struct trace *trace = calloc(1, sizeof(*trace)), *other = calloc(1, sizeof(*other));
-    crash_source("plain.c", plain);
-    crash_sh("gcc -g -O2 -fno-ipa-cp -o plain plain.c");
-    crash_run(&crash, "./plain", 1, 1 << 20);
-    crash_walk(&crash);
-    crash_expect(crash.stack, expected, 3);
-    unwind_libunwind.walk(crash.symbols, crash.registers, trace);
-    unwind_dwfl.walk(crash.symbols, crash.registers, other);
-    assert_true(trace->is_complete && other->is_complete);
-    assert_int_equal(trace->n, other->n);
-    assert_int_equal(trace->n_by_rule, other->n_by_rule);
-    for (uint32_t i = 0; i < trace->n; i++) {
-        assert_int_equal(trace->first[i].pc, other->first[i].pc);
-        assert_int_equal(trace->first[i].sp, other->first[i].sp);
-        assert_int_equal(trace->first[i].is_exact, other->first[i].is_exact);
-    }
-    crash_fini(&crash);
-    free(trace);
-    free(other);
 }
 
 static void run_c(struct crash_copy *crash, const char *flags, const char *text, int nth)
@@ -385,7 +357,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_walk_plain),
-        cmocka_unit_test(test_walk_libunwind),
         cmocka_unit_test(test_walk_inlined),
         cmocka_unit_test(test_walk_call_to_nowhere),
         cmocka_unit_test(test_walk_deep_call_to_nowhere),

@@ -14,9 +14,12 @@
 #include "sources/process/threads.h"
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -255,6 +258,43 @@ static void test_threads_says_why_not(void **state)
     arena_fini(&arena);
 }
 
+/* In a process of its own: a directory of ours stands where the kernel's is, seen by nobody else. 0: as it should be; 77: refused here. */
+static int ask_under_yama(int scope, const char *expected)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct arena arena = {0};
+        if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+            mount("tmpfs", "/proc/sys/kernel", "tmpfs", 0, NULL) != 0)
+            _exit(77);
+        FILE *file = mkdir("/proc/sys/kernel/yama", 0755) == 0
+                         ? fopen("/proc/sys/kernel/yama/ptrace_scope", "w")
+                         : NULL;
+        if (!file || fprintf(file, "%d\n", scope) < 0 || fclose(file) != 0)
+            _exit(77);
+        const char *said = threads_why_not(&arena, (uint32_t)getpid(), EPERM);
+        if (!strstr(said, expected))
+            fprintf(stderr, "ptrace_scope %d: %s\n", scope, said);
+        _exit(strstr(said, expected) ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_threads_names_yama(void **state)
+{
+    static const char *const expected[] = {"seccomp", "ptrace_scope is 1: only a parent",
+                                           "ptrace_scope is 2: only root", "ptrace_scope is 3: nobody"};
+    (void)state;
+    for (int scope = 0; scope < 4; scope++) {
+        int result = ask_under_yama(scope, expected[scope]);
+        if (result == 77)
+            skip(); /* not root, or nothing can be mounted */
+        assert_int_equal(result, 0);
+    }
+}
+
 static void test_threads_mapping_end(void **state)
 {
     static const char maps[] = "1000-2000 r-xp 0 00:00 0 /a\n3000-5000 rw-p 0 00:00 0\nnonsense\n";
@@ -317,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_threads_signals_arrive),
         cmocka_unit_test(test_threads_under_interruptions),
         cmocka_unit_test(test_threads_says_why_not),
+        cmocka_unit_test(test_threads_names_yama),
         cmocka_unit_test(test_threads_mapping_end),
         cmocka_unit_test(test_death_of_others),
     };
