@@ -41,7 +41,7 @@ def read_list():
         named = dict(option.split("=", 1) for option in options if "=" in option)
         programs.append({"name": name, "servers": servers.split(","), "least": int(least), "core": "core" in options,
                          "unprivileged": "unprivileged" in options, "left": int(named.get("left", 0)),
-                         "silent": int(named.get("silent", 0)), "how": how.strip(), "command": command.strip(),
+                         "silent": int(named.get("silent", 0)), "varies": int(named.get("varies", 0)), "how": how.strip(), "command": command.strip(),
                          "volatile": named.get("volatile"), "ignore": NOT_COMPARED + named.get("ignore", "").split(":")})
     return programs
 
@@ -215,6 +215,35 @@ def print_table(rows):
         line(row)
 
 
+def read_table():
+    """{program: the cells that README.md has}"""
+    lines = (here / "README.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    return {row[0]: row for row in rows if len(row) == len(COLUMNS) and row != COLUMNS}
+
+
+def is_alike(said, found, varies):
+    """The same words; each number at most so far off."""
+    numbers = [[int(n) for n in re.findall(r"\d+", cell)] for cell in (said, found)]
+    return (re.sub(r"\d+", "N", said) == re.sub(r"\d+", "N", found) and
+            all(abs(a - b) <= varies for a, b in zip(*numbers)))
+
+
+def check_readme(rows, programs):
+    """README.md has the list's programs, and of those that ran what they printed just now."""
+    said, problems = read_table(), []
+    listed = [program["name"] for program in read_list()]
+    if list(said) != listed:
+        problems.append(f"other programs than the list's, or in another order: {sorted(set(said) ^ set(listed))}")
+    for row, program in zip(rows, programs):
+        if row[-1] == "ok" and not all(map(is_alike, said.get(row[0], [""] * len(row)), row, [program["varies"]] * len(row))):
+            problems.append(f"{' | '.join(said.get(row[0], ['nothing']))}\n    is now {' | '.join(row)}")
+    print(("not ok " if problems else "ok ") + "README.md has the table that was printed")
+    for problem in problems:
+        print("    " + problem)
+    return not problems
+
+
 def run_all(programs, bench):
     rows = []
     for program in programs:
@@ -256,7 +285,7 @@ def main():
             bench.close()
     print()
     print_table(rows)
-    results = [row[-1] for row in rows]
+    results = [row[-1] for row in rows] + ["ok" if check_readme(rows, programs) else "FAILED"]
     print(f"\n{results.count('ok')} passed, {results.count('FAILED')} failed")
     return 1 if "FAILED" in results else 0
 

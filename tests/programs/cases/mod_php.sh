@@ -34,7 +34,7 @@ setsid apache2 -f "$PWD/httpd.conf" -D FOREGROUND & # of its own: it ends its wh
 server=$!
 started() { # TIMES: until the log says so
     for _ in $(seq 200); do
-        [ "$(grep -cs 'resuming normal operations' error.log)" -ge "$1" ] && return
+        [ "$(cat error.log 2>/dev/null | grep -c 'resuming normal operations')" -ge "$1" ] && return
         sleep 0.05
     done
 }
