@@ -55,6 +55,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -127,6 +128,9 @@ func main() {
 		deed = os.Args[1]
 	}
 	fmt.Println("begins", deed)
+	if ms, err := strconv.Atoi(os.Getenv("TORTURE_SLEEP_MS")); err == nil { // so that an exporter knows it before it dies
+		time.Sleep(time.Duration(ms) * time.Millisecond)
+	}
 	switch deed {
 	case "recovered":
 		n := 0

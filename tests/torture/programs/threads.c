@@ -320,10 +320,11 @@ static void threads_come_and_go(void) /* nothing of it grows */
     say("2000 threads\n");
 }
 
-static void *waits_too(void *unused)
+static void *waits_too(void *tid)
 {
+    *(volatile int *)tid = (int)syscall(SYS_gettid);
     waits_here();
-    return unused;
+    return NULL;
 }
 
 static void *in_vfork(void *tid) /* until its child ends, in a sleep that nothing but SIGKILL interrupts */
@@ -347,16 +348,23 @@ static char state_of(int tid)
     return end ? end[2] : '?';
 }
 
+static char wait_for_state(const volatile int *tid, char state)
+{
+    for (int i = 0; i < 2500 && (!*tid || state_of(*tid) != state); i++)
+        sleep_ms(1);
+    return *tid ? state_of(*tid) : '?';
+}
+
 static void in_d_state(void) /* case 61 */
 {
     pthread_t thread;
-    int tid = 0;
+    static int tids[8], tid;
     for (int i = 0; i < 8; i++)
-        pthread_create(&thread, NULL, waits_too, NULL);
+        pthread_create(&thread, NULL, waits_too, &tids[i]);
+    for (int i = 0; i < 8; i++)
+        wait_for_state(&tids[i], 'S');
     pthread_create(&thread, NULL, in_vfork, &tid);
-    for (int i = 0; i < 1000 && (!*(volatile int *)&tid || state_of(tid) != 'D'); i++)
-        sleep_ms(1);
-    say("state %c\n", state_of(tid));
+    say("state %c\n", wait_for_state(&tid, 'D'));
     crash();
 }
 
