@@ -70,12 +70,6 @@ static __attribute__((noinline)) uint32_t decide(void)
     return state;
 }
 
-static bool is_counted(void)
-{
-    uint32_t state = __atomic_load_n(&counter.state, __ATOMIC_RELAXED);
-    return (state == UNKNOWN ? decide() : state) == COUNTED;
-}
-
 static void refuse(void)
 {
     __atomic_store_n(&counter.state, REFUSED, __ATOMIC_RELAXED);
@@ -143,7 +137,11 @@ static __attribute__((noinline)) uint64_t ask_and_move(struct clock_anchor *anch
 
 uint64_t clock_ask(struct clock_anchor *anchor)
 {
-    return anchor->is_moving || !is_counted() ? clock_mono_ns() : ask_and_move(anchor);
+    uint32_t state = __atomic_load_n(&counter.state, __ATOMIC_RELAXED);
+    if (__builtin_expect(state == REFUSED, 1) || anchor->is_moving ||
+        (state == UNKNOWN && decide() == REFUSED))
+        return clock_mono_ns();
+    return ask_and_move(anchor);
 }
 #else
 uint64_t clock_ask(struct clock_anchor *anchor)

@@ -58,6 +58,22 @@ static struct connection_slot *claim_slot(struct connection_slot *slots)
     return NULL;
 }
 
+struct connection *connection_find_slowly(const void *handle)
+{
+    struct connection_slot *slots = __atomic_load_n(&connection_registry.slots, __ATOMIC_ACQUIRE);
+    if (!slots || !handle)
+        return NULL;
+    for (unsigned which = 0; which < 2; which++) {
+        const uint64_t *cells = connection_registry.cells[connection_hash(handle, which)];
+        for (uint32_t i = 0; i < CONNECTION_BUCKET_CELLS; i++) {
+            uint64_t value = __atomic_load_n(&cells[i], __ATOMIC_ACQUIRE);
+            if (value >> 16 == (uint64_t)(uintptr_t)handle)
+                return &slots[(value & 0xffff) - 1].connection;
+        }
+    }
+    return NULL;
+}
+
 static bool enter_index(const void *handle, uint64_t number)
 {
     for (unsigned which = 0; which < 2; which++) {

@@ -58,21 +58,16 @@ static inline uint32_t connection_hash(const void *handle, unsigned which)
     return (uint32_t)(x >> (which ? 20 : 44)) % CONNECTION_BUCKETS;
 }
 
+/* Past the first cell. */
+struct connection *connection_find_slowly(const void *handle);
+
 /* NULL: the handle was never seen being created (or the registry was full then). */
 static inline struct connection *connection_find(const void *handle)
 {
-    struct connection_slot *slots = __atomic_load_n(&connection_registry.slots, __ATOMIC_ACQUIRE);
-    if (!slots || !handle)
-        return NULL;
-    for (unsigned which = 0; which < 2; which++) {
-        const uint64_t *cells = connection_registry.cells[connection_hash(handle, which)];
-        for (uint32_t i = 0; i < CONNECTION_BUCKET_CELLS; i++) {
-            uint64_t value = __atomic_load_n(&cells[i], __ATOMIC_ACQUIRE);
-            if (value >> 16 == (uint64_t)(uintptr_t)handle)
-                return &slots[(value & 0xffff) - 1].connection;
-        }
-    }
-    return NULL;
+    uint64_t value = __atomic_load_n(connection_registry.cells[connection_hash(handle, 0)], __ATOMIC_ACQUIRE);
+    if (__builtin_expect(value >> 16 != (uint64_t)(uintptr_t)handle || !handle, 0))
+        return connection_find_slowly(handle);
+    return &__atomic_load_n(&connection_registry.slots, __ATOMIC_RELAXED)[(value & 0xffff) - 1].connection;
 }
 
 /* The entry of `handle`, new and empty even if one was left over from an earlier life of the address. */

@@ -14,7 +14,8 @@
 #define FLUSH_STEP_NS 100000000u
 #define GENERATION_MASK 0x3ffffffu /* it is the upper part of a lease id (buffer.c) */
 
-struct dropbox_process dropbox_process;
+static const struct dropbox *const no_box = NULL;
+struct dropbox_process dropbox_process = {.box_at = &no_box};
 
 static struct {
     uint32_t generation; /* of the last file made; raised by the thread that makes one */
@@ -32,8 +33,10 @@ static void (*fill_area)(uint8_t *area) __attribute__((section(".data")));
 
 const struct dropbox *dropbox_file_of_this_pid(void)
 {
-    const struct dropbox_words *words = dropbox_process.words;
-    return words->pid == sys_getpid() ? __atomic_load_n(&words->box, __ATOMIC_ACQUIRE) : NULL;
+    const struct dropbox_words *words = __atomic_load_n(&dropbox_process.words, __ATOMIC_ACQUIRE);
+    if (!words || !dropbox_process.must_compare_pid || words->pid != sys_getpid())
+        return NULL;
+    return __atomic_load_n(&words->box, __ATOMIC_ACQUIRE);
 }
 
 const struct dropbox *dropbox_of_generation(uint32_t generation)
@@ -47,7 +50,7 @@ const struct dropbox *dropbox_of_generation(uint32_t generation)
 }
 
 /* The page of words, made at the first need. NULL: no memory. */
-static struct dropbox_words *get_words(void)
+static struct dropbox_words *make_words(void)
 {
     struct dropbox_words *words = __atomic_load_n(&dropbox_process.words, __ATOMIC_ACQUIRE);
     if (words)
@@ -69,8 +72,10 @@ static struct dropbox_words *get_words(void)
 /* The words of this process: where the kernel does not wipe them, a fork child does it here. */
 static struct dropbox_words *own_words(void)
 {
-    struct dropbox_words *words = get_words();
-    if (words && dropbox_process.must_compare_pid && words->pid != sys_getpid())
+    struct dropbox_words *words = make_words();
+    if (words && !dropbox_process.must_compare_pid)
+        __atomic_store_n(&dropbox_process.box_at, &words->box, __ATOMIC_RELEASE);
+    else if (words && words->pid != sys_getpid())
         *words = (struct dropbox_words){.pid = sys_getpid()};
     return words;
 }

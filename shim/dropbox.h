@@ -52,6 +52,8 @@ struct dropbox_words {
 
 /* dropbox.c alone writes it. */
 struct dropbox_process {
+    const struct dropbox *const
+        *box_at;                 /* words->box; a NULL where there are no words, or not all is told by them */
     struct dropbox_words *words; /* set once */
     uint32_t must_compare_pid;   /* before Linux 4.14; set with `words` */
 };
@@ -64,12 +66,9 @@ const struct dropbox *dropbox_file_of_this_pid(void);
  */
 static inline const struct dropbox *dropbox_file(void)
 {
-    const struct dropbox_words *words = __atomic_load_n(&dropbox_process.words, __ATOMIC_ACQUIRE);
-    if (__builtin_expect(!words, 0))
-        return NULL;
-    if (__builtin_expect(dropbox_process.must_compare_pid, 0))
-        return dropbox_file_of_this_pid();
-    return __atomic_load_n(&words->box, __ATOMIC_ACQUIRE);
+    const struct dropbox *const *at = __atomic_load_n(&dropbox_process.box_at, __ATOMIC_ACQUIRE);
+    const struct dropbox *box = __atomic_load_n(at, __ATOMIC_ACQUIRE);
+    return __builtin_expect(box != NULL, 1) ? box : dropbox_file_of_this_pid();
 }
 
 /*

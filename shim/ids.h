@@ -4,7 +4,7 @@
  * Context: hot, async-signal-safe. Threads: the random state is the caller's own. Source: W3C Trace Context Level 2
  * (random flag: the low 56 bits of the trace id are uniformly random); never all zero.
  * A trace id is made once an episode, a span id in every call: those come from a counter, one to one, so that a thread
- * repeats none, for half the instructions.
+ * repeats none, for a third of the instructions.
  */
 #ifndef OTELSHIM_IDS_H
 #define OTELSHIM_IDS_H
@@ -44,7 +44,7 @@ static inline void ids_make_trace_id(uint64_t state[4], uint8_t trace_id[16])
     memcpy(trace_id, halves, sizeof(halves));
 }
 
-/* splitmix64, public domain. The counter begins anywhere (random). */
+/* splitmix64, public domain. */
 static inline uint64_t ids_mix(uint64_t x)
 {
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -52,11 +52,14 @@ static inline uint64_t ids_mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
+/* The counter begins anywhere (random), and its steps are wide: one round mixes enough for who looks at some of the bits. */
 static inline void ids_make_span_id(uint64_t *counter, uint8_t span_id[8])
 {
-    uint64_t id = ids_mix(*counter += 0x9e3779b97f4a7c15u);
-    id = id ? id : 1;
-    memcpy(span_id, &id, sizeof(id));
+    uint64_t x = *counter += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93u;
+    x ^= x >> 32;
+    x = __builtin_expect(x != 0, 1) ? x : 1;
+    memcpy(span_id, &x, sizeof(x));
 }
 
 #endif

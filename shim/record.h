@@ -21,6 +21,15 @@ void record_seal_shared(struct wire_open_span *open, uint8_t *staged, struct int
 void record_copy_connection(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
                             const struct connection *connection);
 
+/* The block's number and how many bytes of facts it has, as one word. */
+static inline uint64_t record_identity(const struct wire_facts *block)
+{
+    static_assert(offsetof(struct wire_facts, number) == 8 && sizeof(*block) == 16, "they end its head");
+    uint64_t words[2];
+    memcpy(words, block, sizeof(words));
+    return words[1];
+}
+
 /*
  * The same for a span without facts so far. At the beginning of a place (`from` 0), which whoever used it filled from there, the block is nearly always there
  * still. Its number tells; and no fact looks like it, for a fact's type makes the first word larger than any block.
@@ -29,11 +38,10 @@ static inline void record_stage_connection(struct wire_open_span *open, uint8_t 
                                            uint32_t max_bytes, const struct connection *connection)
 {
     const struct wire_facts *there = (const struct wire_facts *)(const void *)staged;
-    uint32_t bytes = (uint32_t)sizeof(*there) + connection->shared.fact_bytes;
-    if (__builtin_expect(!from && connection->shared.fact_bytes &&
-                             there->number == connection->shared.number && there->record.bytes == bytes &&
-                             there->fact_bytes == connection->shared.fact_bytes,
-                         1)) {
+    uint32_t fact_bytes = connection->shared.fact_bytes, bytes = (uint32_t)sizeof(*there) + fact_bytes;
+    bool is_there =
+        record_identity(there) == record_identity(&connection->shared) && there->record.bytes == bytes;
+    if (__builtin_expect(!from && fact_bytes && is_there, 1)) {
         open->n_shared = 1;
         open->bytes = bytes;
         return;

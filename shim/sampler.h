@@ -19,10 +19,16 @@ bool sampler_is_sampled(const struct shim_settings *settings, const uint8_t trac
 /* Under the parent that the process was given (TRACEPARENT). */
 bool sampler_is_child_sampled(const struct shim_settings *settings, const struct span_context *parent);
 
+/* The live settings word: 0 as started. */
+static inline uint32_t sampler_live(const struct dropbox *box)
+{
+    return __atomic_load_n(&box->exporter->settings, __ATOMIC_RELAXED);
+}
+
 /* Was recording switched off since the start? Asked at every begin: a load, a test, a jump. */
 static inline bool sampler_is_off(const struct dropbox *box)
 {
-    return __builtin_expect(__atomic_load_n(&box->exporter->settings, __ATOMIC_RELAXED) & WIRE_LIVE_OFF, 0);
+    return __builtin_expect(sampler_live(box) & WIRE_LIVE_OFF, 0);
 }
 
 /* Of a span that is not sampled: are all its facts wanted all the same (OTELSHIM_KEEP)? */
@@ -34,13 +40,18 @@ static inline bool sampler_wants_all(uint8_t span_flags)
     return (span_flags & WIRE_SPAN_SAMPLED) || sampler_keeps_all();
 }
 
-/* The same for who has asked for the file just now: `box` is dropbox_file(). */
-static inline bool sampler_wants_all_in(const struct dropbox *box, uint8_t span_flags)
+/* The same for who has asked for the live word just now. */
+static inline bool sampler_wants_all_under(uint32_t live, uint8_t span_flags)
 {
     if (span_flags & WIRE_SPAN_SAMPLED)
         return true;
-    bool is_as_started = !__atomic_load_n(&box->exporter->settings, __ATOMIC_RELAXED);
-    return __builtin_expect(is_as_started, 1) ? settings_get()->keep_all : sampler_keeps_all();
+    return __builtin_expect(!live, 1) ? settings_get()->keep_all : sampler_keeps_all();
+}
+
+/* The same for who has asked for the file just now: `box` is dropbox_file(). */
+static inline bool sampler_wants_all_in(const struct dropbox *box, uint8_t span_flags)
+{
+    return sampler_wants_all_under(sampler_live(box), span_flags);
 }
 
 #endif

@@ -19,6 +19,8 @@
 
 /* Below this far under the top of a thread's stack an address is taken to lie on that stack. */
 #define STACK_BYTES (8ull << 20)
+/* What a fact can say of a longer statement's length. */
+#define QUERY_MAX_BYTES UINT16_MAX
 
 static void fence(void)
 {
@@ -100,7 +102,7 @@ void span_end_abandoned(struct thread *thread, const void *frame)
 struct span_call {
     const void *handle;
     struct connection *connection;
-    uint64_t frame; /* address of the wrapper's */
+    const char *text; /* of a statement; NULL none */
     uint16_t instrumentation;
     uint8_t operation;
 };
@@ -112,105 +114,7 @@ static __attribute__((noinline)) bool is_full(const struct wire_thread_slot *slo
     return slot->depth == WIRE_OPEN_SPANS || top->from + top->bytes > WIRE_STAGING_BYTES - 512;
 }
 
-/* A new entry on the slot's stack, whole before depth says so. Inlined where level and depth are constants. */
-static inline __attribute__((always_inline)) struct wire_open_span *
-push(struct thread *thread, uint32_t level, uint32_t depth, const struct span_call *call, uint64_t now_ns)
-{
-    struct wire_thread_slot *slot = thread->slots[level];
-    struct wire_open_span *open = &slot->open[depth];
-    uint32_t from = depth ? open[-1].from + open[-1].bytes : 0;
-    /* Alone: nothing to look at. */
-    uint32_t n_open = __builtin_constant_p(depth) ? depth : depth | thread->n_custom;
-    sequence_begin(&slot->sequence);
-    episode_join(thread, slot, n_open, call->connection ? call->connection->n_operations : 0, now_ns,
-                 &open->facts);
-    ids_make_span_id(&thread->span_ids[level], open->facts.span_id);
-    open->facts.instrumentation = call->instrumentation;
-    open->facts.operation = call->operation;
-    open->handle = (uint64_t)(uintptr_t)call->handle;
-    open->stack_pointer = call->frame;
-    open->from = from;
-    open->bytes = 0;
-    open->n_shared = 0;
-    open->cut = 0;
-    if (call->connection)
-        record_stage_connection(open, slot->staged + from, from, WIRE_STAGING_BYTES - from, call->connection);
-    fence();
-    atomic_store_explicit((_Atomic uint32_t *)&slot->depth, depth + 1, memory_order_release);
-    sequence_end(&slot->sequence);
-    return open;
-}
-
-/* six things to know, and the file: NOLINTNEXTLINE(readability-function-size) */
-static inline __attribute__((always_inline)) void begin(const struct dropbox *box, struct span *span,
-                                                        struct thread *thread, uint32_t level, uint32_t depth,
-                                                        const struct span_call *call, uint64_t now_ns)
-{
-    struct wire_open_span *open = push(thread, level, depth, call, now_ns);
-    fence();
-    thread->busy[level] = 0;
-    span->facts.base = thread->slots[level]->staged + open->from;
-    span->facts.bytes = &open->bytes;
-    span->facts.max_bytes = WIRE_STAGING_BYTES - open->from;
-    span->facts.always_only = !sampler_wants_all_in(box, open->facts.flags);
-    span->facts.cut = &open->cut;
-    span->facts.busy = &thread->busy[level];
-    span->thread = thread;
-    span->open = open;
-    span->connection = call->connection;
-    span->statement = NULL;
-    span->level = level;
-    span->depth = depth + 1;
-    span->generation = thread->generation;
-}
-
-/* Inside another span of this thread, one that the program began by itself, or in a UNIX-signal handler that interrupted the shim itself. */
-static __attribute__((noinline)) bool begin_above(const struct dropbox *box, struct span *span,
-                                                  struct thread *thread, const struct span_call *call)
-{
-    int level = thread_level(thread);
-    if (level < 0)
-        return false;
-    struct wire_thread_slot *slot = thread->slots[level];
-    thread->busy[level] = 1;
-    fence();
-    uint64_t now_ns = thread_now_ns(thread);
-    if (slot->depth)
-        end_abandoned(thread, slot, call->frame, call->handle, now_ns);
-    if (slot->depth && is_full(slot)) {
-        dropbox_count(DROP_TOO_DEEP);
-        thread->busy[level] = 0;
-        return false;
-    }
-    begin(box, span, thread, (uint32_t)level, slot->depth, call, now_ns);
-    return true;
-}
-
-bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation operation,
-                const void *handle, struct connection *connection)
-{
-    struct span_call call = {.handle = handle,
-                             .connection = connection,
-                             .frame = (uint64_t)(uintptr_t)__builtin_frame_address(0),
-                             .instrumentation = instrumentation,
-                             .operation = (uint8_t)operation};
-    if (!lifecycle_is_active())
-        return false;
-    const struct dropbox *box = dropbox_file();
-    if (__builtin_expect(!box, 0))
-        box = dropbox_open_for_span();
-    struct thread *thread = box ? thread_get_in(box) : NULL;
-    if (!thread || sampler_is_off(box))
-        return false;
-    if (__builtin_expect(thread->busy[0] | thread->n_custom || thread->slots[0]->depth, 0)) {
-        const struct span_call copy = call; /* so that the usual call stays in registers */
-        return begin_above(box, span, thread, &copy);
-    }
-    thread->busy[0] = 1;
-    fence();
-    begin(box, span, thread, 0, 0, &call, thread_now_ns(thread));
-    return true;
-}
+/* ---- facts ---- */
 
 void span_connection(struct span *span, const struct connection *connection)
 {
@@ -282,18 +186,20 @@ static void stage_block(struct span *span, const char *text, size_t bytes)
 }
 
 /* Not the thread's block. For the second time the same text is worth one. */
-static __attribute__((noinline)) void stage_query(struct span *span, const char *text, size_t max_bytes)
+static __attribute__((noinline)) void stage_query(struct span *span, const char *text)
 {
     struct thread_query *query = &span->thread->query;
     const uint64_t *there = (const uint64_t *)(const void *)(span->facts.base + span->open->bytes);
+    bool is_again = query->text == text;
     bool is_first = span->depth == 1 && !span->level && span->open->bytes < WIRE_STAGING_BYTES / 4;
-    size_t bytes = strnlen(text, max_bytes);
-    if (is_first && !query->words[1] && is_fact_of(there, text)) {
+    size_t bytes = strnlen(text, QUERY_MAX_BYTES);
+    query->text = text;
+    if (is_again && is_first && !query->words[1] && is_fact_of(there, text)) {
         stage_block(span, text, bytes);
         return;
     }
     facts_string(&span->facts, WIRE_DB_QUERY_TEXT, text, bytes);
-    if (is_first)
+    if (is_first || !is_again)
         query->words[1] = 0;
 }
 
@@ -301,25 +207,139 @@ static __attribute__((noinline)) void stage_query(struct span *span, const char 
  * The address told that it is worth looking; the bytes decide. They are looked at with `busy` set, for a handler's span
  * would begin where they lie, and only by the first span on the thread's stack: the mark is the thread's.
  */
-void span_query_again(struct span *span, const char *text, size_t max_bytes)
+static inline bool take_block(struct span *span, struct thread *thread, const char *text)
 {
-    struct wire_open_span *open = span->open;
-    struct thread *thread = span->thread;
-    const uint64_t *there = (const uint64_t *)(const void *)(span->facts.base + open->bytes);
-    thread->busy[span->level] = 1;
-    fence();
-    bool is_there = thread->query.words[1] && span->depth == 1 && !span->level &&
-                    is_block_of(&thread->query, there, text);
-    if (__builtin_expect(is_there, 1)) {
-        open->bytes += (uint32_t)there[0];
-        open->n_shared++;
-        span->statement = &thread->query.mark;
-    }
-    fence();
-    thread->busy[span->level] = 0;
-    if (__builtin_expect(!is_there, 0))
-        stage_query(span, text, max_bytes);
+    struct wire_open_span *open = &thread->slots[0]->open[0];
+    uint32_t bytes = open->bytes;
+    const uint64_t *there = (const uint64_t *)(const void *)(thread->slots[0]->staged + bytes);
+    if (thread->query.text != text || !thread->query.words[1] || !is_block_of(&thread->query, there, text))
+        return false;
+    open->bytes = bytes + (uint32_t)there[0];
+    open->n_shared++;
+    span->statement = &thread->query.mark;
+    return true;
 }
+
+/* ---- begin ---- */
+
+/* A new entry on the slot's stack, whole before depth says so. */
+static inline __attribute__((always_inline)) struct wire_open_span *
+push(struct span *span, struct wire_thread_slot *slot, uint32_t from, const struct span_call *call,
+     uint64_t now_ns)
+{
+    struct thread *thread = span->thread;
+    uint32_t depth = span->depth - 1, level = span->level;
+    struct wire_open_span *open = &slot->open[depth];
+    /* Alone: nothing to look at. */
+    uint32_t n_open = __builtin_constant_p(depth) ? depth : depth | thread->n_custom;
+    sequence_begin(&slot->sequence);
+    episode_join(thread, slot, n_open, call->connection ? call->connection->n_operations : 0, now_ns,
+                 &open->facts);
+    ids_make_span_id(&thread->span_ids[level], open->facts.span_id);
+    open->facts.instrumentation = call->instrumentation;
+    open->facts.operation = call->operation;
+    open->handle = (uint64_t)(uintptr_t)call->handle;
+    open->stack_pointer = (uint64_t)(uintptr_t)span;
+    open->from = from;
+    open->bytes = 0;
+    open->n_shared = 0;
+    open->cut = 0;
+    if (call->connection)
+        record_stage_connection(open, slot->staged + from, from, WIRE_STAGING_BYTES - from, call->connection);
+    fence();
+    atomic_store_explicit((_Atomic uint32_t *)&slot->depth, depth + 1, memory_order_release);
+    sequence_end(&slot->sequence);
+    return open;
+}
+
+/* The call's span. The caller has set the level's `busy`. Inlined where level and depth are constants. */
+/* six things to know, and the settings: NOLINTNEXTLINE(readability-function-size) */
+static inline __attribute__((always_inline)) void begin(uint32_t live, struct span *span,
+                                                        struct thread *thread, uint32_t level, uint32_t depth,
+                                                        const struct span_call *call, uint64_t now_ns)
+{
+    struct wire_thread_slot *slot = thread->slots[level];
+    uint32_t from = depth ? slot->open[depth - 1].from + slot->open[depth - 1].bytes : 0;
+    span->thread = thread;
+    span->connection = call->connection;
+    span->statement = NULL;
+    span->level = level;
+    span->depth = depth + 1;
+    span->generation = thread->generation;
+    struct wire_open_span *open = push(span, slot, from, call, now_ns);
+    span->open = open;
+    span->facts.base = slot->staged + from;
+    span->facts.bytes = &open->bytes;
+    span->facts.max_bytes = WIRE_STAGING_BYTES - from;
+    span->facts.always_only = !sampler_wants_all_under(live, open->facts.flags);
+    span->facts.cut = &open->cut;
+    span->facts.busy = &thread->busy[level];
+    bool is_staged = !call->text || (!level && !depth && take_block(span, thread, call->text));
+    fence();
+    thread->busy[level] = 0;
+    if (__builtin_expect(!is_staged, 0))
+        stage_query(span, call->text);
+}
+
+/* Inside another span of this thread, one that the program began by itself, or in a UNIX-signal handler that interrupted the shim itself. */
+static __attribute__((noinline)) bool begin_above(uint32_t live, struct span *span, struct thread *thread,
+                                                  const struct span_call *call)
+{
+    int level = thread_level(thread);
+    if (level < 0)
+        return false;
+    struct wire_thread_slot *slot = thread->slots[level];
+    thread->busy[level] = 1;
+    fence();
+    uint64_t now_ns = thread_now_ns(thread);
+    if (slot->depth)
+        end_abandoned(thread, slot, (uint64_t)(uintptr_t)span, call->handle, now_ns);
+    if (slot->depth && is_full(slot)) {
+        dropbox_count(DROP_TOO_DEEP);
+        thread->busy[level] = 0;
+        return false;
+    }
+    begin(live, span, thread, (uint32_t)level, slot->depth, call, now_ns);
+    return true;
+}
+
+static inline __attribute__((always_inline)) bool begin_call(struct span *span, const struct span_call *call)
+{
+    if (!lifecycle_is_active())
+        return false;
+    const struct dropbox *box = dropbox_file();
+    if (__builtin_expect(!box, 0))
+        box = dropbox_open_for_span();
+    struct thread *thread = box ? thread_get_in(box) : NULL;
+    uint32_t live = thread ? sampler_live(box) : WIRE_LIVE_OFF;
+    if (__builtin_expect(live & WIRE_LIVE_OFF, 0))
+        return false;
+    if (__builtin_expect(thread->busy[0] | thread->n_custom || thread->slots[0]->depth, 0)) {
+        const struct span_call copy = *call; /* so that the usual call stays in registers */
+        return begin_above(live, span, thread, &copy);
+    }
+    thread->busy[0] = 1;
+    fence();
+    begin(live, span, thread, 0, 0, call, thread_now_ns(thread));
+    return true;
+}
+
+bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation operation,
+                const void *handle, struct connection *connection)
+{
+    const struct span_call call = {handle, connection, NULL, instrumentation, (uint8_t)operation};
+    return begin_call(span, &call);
+}
+
+/* six things to know: NOLINTNEXTLINE(readability-function-size) */
+bool span_begin_query(struct span *span, uint16_t instrumentation, enum wire_operation operation,
+                      const void *handle, struct connection *connection, const char *text)
+{
+    const struct span_call call = {handle, connection, text, instrumentation, (uint8_t)operation};
+    return begin_call(span, &call);
+}
+
+/* ---- end ---- */
 
 struct span_context span_context_of(const struct wire_span_facts *facts)
 {
@@ -394,8 +414,9 @@ void span_end(struct span *span, enum wire_outcome outcome)
             thread->generation = 0; /* a fork child came back through the wrapper: process.c asks */
         return;
     }
-    if (__builtin_expect(span->level || thread->slots[0]->depth != 1 || span->depth != 1 || span->open->cut,
-                         0)) {
+    const struct wire_thread_slot *slot = thread->slots[0];
+    bool is_only = span->open == &slot->open[0] && slot->depth == 1 && !slot->open[0].cut;
+    if (__builtin_expect(!is_only, 0)) {
         end_above(box, span, outcome);
         return;
     }

@@ -42,32 +42,19 @@ struct span_context {
 bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation operation,
                 const void *handle, struct connection *connection);
 
+/*
+ * span_begin() of a statement that is sent as `text`, NUL-terminated; NULL: none. The same text at the same place again, as in a loop,
+ * is not copied: it is still staged, and written once per chunk. No more of another is measured than a fact can say.
+ */
+bool span_begin_query(struct span *span, uint16_t instrumentation, enum wire_operation operation,
+                      const void *handle, struct connection *connection, const char *text);
+
 /* For a handle that the call itself created (NULL: it failed): its facts become facts of this span too. */
 void span_connection(struct span *span, const struct connection *connection);
 
 /* Facts of a prepared statement, written once per chunk. Must come before any other fact. `mark` is the caller's, and
  * lives as long as the statement. */
 void span_statement(struct span *span, struct interned *mark, const char *text, size_t bytes);
-
-void span_query_again(struct span *span, const char *text, size_t max_bytes);
-
-/*
- * The statement, NUL-terminated; NULL: none. Must come before any other fact. The same text at the same place again, as in a
- * loop, is not copied: it is still staged, and written once per chunk. At most `max_bytes` of another are measured.
- */
-static inline void span_query(struct span *span, const char *text, size_t max_bytes)
-{
-    if (!text)
-        return;
-    struct thread_query *last = &span->thread->query;
-    if (last->text == text) {
-        span_query_again(span, text, max_bytes);
-        return;
-    }
-    last->text = text;
-    last->words[1] = 0;
-    facts_string(&span->facts, WIRE_DB_QUERY_TEXT, text, strnlen(text, max_bytes));
-}
 
 struct span_context span_context(const struct span *span);
 /* The same of any span's fixed facts. */

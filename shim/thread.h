@@ -29,7 +29,7 @@ struct thread_lease {
     uint32_t is_leased;
 };
 
-/* The statement of the last span that was alone on this thread (span_query). All zero: none. */
+/* The statement of the last span that was alone on this thread (span_begin_query). All zero: none. */
 struct thread_query {
     const char *text;     /* where the program had it */
     uint64_t words[3];    /* the block's head and its fact's, as it was staged; words[1] 0: no block */

@@ -108,17 +108,17 @@ void libpq_follow_connect(struct connection *connection, const PGconn *conn)
     describe_again(connection, conn, libpq_is_connected(libpq_state_of(connection)->pq, conn));
 }
 
-/* The span of a statement; it drops what is left of the ones before it. */
+/* The span of a statement, sent as `query` (NULL: not as text); it drops what is left of the ones before it. */
 static inline __attribute__((always_inline)) bool begin(struct span *span, enum wire_operation operation,
                                                         PGconn *conn, const struct real_entry *entry,
-                                                        struct connection **ret_connection)
+                                                        const char *query, struct connection **ret_connection)
 {
     if (!lifecycle_is_active())
         return false;
     struct connection *connection = libpq_connection_of(conn, entry);
     if (connection && (libpq_state_of(connection)->attention & (LIBPQ_QUEUED | LIBPQ_CONNECTING)))
         libpq_finish_before_call(connection, conn);
-    if (!span_begin(span, INSTRUMENT_libpq, operation, conn, connection))
+    if (!span_begin_query(span, INSTRUMENT_libpq, operation, conn, connection, query))
         return false;
     *ret_connection = connection;
     return true;
@@ -127,7 +127,7 @@ static inline __attribute__((always_inline)) bool begin(struct span *span, enum 
 bool libpq_begin(struct span *span, enum wire_operation operation, PGconn *conn,
                  const struct real_entry *entry, struct connection **ret_connection)
 {
-    return begin(span, operation, conn, entry, ret_connection);
+    return begin(span, operation, conn, entry, NULL, ret_connection);
 }
 
 static bool is_word_end(char c)
@@ -233,10 +233,9 @@ EXPORTED PGresult *PQexec(PGconn *conn, const char *query)
     struct real_entry *entry = &entry_points[ENTRY_PQexec];
     struct connection *connection;
     struct span span;
-    if (IS_INTERNAL(PQexec) || !begin(&span, WIRE_CALL, conn, entry, &connection))
+    if (IS_INTERNAL(PQexec) || !begin(&span, WIRE_CALL, conn, entry, query, &connection))
         return real(conn, query);
 
-    span_query(&span, query, LIBPQ_STATEMENT_MAX);
     PGresult *result = real(conn, comment(&span, connection, query));
     end(&span, connection, entry, conn, result, query, NULL);
     if (connection && (libpq_state_of(connection)->attention & LIBPQ_FOLLOWING))
@@ -254,11 +253,10 @@ EXPORTED PGresult *PQexecParams(PGconn *conn, const char *command, int nParams, 
     struct real_entry *entry = &entry_points[ENTRY_PQexecParams];
     struct connection *connection;
     struct span span;
-    if (IS_INTERNAL(PQexecParams) || !begin(&span, WIRE_CALL, conn, entry, &connection))
+    if (IS_INTERNAL(PQexecParams) || !begin(&span, WIRE_CALL, conn, entry, command, &connection))
         return real(conn, command, nParams, paramTypes, paramValues, paramLengths, paramFormats,
                     resultFormat);
 
-    span_query(&span, command, LIBPQ_STATEMENT_MAX);
     facts_int(&span.facts, WIRE_DB_PARAMETER_COUNT, nParams);
     PGresult *result = real(conn, comment(&span, connection, command), nParams, paramTypes, paramValues,
                             paramLengths, paramFormats, resultFormat);
@@ -276,10 +274,9 @@ EXPORTED PGresult *PQprepare(PGconn *conn, const char *stmtName, const char *que
     struct real_entry *entry = &entry_points[ENTRY_PQprepare];
     struct connection *connection;
     struct span span;
-    if (IS_INTERNAL(PQprepare) || !begin(&span, WIRE_PREPARE, conn, entry, &connection))
+    if (IS_INTERNAL(PQprepare) || !begin(&span, WIRE_PREPARE, conn, entry, query, &connection))
         return real(conn, stmtName, query, nParams, paramTypes);
 
-    span_query(&span, query, LIBPQ_STATEMENT_MAX);
     facts_text(&span.facts, WIRE_DB_STATEMENT_NAME, stmtName);
     PGresult *result = real(conn, stmtName, query, nParams, paramTypes);
     const struct libpq_calls *pq = libpq_calls_for(connection, entry);
@@ -302,7 +299,7 @@ EXPORTED PGresult *PQexecPrepared(PGconn *conn, const char *stmtName, int nParam
     struct real_entry *entry = &entry_points[ENTRY_PQexecPrepared];
     struct connection *connection;
     struct span span;
-    if (IS_INTERNAL(PQexecPrepared) || !begin(&span, WIRE_CALL, conn, entry, &connection))
+    if (IS_INTERNAL(PQexecPrepared) || !begin(&span, WIRE_CALL, conn, entry, NULL, &connection))
         return real(conn, stmtName, nParams, paramValues, paramLengths, paramFormats, resultFormat);
 
     struct libpq_prepared prepared;

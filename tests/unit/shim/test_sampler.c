@@ -127,10 +127,11 @@ static void test_parent_decides(void **state)
 static struct wire_exporter line;
 static struct dropbox box = {.exporter = &line};
 static struct dropbox_words words = {.box = &box};
+static const struct dropbox *const nothing = NULL;
 
 static void set_live(uint32_t word)
 {
-    dropbox_process.words = &words;
+    dropbox_process.box_at = &words.box;
     line.settings = word;
 }
 
@@ -156,7 +157,7 @@ static void test_live_word_replaces(void **state)
     assert_false(sampler_is_off(&box));
     set_live(WIRE_LIVE_SAMPLER | WIRE_LIVE_NEVER); /* not valid */
     assert_true(decides(on, 0));
-    dropbox_process.words = NULL;
+    dropbox_process.box_at = &nothing;
 }
 
 static void test_live_word_keeps(void **state)
@@ -169,7 +170,7 @@ static void test_live_word_keeps(void **state)
     assert_true(sampler_wants_all(WIRE_SPAN_SAMPLED));
     set_live(WIRE_LIVE_VALID | WIRE_LIVE_KEEP);
     assert_true(sampler_wants_all(0));
-    dropbox_process.words = NULL;
+    dropbox_process.box_at = &nothing;
 }
 
 int main(void)
