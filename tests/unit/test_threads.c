@@ -1,4 +1,4 @@
-/* Threads of another process, copied while it runs; and how processes ended. */
+/* Threads of another process, copied while it runs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,15 +9,13 @@
 /* cmocka wants the four headers above before it */
 #include <cmocka.h>
 
-#include "sources/process/death.h"
+#include "elsewhere.h"
 #include "sources/process/proc.h"
 #include "sources/process/threads.h"
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -258,38 +256,26 @@ static void test_threads_says_why_not(void **state)
     arena_fini(&arena);
 }
 
-/* In a process of its own: a directory of ours stands where the kernel's is, seen by nobody else. 0: as it should be; 77: refused here. */
-static int ask_under_yama(int scope, const char *expected)
+static int says_scope(int scope)
 {
-    pid_t pid = fork();
-    if (pid == 0) {
-        struct arena arena = {0};
-        if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-            mount("tmpfs", "/proc/sys/kernel", "tmpfs", 0, NULL) != 0)
-            _exit(77);
-        FILE *file = mkdir("/proc/sys/kernel/yama", 0755) == 0
-                         ? fopen("/proc/sys/kernel/yama/ptrace_scope", "w")
-                         : NULL;
-        if (!file || fprintf(file, "%d\n", scope) < 0 || fclose(file) != 0)
-            _exit(77);
-        const char *said = threads_why_not(&arena, (uint32_t)getpid(), EPERM);
-        if (!strstr(said, expected))
-            fprintf(stderr, "ptrace_scope %d: %s\n", scope, said);
-        _exit(strstr(said, expected) ? 0 : 1);
-    }
-    int status = -1;
-    waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    static const char *const expected[] = {"seccomp", "ptrace_scope is 1: only a parent",
+                                           "ptrace_scope is 2: only root", "ptrace_scope is 3: nobody"};
+    struct arena arena = {0};
+    if (mkdir("/proc/sys/kernel/yama", 0755) != 0 ||
+        !write_text("/proc/sys/kernel/yama/ptrace_scope", "", scope, "\n"))
+        return REFUSED;
+    const char *said = threads_why_not(&arena, (uint32_t)getpid(), EPERM);
+    if (!strstr(said, expected[scope]))
+        fprintf(stderr, "ptrace_scope %d: %s\n", scope, said);
+    return strstr(said, expected[scope]) ? 0 : 1;
 }
 
 static void test_threads_names_yama(void **state)
 {
-    static const char *const expected[] = {"seccomp", "ptrace_scope is 1: only a parent",
-                                           "ptrace_scope is 2: only root", "ptrace_scope is 3: nobody"};
     (void)state;
     for (int scope = 0; scope < 4; scope++) {
-        int result = ask_under_yama(scope, expected[scope]);
-        if (result == 77)
+        int result = ask_elsewhere("/proc/sys/kernel", says_scope, scope);
+        if (result == REFUSED)
             skip(); /* not root, or nothing can be mounted */
         assert_int_equal(result, 0);
     }
@@ -305,49 +291,6 @@ static void test_threads_mapping_end(void **state)
     assert_int_equal(threads_mapping_end(NULL, 1), 0);
 }
 
-/* ---- deaths ---- */
-
-static void test_death_of_others(void **state)
-{
-    static const struct {
-        int number; /* 0: exit(7) */
-        enum death_how how;
-        int status;
-    } deaths[] = {
-        {0, DEATH_EXITED, 7}, {SIGKILL, DEATH_SIGNALED, SIGKILL}, {SIGSEGV, DEATH_SIGNALED, SIGSEGV}};
-    (void)state;
-    for (size_t i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
-        struct death death = {.how = DEATH_UNKNOWN};
-        uint64_t ticks = 0;
-        int gate[2];
-        assert_int_equal(pipe(gate), 0);
-        pid_t pid = fork();
-        if (pid == 0) {
-            char byte;
-            close(gate[1]);
-            (void)!read(gate[0], &byte, 1);
-            if (!deaths[i].number)
-                _exit(7);
-            signal(deaths[i].number, SIG_DFL);
-            raise(deaths[i].number);
-        }
-        int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), proc = proc_open((uint32_t)pid);
-        assert_int_equal(proc_start_ticks(proc, &ticks), 0);
-        assert_false(death_read(pidfd, (uint32_t)pid, ticks, &death)); /* it lives */
-        close(gate[0]);
-        close(gate[1]);
-        siginfo_t info;
-        assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-        assert_true(death_read(pidfd, (uint32_t)pid, ticks, &death)); /* a zombie */
-        assert_int_equal(death.how, deaths[i].how);
-        assert_int_equal(death.status, deaths[i].status);
-        assert_false(death_read(-1, (uint32_t)pid, ticks + 1, &death)); /* another process's pid by now */
-        assert_int_equal(waitpid(pid, NULL, 0), pid);
-        close(proc);
-        close(pidfd);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,7 +302,6 @@ int main(void)
         cmocka_unit_test(test_threads_says_why_not),
         cmocka_unit_test(test_threads_names_yama),
         cmocka_unit_test(test_threads_mapping_end),
-        cmocka_unit_test(test_death_of_others),
     };
 #ifdef __SANITIZE_THREAD__
     print_message("skipped: all: ThreadSanitizer adds threads of its own\n");
