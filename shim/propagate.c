@@ -24,14 +24,13 @@ void propagate_print_traceparent(const struct span_context *context, char text[5
     text[TRACEPARENT_BYTES] = 0;
 }
 
-/* The name of a line of ours; its value follows. */
-#define BEGIN_LINE(header, name, value_bytes)                                                      \
-    ((header)->own_bytes = sizeof(name) + (uint32_t)(value_bytes), (header)->line = (header)->own, \
-     (char *)memcpy((header)->own, name, sizeof(name) - 1) + sizeof(name) - 1)
+/* The name of a line of ours; returns where its value goes. */
+#define BEGIN_LINE(line, name) ((char *)memcpy(line, name, sizeof(name) - 1) + sizeof(name) - 1)
+static_assert(sizeof("traceparent: ") + TRACEPARENT_BYTES <= PROPAGATE_LINE_BYTES, "the longest line");
 
-static void print_b3(const struct span_context *context, struct propagate_header *header)
+static void print_b3(const struct span_context *context, char *text)
 {
-    char *line = BEGIN_LINE(header, "b3: ", 51);
+    char *line = BEGIN_LINE(text, "b3: ");
     text_print_hex(line, context->trace_id, 16);
     line[32] = '-';
     text_print_hex(line + 33, context->span_id, 8);
@@ -40,37 +39,39 @@ static void print_b3(const struct span_context *context, struct propagate_header
     line[51] = 0;
 }
 
-static uint32_t print_b3_multi(const struct span_context *context, struct propagate_header *headers)
+static void print_b3_multi(const struct span_context *context, char *trace_line, char *span_line)
 {
-    char *value = BEGIN_LINE(&headers[0], "X-B3-TraceId: ", 32);
+    char *value = BEGIN_LINE(trace_line, "X-B3-TraceId: ");
     text_print_hex(value, context->trace_id, 16);
     value[32] = 0;
-    value = BEGIN_LINE(&headers[1], "X-B3-SpanId: ", 16);
+    value = BEGIN_LINE(span_line, "X-B3-SpanId: ");
     text_print_hex(value, context->span_id, 8);
     value[16] = 0;
-    headers[2].line = context->flags & WIRE_SPAN_SAMPLED ? "X-B3-Sampled: 1" : "X-B3-Sampled: 0";
-    return 3;
 }
 
-uint32_t propagate_headers(const struct span_context *context, bool with_baggage,
-                           struct propagate_header *headers)
+uint32_t propagate_headers(const struct span_context *context, bool with_baggage, struct propagate_own *own,
+                           const char *lines[PROPAGATE_MAX_HEADERS])
 {
     const struct shim_settings *settings = settings_get();
     uint32_t n = 0;
     if (settings->propagators & PROPAGATE_TRACECONTEXT) {
-        propagate_print_traceparent(context, BEGIN_LINE(&headers[n], "traceparent: ", TRACEPARENT_BYTES));
-        n++;
+        propagate_print_traceparent(context, BEGIN_LINE(own->lines[0], "traceparent: "));
+        lines[n++] = own->lines[0];
         if (settings->tracestate_line && context->in_process_trace)
-            headers[n++].line = settings->tracestate_line;
+            lines[n++] = settings->tracestate_line;
     }
     if (with_baggage && (settings->propagators & PROPAGATE_BAGGAGE) && settings->baggage_line)
-        headers[n++].line = settings->baggage_line;
+        lines[n++] = settings->baggage_line;
     if (settings->propagators & PROPAGATE_B3) {
-        print_b3(context, &headers[n]);
-        n++;
+        print_b3(context, own->lines[1]);
+        lines[n++] = own->lines[1];
     }
-    if (settings->propagators & PROPAGATE_B3MULTI)
-        n += print_b3_multi(context, headers + n);
+    if (settings->propagators & PROPAGATE_B3MULTI) {
+        print_b3_multi(context, own->lines[2], own->lines[3]);
+        lines[n++] = own->lines[2];
+        lines[n++] = own->lines[3];
+        lines[n++] = context->flags & WIRE_SPAN_SAMPLED ? "X-B3-Sampled: 1" : "X-B3-Sampled: 0";
+    }
     return n;
 }
 

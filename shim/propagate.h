@@ -13,19 +13,19 @@
 #include <stddef.h>
 
 #define PROPAGATE_MAX_HEADERS 7u
-#define PROPAGATE_LINE_BYTES 96u
+#define PROPAGATE_OWN_LINES \
+    4u /* as many of them say something of the span: traceparent, b3, X-B3-TraceId, X-B3-SpanId */
+#define PROPAGATE_LINE_BYTES 72u
 
-/* One header line "name: value", NUL-terminated. `line` points into `own` or at text that lives for ever. */
-struct propagate_header {
-    const char *line;
-    uint32_t own_bytes; /* with its NUL, where it is in `own` */
-    char own[PROPAGATE_LINE_BYTES];
+/* Where lines of the span's own are printed: they live as long as the caller's memory. */
+struct propagate_own {
+    char lines[PROPAGATE_OWN_LINES][PROPAGATE_LINE_BYTES];
 };
 
-/* Fills `headers` for the configured propagators; returns how many. None when propagation is off. `with_baggage`: the
- * program sends none of its own. */
-uint32_t propagate_headers(const struct span_context *context, bool with_baggage,
-                           struct propagate_header *headers);
+/* Fills `lines` with "name: value", NUL-terminated, for the configured propagators; returns how many. None when propagation is
+ * off. Each lies in `own` or lives for ever. `with_baggage`: the program sends none of its own. */
+uint32_t propagate_headers(const struct span_context *context, bool with_baggage, struct propagate_own *own,
+                           const char *lines[PROPAGATE_MAX_HEADERS]);
 
 /* Is `line` ("Name: value", any case) a trace context in any format we know? Then the program propagates by itself. */
 bool propagate_is_own_header(const char *line);

@@ -217,6 +217,8 @@ static bool is_socket(const char *url)
 void curl_body_begin(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
                      struct facts *facts, struct operation *operation)
 {
+    if (state)
+        curl_body_restore(handle, state, calls); /* left by a longjmp */
     struct curl_body *body =
         state && (curl_url_kind_of(state) & CURL_URL_IS_HTTP) && !is_socket(state->url) ? make(state) : NULL;
     if (!body)
@@ -233,10 +235,13 @@ void curl_body_begin(CURL *handle, struct curl_state *state, const struct curl_c
     wrap(handle, body, calls);
 }
 
-void curl_body_end(struct facts *facts, const struct curl_state *state)
+void curl_body_end(struct facts *facts, CURL *handle, struct curl_state *state,
+                   const struct curl_calls *calls)
 {
-    if (state && state->body)
-        facts_beginning(facts, WIRE_HTTP_RESPONSE_BODY, &state->body->annex.parts[RESPONSE], 0);
+    if (!state || !state->body)
+        return;
+    curl_body_restore(handle, state, calls);
+    facts_beginning(facts, WIRE_HTTP_RESPONSE_BODY, &state->body->annex.parts[RESPONSE], 0);
 }
 
 /* ---- the handle ---- */

@@ -6,12 +6,17 @@
  *   copied   curl_request.c
  *   traps    CURLOPT_CONNECT_ONLY 1: nothing is requested (protocols of the program's own): no span. 2 is a WebSocket's
  *            upgrade: a request like others.
- *            A callback may longjmp out: the next event on the handle gives libcurl the program's header list back.
+ *            A callback may longjmp out: the next event on the handle gives libcurl the program's write function back.
  *            libcurl itself adds the handle to a private multi handle: is_performing tells curl_multi.c.
  *            A handle that is running already, here (a callback calls us with its own handle) or in a multi handle, is
  *            refused by libcurl: a span of its own, which failed, and nothing of the running request is touched.
  */
 #include "curl_priv.h"
+
+static bool is_running(const struct curl_state *state)
+{
+    return state && (state->is_performing || state->multi);
+}
 
 static CURLcode call_real(__typeof__(&curl_easy_perform) real, CURL *handle, struct curl_state *state)
 {
@@ -28,18 +33,13 @@ static CURLcode call_real(__typeof__(&curl_easy_perform) real, CURL *handle, str
     return code;
 }
 
-/* What the handle's request before this one left behind. */
-static void clear_away(struct connection *connection, CURL *handle, struct curl_state *state,
-                       const struct curl_calls *calls)
-{
-    curl_socket_close(connection);
-    curl_request_restore(handle, state, calls);
-}
-
-static CURLcode perform_unrecorded(__typeof__(&curl_easy_perform) real, CURL *handle,
-                                   struct connection *connection, const struct curl_calls *calls)
+static __attribute__((noinline)) CURLcode perform_unrecorded(__typeof__(&curl_easy_perform) real,
+                                                             CURL *handle, struct connection *connection,
+                                                             const struct curl_calls *calls)
 {
     struct curl_state *state = curl_state_of(connection);
+    if (!is_running(state))
+        curl_request_restore(handle, state, calls);
     CURLcode code = call_real(real, handle, state);
     int kept = errno;
     if (state && state->connect_only)
@@ -49,13 +49,14 @@ static CURLcode perform_unrecorded(__typeof__(&curl_easy_perform) real, CURL *ha
 }
 
 /* Of a handle that is running: getinfo would tell of that request. */
-static CURLcode perform_refused(__typeof__(&curl_easy_perform) real, CURL *handle, struct span *span,
-                                struct curl_calls *calls)
+static __attribute__((noinline)) CURLcode perform_refused(__typeof__(&curl_easy_perform) real, CURL *handle,
+                                                          struct span *span, const struct curl_calls *calls)
 {
     CURLcode code = real(handle);
     int kept = errno;
-    calls->getinfo = NULL;
-    span_end(span, curl_request_end(&span->facts, handle, NULL, calls, code));
+    struct curl_calls unasked = *calls;
+    unasked.getinfo = NULL;
+    span_end(span, curl_request_end(&span->facts, handle, NULL, &unasked, code));
     errno = kept;
     return code;
 }
@@ -66,34 +67,33 @@ static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, cons
     __typeof__(&curl_easy_perform) real = real_find(entry, call_site, handle);
     struct connection *connection = connection_find(handle);
     struct curl_state *state = curl_state_of(connection);
-    bool is_running = state && (state->is_performing || state->multi);
-    struct curl_calls calls;
+    bool was_running = is_running(state);
+    struct curl_calls spare;
+    const struct curl_calls *calls = curl_get_calls(entry, &spare);
     struct span span;
-    curl_load_calls(&calls, entry);
-    if (state && !is_running)
-        clear_away(connection, handle, state, &calls);
+    if (!was_running)
+        curl_socket_close(connection);
     if (!handle || (state && state->connect_only == CURL_CONNECTS_ONLY) ||
         !span_begin(&span, INSTRUMENT_libcurl, WIRE_CALL, handle, state ? connection : NULL))
-        return perform_unrecorded(real, handle, connection, &calls);
+        return perform_unrecorded(real, handle, connection, calls);
 
-    curl_request_begin(&span.facts, state, &calls, NULL);
-    if (is_running)
-        return perform_refused(real, handle, &span, &calls);
+    curl_request_begin(&span.facts, state, calls, NULL);
+    if (was_running)
+        return perform_refused(real, handle, &span, calls);
     struct span_context context = span_context(&span);
-    if (curl_request_inject(handle, state, &calls, &context))
+    if (curl_request_inject(handle, state, calls, &context))
         span_mark_injected(&span);
     if (__builtin_expect(curl_wants_bodies(), 0))
-        curl_body_begin(handle, state, &calls, &span.facts, NULL);
+        curl_body_begin(handle, state, calls, &span.facts, NULL);
 
     CURLcode code = call_real(real, handle, state);
     int kept = errno;
-    curl_request_restore(handle, state, &calls);
-    enum wire_outcome outcome = curl_request_end(&span.facts, handle, state, &calls, code);
+    enum wire_outcome outcome = curl_request_end(&span.facts, handle, state, calls, code);
     if (__builtin_expect(curl_wants_bodies(), 0))
-        curl_body_end(&span.facts, state);
+        curl_body_end(&span.facts, handle, state, calls);
     span_end(&span, outcome);
     if (state && state->connect_only)
-        curl_socket_open(connection, handle, &calls, code);
+        curl_socket_open(connection, handle, calls, code);
     errno = kept;
     return code;
 }

@@ -76,10 +76,10 @@ static __attribute__((noinline)) CURL *copy_handle(struct real_entry *entry, con
     const struct curl_state *state = curl_state_of(connection_find(handle));
     if (copy && state) {
         struct curl_state *to = real_is_internal(entry, call_site) ? NULL : open_handle(copy, entry);
-        struct curl_calls calls;
-        curl_load_calls(&calls, entry);
-        if (state->is_injected && calls.setopt) /* the copy has our nodes, too */
-            (void)calls.setopt(copy, CURLOPT_HTTPHEADER, state->headers);
+        struct curl_calls spare;
+        const struct curl_calls *calls = curl_get_calls(entry, &spare);
+        if (state->is_injected && calls->setopt) /* the copy has our nodes, too */
+            (void)calls->setopt(copy, CURLOPT_HTTPHEADER, state->headers);
         if (to) {
             *to = *state;
             to->is_injected = to->is_performing = to->is_open = to->knows_total = false;
@@ -87,7 +87,7 @@ static __attribute__((noinline)) CURL *copy_handle(struct real_entry *entry, con
             to->url_mark = (struct interned){0};
         }
         if (state->body)
-            curl_body_copy(to, state, copy, &calls);
+            curl_body_copy(to, state, copy, calls);
     }
     errno = kept;
     return copy;
@@ -100,9 +100,8 @@ static __attribute__((noinline)) void reset_handle(struct real_entry *entry, con
     struct connection *connection = connection_find(handle);
     struct curl_state *state = curl_state_of(connection);
     if (state && state->multi) {
-        struct curl_calls calls;
-        curl_load_calls(&calls, entry);
-        curl_multi_abandon(connection, &calls);
+        struct curl_calls spare;
+        curl_multi_abandon(connection, curl_get_calls(entry, &spare));
     }
     curl_socket_close(connection);
     curl_forget_performed(handle);
@@ -124,10 +123,10 @@ static __attribute__((noinline)) void close_handle(struct real_entry *entry, con
     struct curl_state *state = curl_state_of(connection);
     struct curl_body *body = state ? state->body : NULL;
     if (state && (state->is_injected || state->multi || body)) {
-        struct curl_calls calls;
-        curl_load_calls(&calls, entry);
-        curl_multi_abandon(connection, &calls);
-        curl_request_restore(handle, state, &calls);
+        struct curl_calls spare;
+        const struct curl_calls *calls = curl_get_calls(entry, &spare);
+        curl_multi_abandon(connection, calls);
+        curl_request_restore(handle, state, calls);
     }
     curl_socket_close(connection);
     curl_forget_performed(handle);

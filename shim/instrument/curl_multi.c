@@ -32,7 +32,6 @@ static void begin_request(struct connection *connection, CURL *handle, const voi
 {
     struct curl_state *state = curl_state_of(connection);
     curl_multi_abandon(connection, calls);
-    curl_request_restore(handle, state, calls);
     curl_socket_close(connection);
     struct facts facts;
     struct operation *operation = state->connect_only == CURL_CONNECTS_ONLY
@@ -42,8 +41,10 @@ static void begin_request(struct connection *connection, CURL *handle, const voi
                              : operation        ? curl_request_total_us(handle, calls)
                                                 : -1;
     state->knows_total = false;
-    if (!operation)
+    if (!operation) {
+        curl_request_restore(handle, state, calls);
         return;
+    }
     __atomic_store_n(&state->multi, multi, __ATOMIC_RELAXED);
     __atomic_fetch_add(&n_running, 1, __ATOMIC_RELAXED);
     curl_request_begin(&facts, state, calls, operation);
@@ -62,7 +63,8 @@ static void end_request(struct connection *connection, const struct curl_calls *
     __atomic_store_n(&state->multi, NULL, __ATOMIC_RELAXED);
     __atomic_fetch_sub(&n_running, 1, __ATOMIC_RELAXED);
     operation_close_all(connection, outcome);
-    curl_request_restore(handle_of(connection), state, calls);
+    if (__builtin_expect(curl_wants_bodies(), 0))
+        curl_body_restore(handle_of(connection), state, calls);
 }
 
 static enum wire_outcome copy_end(struct connection *connection, const struct curl_calls *calls,
@@ -139,27 +141,33 @@ static void record_unseen(CURL *handle, const struct curl_calls *calls, CURLcode
 
 /* ---- the calls ---- */
 
-static __attribute__((noinline)) CURLMcode add_handle(struct real_entry *entry, const void *call_site,
-                                                      CURLM *multi, CURL *handle)
+static __attribute__((noinline)) CURLMcode add_own_handle(struct real_entry *entry, const void *call_site,
+                                                          CURLM *multi, CURL *handle)
 {
     __typeof__(&curl_multi_add_handle) real = real_find(entry, call_site, handle);
-    if (curl_is_performed(handle, entry, call_site))
-        return real(multi, handle);
     CURLMcode code = real(multi, handle);
+    if (curl_is_performed(handle, entry, call_site))
+        return code;
     struct connection *connection = connection_find(handle);
     const struct curl_state *state = curl_state_of(connection);
     if (code != CURLM_OK || !state || (state->is_performing && curl_is_internal(entry, call_site)))
         return code;
     int kept = errno;
-    struct curl_calls calls;
-    curl_load_calls(&calls, entry);
-    begin_request(connection, handle, multi, &calls);
+    struct curl_calls spare;
+    begin_request(connection, handle, multi, curl_get_calls(entry, &spare));
     errno = kept;
     return code;
 }
 
-static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entry, const void *call_site,
-                                                         CURLM *multi, CURL *handle)
+static __attribute__((noinline)) CURLMcode add_handle(struct real_entry *entry, const void *call_site,
+                                                      CURLM *multi, CURL *handle)
+{
+    __typeof__(&curl_multi_add_handle) real = curl_real_of_performed(handle, entry, call_site);
+    return real ? real(multi, handle) : add_own_handle(entry, call_site, multi, handle);
+}
+
+static __attribute__((noinline)) CURLMcode remove_own_handle(struct real_entry *entry, const void *call_site,
+                                                             CURLM *multi, CURL *handle)
 {
     __typeof__(&curl_multi_remove_handle) real = real_find(entry, call_site, handle);
     if (curl_is_performed(handle, entry, call_site))
@@ -175,40 +183,49 @@ static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entr
 
     struct operation *operation = operation_oldest(connection);
     uint32_t staged_bytes = operation ? *operation_facts(operation).bytes : 0;
-    struct curl_calls calls;
-    curl_load_calls(&calls, entry);
-    enum wire_outcome outcome = copy_so_far(connection, &calls);
+    struct curl_calls spare;
+    const struct curl_calls *calls = curl_get_calls(entry, &spare);
+    enum wire_outcome outcome = copy_so_far(connection, calls);
     CURLMcode code = real(multi, handle);
     int kept = errno;
     if (code == CURLM_OK)
-        end_request(connection, &calls, outcome);
+        end_request(connection, calls, outcome);
     else if (operation)
         *operation_facts(operation).bytes = staged_bytes; /* it runs on: what was read is not its end */
     errno = kept;
     return code;
 }
 
-static void end_as_told(struct real_entry *entry, const CURLMsg *message, bool is_internal)
+static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entry, const void *call_site,
+                                                         CURLM *multi, CURL *handle)
+{
+    __typeof__(&curl_multi_remove_handle) real = curl_real_of_performed(handle, entry, call_site);
+    return real ? real(multi, handle) : remove_own_handle(entry, call_site, multi, handle);
+}
+
+static __attribute__((noinline)) void end_as_told(struct real_entry *entry, const CURLMsg *message,
+                                                  bool is_internal)
 {
     CURL *handle = message->easy_handle;
     CURLcode code = message->data.result;
     struct connection *connection = connection_find(handle);
     const struct curl_state *state = curl_state_of(connection);
-    struct curl_calls calls;
+    struct curl_calls spare;
     if (connection ? !state || (state->is_performing && is_internal) : is_internal)
         return;
-    curl_load_calls(&calls, entry);
+    const struct curl_calls *calls = curl_get_calls(entry, &spare);
     if (!connection) {
-        if (calls.getinfo)
-            record_unseen(handle, &calls, code);
+        if (calls->getinfo)
+            record_unseen(handle, calls, code);
         return;
     }
     if (state->multi) {
-        enum wire_outcome outcome = copy_end(connection, &calls, code);
-        copy_end_time(connection, &calls);
-        end_request(connection, &calls, outcome);
+        enum wire_outcome outcome = copy_end(connection, calls, code);
+        copy_end_time(connection, calls);
+        end_request(connection, calls, outcome);
     }
-    curl_socket_open(connection, handle, &calls, code);
+    if (state->connect_only)
+        curl_socket_open(connection, handle, calls, code);
 }
 
 static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, const void *call_site,
@@ -244,9 +261,8 @@ static __attribute__((noinline)) CURLMcode clean_up(struct real_entry *entry, co
 {
     __typeof__(&curl_multi_cleanup) real = real_find(entry, call_site, NULL);
     if (multi && __atomic_load_n(&n_running, __ATOMIC_RELAXED) && !real_is_internal(entry, call_site)) {
-        struct curl_calls calls;
-        curl_load_calls(&calls, entry);
-        struct cleaned cleaned = {multi, &calls};
+        struct curl_calls spare;
+        struct cleaned cleaned = {multi, curl_get_calls(entry, &spare)};
         connection_visit(INSTRUMENT_libcurl, abandon_of_multi, &cleaned);
     }
     return real(multi);

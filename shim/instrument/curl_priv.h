@@ -72,7 +72,6 @@ enum curl_default { CURL_DEFAULT_GUESSED, CURL_DEFAULT_HTTP, CURL_DEFAULT_OTHER 
 #define CURL_UPGRADED 101
 
 #define CURL_METHOD_BYTES 32u
-#define CURL_LINES_BYTES 384u
 #define CURL_USER_AGENT_BYTES 128u
 
 /* In connection->state: what the program told the handle. Written by the thread that uses the handle. */
@@ -86,7 +85,7 @@ struct curl_state {
     uint8_t default_protocol; /* enum curl_default */
     uint8_t url_kind;         /* CURL_URL_… of `url`; 0: to be read again */
     bool has_no_body;
-    bool is_injected;     /* libcurl's list begins with `nodes` */
+    bool is_injected;     /* libcurl's list begins with `nodes`: since a request, until somebody sees it */
     bool is_performing;   /* in curl_easy_perform, which has a private multi handle */
     bool is_body_unknown; /* no memory for `body`: none is followed */
     bool is_open;         /* its connection is counted as open: WebSocket, CONNECT_ONLY */
@@ -103,10 +102,10 @@ struct curl_state {
     char url[WIRE_STRING_MAX +
              8]; /* NUL-terminated; one byte more than a fact holds: then it is seen to be cut */
     char method[CURL_METHOD_BYTES];
-    /* Head nodes in front of the program's list while a request runs. Here and not on the stack: a longjmp out of a
-     * callback leaves libcurl with a pointer to them (facts "interpose", trap 24). */
+    /* Head nodes in front of the program's list, which stay there between requests. Here and not on the stack: a longjmp
+     * out of a callback leaves libcurl with a pointer to them, too (facts "interpose", trap 24). */
     struct curl_slist nodes[PROPAGATE_MAX_HEADERS];
-    char lines[CURL_LINES_BYTES];
+    struct propagate_own own;
 };
 static_assert(sizeof(struct curl_state) <= CONNECTION_STATE_BYTES, "fits the connection");
 
@@ -124,11 +123,21 @@ struct curl_calls {
 CURLcode curl_return_failure(void);
 CURLMcode curl_return_multi_failure(void);
 
-/* libcurl's own call on the handle that curl_easy_perform runs on this thread: told without looking for the handle. */
+/* libcurl's own call on the handle that curl_easy_perform runs on this thread: told without looking for the handle. The
+ * usual call in a request of the easy interface. */
 static inline bool curl_is_performed(const CURL *handle, const struct real_entry *entry,
                                      const void *call_site)
 {
     return thread_peek()->performing == handle && handle && real_is_in_library(entry, call_site);
+}
+
+/* The real function for such a call. NULL: it is another one, or not known yet. */
+static inline void *curl_real_of_performed(const CURL *handle, const struct real_entry *entry,
+                                           const void *call_site)
+{
+    return __builtin_expect(curl_is_performed(handle, entry, call_site), 1)
+               ? __atomic_load_n(&entry->function, __ATOMIC_ACQUIRE)
+               : NULL;
 }
 
 /* The handle is another one from now on. */
@@ -176,8 +185,8 @@ void curl_url_add_server(struct facts *facts, const char *url);
 
 /* ---- one request: curl_request.c ---- */
 
-/* The functions of the library that `entry` was resolved to. */
-void curl_load_calls(struct curl_calls *ret_calls, const struct real_entry *entry);
+/* The functions of the library that `entry` was resolved to. They live for ever, or in `spare`. */
+const struct curl_calls *curl_get_calls(const struct real_entry *entry, struct curl_calls *spare);
 
 /* Reads the program's CURLU, where it gave one, into state->url. */
 void curl_request_read_url(struct curl_state *state, const struct curl_calls *calls);
@@ -187,12 +196,15 @@ void curl_request_read_url(struct curl_state *state, const struct curl_calls *ca
 void curl_request_begin(struct facts *facts, struct curl_state *state, const struct curl_calls *calls,
                         struct operation *operation);
 
-/* Puts the context's headers in front of the program's list. False: nothing was changed (not HTTP, an excluded host,
- * the program sends its own context, propagation is off, the list is unknown). */
+/*
+ * Puts the context's headers in front of the program's list. They stay there: the next request prints its own in their
+ * place, without a word to libcurl. False: libcurl has the program's list (not HTTP, an excluded host, the program sends
+ * its own context, propagation is off, the list is unknown).
+ */
 bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
                          const struct span_context *context);
 
-/* Gives libcurl the program's list back, if it has ours. */
+/* Gives libcurl the program's list back, if it has ours: before a request that is not recorded. */
 void curl_request_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls);
 
 /* CURLINFO_TOTAL_TIME_T; -1 not known. It is another one as soon as a new request has got anywhere: until then getinfo
@@ -240,8 +252,9 @@ void curl_body_post(struct curl_state *state, CURLoption option, const char *tex
 /* Before the request, with `facts` of a span or the operation; puts ours in front of the program's write function. */
 void curl_body_begin(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
                      struct facts *facts, struct operation *operation);
-/* After the request: what came, among the facts of a span. */
-void curl_body_end(struct facts *facts, const struct curl_state *state);
+/* After the request: what came, among the facts of a span. The program's write function is libcurl's again. */
+void curl_body_end(struct facts *facts, CURL *handle, struct curl_state *state,
+                   const struct curl_calls *calls);
 /* Gives libcurl the program's write function back, if it has ours. */
 void curl_body_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls);
 
@@ -264,6 +277,12 @@ void curl_multi_abandon(struct connection *connection, const struct curl_calls *
 void curl_socket_open(struct connection *connection, CURL *handle, const struct curl_calls *calls,
                       CURLcode code);
 /* It is not any more. Nothing where it never was. */
-void curl_socket_close(struct connection *connection);
+void curl_socket_close_open(struct connection *connection);
+static inline void curl_socket_close(struct connection *connection)
+{
+    struct curl_state *state = curl_state_of(connection);
+    if (__builtin_expect(state && state->is_open, 0))
+        curl_socket_close_open(connection);
+}
 
 #endif

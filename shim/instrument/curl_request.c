@@ -2,10 +2,12 @@
  * curl_request: one HTTP request as libcurl's handle tells it, for curl_easy_perform and the multi interface.
  *
  *   copied    URL, method; afterwards status, version, peer, sizes, phase times, redirects, error; curl_headers.c
- *   changed   CURLOPT_HTTPHEADER for the length of the request: nodes of ours in front of the program's list, which
- *             itself is not touched (libcurl keeps the pointer, it does not copy)
+ *   changed   CURLOPT_HTTPHEADER: nodes of ours in front of the program's list, which itself is not touched (libcurl keeps the
+ *             pointer, it does not copy). They stay there for the next request: nobody can ask libcurl for its list, a copy of
+ *             the handle and a request that is not recorded get the program's, and reset and cleanup do not look at it
  *   not read  bodies (curl_body.c), CURLOPT_ERRORBUFFER (it is the program's memory)
- *   traps     an old library answers an unknown CURLINFO with an error: then there is no such fact
+ *   traps     an old library answers an unknown CURLINFO with an error: then there is no such fact. A handle whose next request
+ *             goes past us (a raw pointer to curl_easy_perform, where the others were ours) sends the context of the last one
  */
 #include "curl_priv.h"
 
@@ -36,16 +38,9 @@ static void look_up_calls(struct curl_calls *ret_calls, const struct real_entry 
     ret_calls->free = (__typeof__(ret_calls->free))real_sibling(entry, "curl_free");
 }
 
-void curl_load_calls(struct curl_calls *ret_calls, const struct real_entry *entry)
+static __attribute__((noinline)) void load_calls(struct curl_calls *ret_calls, const struct real_entry *entry)
 {
     const struct real_library *library = entry->library;
-    for (uint32_t i = 0; i < MAX_LIBRARIES; i++) {
-        if (__atomic_load_n(&loaded.places[i].is_ready, __ATOMIC_ACQUIRE) &&
-            loaded.places[i].library == library) {
-            *ret_calls = loaded.places[i].calls;
-            return;
-        }
-    }
     look_up_calls(ret_calls, entry);
     /* Two threads that come first fill two places with the same: harmless. */
     if (!library || __atomic_load_n(&loaded.n_places, __ATOMIC_RELAXED) >= MAX_LIBRARIES)
@@ -56,6 +51,16 @@ void curl_load_calls(struct curl_calls *ret_calls, const struct real_entry *entr
     loaded.places[place].library = library;
     loaded.places[place].calls = *ret_calls;
     __atomic_store_n(&loaded.places[place].is_ready, 1, __ATOMIC_RELEASE);
+}
+
+const struct curl_calls *curl_get_calls(const struct real_entry *entry, struct curl_calls *spare)
+{
+    for (uint32_t i = 0; i < MAX_LIBRARIES; i++)
+        if (__atomic_load_n(&loaded.places[i].is_ready, __ATOMIC_ACQUIRE) &&
+            loaded.places[i].library == entry->library)
+            return &loaded.places[i].calls;
+    load_calls(spare, entry);
+    return spare;
 }
 
 /* ---- URL and method ---- */
@@ -145,62 +150,59 @@ static bool may_add(const struct curl_slist *list, bool *ret_has_baggage)
     return true;
 }
 
-/* The lines that were printed on our stack move into the state; the others live for ever. False: no room. */
-static bool keep_line(struct curl_state *state, const struct propagate_header *header, size_t *used,
-                      uint32_t i)
+/* Prints the lines into the nodes; returns how many there are. */
+static uint32_t fill_nodes(struct curl_state *state, const struct span_context *context, bool with_baggage)
 {
-    const char *line = header->line;
-    if (line == header->own) {
-        if (*used + header->own_bytes > sizeof(state->lines))
-            return false;
-        line = memcpy(state->lines + *used, header->own, header->own_bytes);
-        *used += header->own_bytes;
+    const char *lines[PROPAGATE_MAX_HEADERS];
+    uint32_t n = propagate_headers(context, with_baggage, &state->own, lines);
+    for (uint32_t i = 0; i < n; i++) {
+        memcpy(&state->nodes[i].data, &lines[i],
+               sizeof(lines[i])); /* not a char * that may be written; libcurl reads it only */
+        state->nodes[i].next = i + 1 < n ? &state->nodes[i + 1] : state->headers;
     }
-    memcpy(&state->nodes[i].data, &line,
-           sizeof(line)); /* not a char * that may be written; libcurl reads it only */
-    return true;
+    return n;
+}
+
+static void restore_list(CURL *handle, struct curl_state *state, const struct curl_calls *calls)
+{
+    if (!state->is_injected || !calls->setopt)
+        return;
+    (void)calls->setopt(handle, CURLOPT_HTTPHEADER, state->headers);
+    state->is_injected = false;
 }
 
 bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
                          const struct span_context *context)
 {
-    struct propagate_header headers[PROPAGATE_MAX_HEADERS];
     bool has_baggage;
-    if (!state || !calls->setopt || !is_http(state) || !may_add(state->headers, &has_baggage) ||
-        !curl_url_may_propagate(state))
+    if (!state || !calls->setopt)
         return false;
-    uint32_t n = propagate_headers(context, !has_baggage, headers);
-    size_t used = 0;
-    if (!n)
+    if (!is_http(state) || !may_add(state->headers, &has_baggage) || !curl_url_may_propagate(state) ||
+        !fill_nodes(state, context, !has_baggage)) {
+        restore_list(handle, state, calls);
         return false;
-    for (uint32_t i = 0; i < n; i++) {
-        if (!keep_line(state, &headers[i], &used, i))
-            return false;
-        state->nodes[i].next = i + 1 < n ? &state->nodes[i + 1] : state->headers;
     }
-    state->is_injected = calls->setopt(handle, CURLOPT_HTTPHEADER, &state->nodes[0]) == CURLE_OK;
+    if (!state->is_injected)
+        state->is_injected = calls->setopt(handle, CURLOPT_HTTPHEADER, &state->nodes[0]) == CURLE_OK;
     return state->is_injected;
 }
 
 void curl_request_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls)
 {
-    if (state && __builtin_expect(curl_wants_bodies(), 0))
-        curl_body_restore(handle, state, calls);
-    if (!state || !state->is_injected || !calls->setopt)
+    if (!state)
         return;
-    (void)calls->setopt(handle, CURLOPT_HTTPHEADER, state->headers);
-    state->is_injected = false;
+    if (__builtin_expect(curl_wants_bodies(), 0))
+        curl_body_restore(handle, state, calls);
+    restore_list(handle, state, calls);
 }
 
 /* ---- afterwards ---- */
 
 int64_t curl_request_number(CURL *handle, const struct curl_calls *calls, CURLINFO info)
 {
-    curl_off_t wide = -1;
-    long narrow = -1;
-    if (((unsigned)info & CURLINFO_TYPEMASK) == CURLINFO_OFF_T)
-        return calls->getinfo(handle, info, &wide) == CURLE_OK ? wide : -1;
-    return calls->getinfo(handle, info, &narrow) == CURLE_OK ? narrow : -1;
+    static_assert(sizeof(long) == sizeof(curl_off_t), "either kind of number");
+    curl_off_t number = -1;
+    return calls->getinfo(handle, info, &number) == CURLE_OK ? number : -1;
 }
 
 int64_t curl_request_total_us(CURL *handle, const struct curl_calls *calls)
@@ -228,45 +230,47 @@ struct answer {
     int64_t connections; /* made for the request; -1 not known, and without an answer 0 says nothing */
 };
 
-static void add_sizes(struct facts *facts, CURL *handle, const struct curl_state *state,
-                      const struct curl_calls *calls, const struct answer *answer)
+/* A number is asked for, and is a fact where it is not below `least`. Out of line: there are eight such questions. */
+struct questions {
+    struct facts *facts;
+    CURL *handle;
+    const struct curl_calls *calls;
+};
+
+static __attribute__((noinline)) int64_t ask(const struct questions *questions, CURLINFO info,
+                                             enum wire_attribute key, int64_t least)
 {
-    int64_t received = curl_request_number(handle, calls, CURLINFO_SIZE_DOWNLOAD_T);
-    if (may_send(state))
-        add_positive(facts, WIRE_HTTP_REQUEST_BODY_BYTES,
-                     curl_request_number(handle, calls, CURLINFO_SIZE_UPLOAD_T));
-    if (received > 0 || (received == 0 && answer->status > 0))
-        facts_int(facts, WIRE_HTTP_RESPONSE_BODY_BYTES, received);
+    int64_t number = curl_request_number(questions->handle, questions->calls, info);
+    if (number >= least)
+        facts_int(questions->facts, key, number);
+    return number;
 }
 
-static void add_answer(struct facts *facts, CURL *handle, const struct curl_state *state,
-                       const struct curl_calls *calls, struct answer *answer)
+static void add_answer(const struct questions *questions, const struct curl_state *state,
+                       struct answer *answer)
 {
-    int64_t status = curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE);
+    int64_t status = ask(questions, CURLINFO_RESPONSE_CODE, WIRE_HTTP_RESPONSE_STATUS_CODE, 1);
+    int64_t least = status > 0 ? 0 : 1; /* without an answer, nothing may mean not known */
     answer->status = status > 0 ? status : 0;
-    add_positive(facts, WIRE_HTTP_RESPONSE_STATUS_CODE, status);
-    add_positive(facts, WIRE_HTTP_VERSION, curl_request_number(handle, calls, CURLINFO_HTTP_VERSION));
+    (void)ask(questions, CURLINFO_HTTP_VERSION, WIRE_HTTP_VERSION, 1);
     if (status == CURL_UPGRADED)
-        add_positive(facts, WIRE_HTTP_END_US,
-                     curl_request_number(handle, calls, CURLINFO_STARTTRANSFER_TIME_T));
-    if (facts->always_only)
+        (void)ask(questions, CURLINFO_STARTTRANSFER_TIME_T, WIRE_HTTP_END_US, 1);
+    if (questions->facts->always_only)
         return;
-    add_sizes(facts, handle, state, calls, answer);
-    int64_t connections = curl_request_number(handle, calls, CURLINFO_NUM_CONNECTS);
-    if (connections > 0 || (connections == 0 && status > 0)) {
-        facts_int(facts, WIRE_HTTP_NEW_CONNECTIONS, connections);
-        answer->connections = connections;
-    }
-    answer->redirects = curl_headers_end(facts, handle, calls);
-    add_positive(facts, WIRE_HTTP_REDIRECT_COUNT, answer->redirects);
+    if (may_send(state))
+        (void)ask(questions, CURLINFO_SIZE_UPLOAD_T, WIRE_HTTP_REQUEST_BODY_BYTES, 1);
+    (void)ask(questions, CURLINFO_SIZE_DOWNLOAD_T, WIRE_HTTP_RESPONSE_BODY_BYTES, least);
+    int64_t connections = ask(questions, CURLINFO_NUM_CONNECTS, WIRE_HTTP_NEW_CONNECTIONS, least);
+    answer->connections = connections >= least ? connections : -1;
+    answer->redirects = curl_headers_end(questions->facts, questions->handle, questions->calls);
+    add_positive(questions->facts, WIRE_HTTP_REDIRECT_COUNT, answer->redirects);
 }
 
 /*
  * Moments that the exporter shows. After a redirect libcurl's figures are sums over the hops; on a connection that was
  * used again there was no look-up, no connect, no TLS, though libcurl 7 gives figures.
  */
-static void add_phases(struct facts *facts, CURL *handle, const struct curl_calls *calls,
-                       const struct answer *answer)
+static void add_phases(const struct questions *questions, const struct answer *answer)
 {
     static const struct {
         CURLINFO info;
@@ -280,12 +284,12 @@ static void add_phases(struct facts *facts, CURL *handle, const struct curl_call
     };
     size_t n = answer->redirects > 0 ? 0 : answer->connections == 0 ? 2 : sizeof(phases) / sizeof(*phases);
     for (size_t i = 0; i < n; i++)
-        add_positive(facts, phases[i].key, curl_request_number(handle, calls, phases[i].info));
+        (void)ask(questions, phases[i].info, phases[i].key, 1);
 }
 
 /* A handle whose creation was not seen tells only now what it was about. The kind of its URL. */
-static uint8_t add_unseen(struct facts *facts, CURL *handle, const struct curl_state *state,
-                          const struct curl_calls *calls)
+static __attribute__((cold)) uint8_t
+add_unseen(struct facts *facts, CURL *handle, const struct curl_state *state, const struct curl_calls *calls)
 {
     const char *url = read_text(handle, calls, CURLINFO_EFFECTIVE_URL);
     uint8_t kind = curl_url_kind(url ? url : "",
@@ -298,17 +302,18 @@ static uint8_t add_unseen(struct facts *facts, CURL *handle, const struct curl_s
 }
 
 /* Where the request went in the end. Is it HTTP? */
-static bool add_target(struct facts *facts, CURL *handle, struct curl_state *state,
-                       const struct curl_calls *calls)
+static bool add_target(const struct questions *questions, struct curl_state *state)
 {
+    struct facts *facts = questions->facts;
+    CURL *handle = questions->handle;
+    const struct curl_calls *calls = questions->calls;
     uint8_t kind =
         state && state->url_bytes ? curl_url_kind_of(state) : add_unseen(facts, handle, state, calls);
     if (!(kind & CURL_URL_HAS_SCHEME))
         facts_text(facts, WIRE_URL_SCHEME, read_text(handle, calls, CURLINFO_SCHEME));
     if (!facts->always_only) {
         facts_text(facts, WIRE_NETWORK_PEER_ADDRESS, read_text(handle, calls, CURLINFO_PRIMARY_IP));
-        add_positive(facts, WIRE_NETWORK_PEER_PORT,
-                     curl_request_number(handle, calls, CURLINFO_PRIMARY_PORT));
+        (void)ask(questions, CURLINFO_PRIMARY_PORT, WIRE_NETWORK_PEER_PORT, 1);
     }
     return (kind & CURL_URL_IS_HTTP) != 0;
 }
@@ -346,8 +351,9 @@ void curl_request_add_sent(struct facts *facts, CURL *handle, const struct curl_
     add_positive(facts, WIRE_HTTP_ANNOUNCED_BYTES, announced);
 }
 
-static void add_failure(struct facts *facts, CURL *handle, const struct curl_state *state,
-                        const struct curl_calls *calls, CURLcode code)
+static __attribute__((cold)) void add_failure(struct facts *facts, CURL *handle,
+                                              const struct curl_state *state, const struct curl_calls *calls,
+                                              CURLcode code)
 {
     facts_int(facts, WIRE_ERROR_CODE, code);
     if (code == CURLE_OPERATION_TIMEDOUT && state)
@@ -362,13 +368,14 @@ static void add_failure(struct facts *facts, CURL *handle, const struct curl_sta
 enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, struct curl_state *state,
                                    const struct curl_calls *calls, CURLcode code)
 {
+    const struct questions questions = {facts, handle, calls};
     struct answer answer = {.connections = -1};
     if (code != CURLE_OK)
         add_failure(facts, handle, state, calls, code);
-    if (calls->getinfo && add_target(facts, handle, state, calls))
-        add_answer(facts, handle, state, calls, &answer);
+    if (calls->getinfo && add_target(&questions, state))
+        add_answer(&questions, state, &answer);
     if (calls->getinfo && !facts->always_only)
-        add_phases(facts, handle, calls, &answer);
+        add_phases(&questions, &answer);
     if (code != CURLE_OK)
         return WIRE_FAILED;
     return answer.status >= 400 ? WIRE_REFUSED : WIRE_OK;

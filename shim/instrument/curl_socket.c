@@ -33,12 +33,9 @@ void curl_socket_open(struct connection *connection, CURL *handle, const struct 
     count_add(INSTRUMENT_libcurl, WIRE_OPEN_CONNECTIONS, 1, connection);
 }
 
-void curl_socket_close(struct connection *connection)
+void curl_socket_close_open(struct connection *connection)
 {
-    struct curl_state *state = curl_state_of(connection);
-    if (!state || !state->is_open)
-        return;
-    state->is_open = false;
+    curl_state_of(connection)->is_open = false;
     count_add(INSTRUMENT_libcurl, WIRE_OPEN_CONNECTIONS, -1, connection);
     (void)connection_facts(connection); /* later requests of the handle may go elsewhere */
 }
