@@ -188,11 +188,6 @@ void facts_beginning(struct facts *facts, enum wire_attribute key, const struct 
     *facts->busy = 0;
 }
 
-void facts_cut_number(struct facts *facts)
-{
-    (void)cut_to_room(facts, WIRE_INT, NULL, 0);
-}
-
 void facts_double(struct facts *facts, enum wire_attribute key, double value)
 {
     uint64_t bits;

@@ -95,8 +95,6 @@ static inline bool facts_wants(const struct facts *facts, enum wire_attribute ke
 #define FACT_BYTES_SHIFT 32
 #define FACT_ORIGINAL_SHIFT 48
 
-void facts_cut_number(struct facts *facts);
-
 /* Eight bytes: nothing to measure, nothing to cut. A UNIX-signal handler that comes in between sees `busy`, and stages
  * elsewhere. */
 static inline void facts_number(struct facts *facts, enum wire_attribute key, enum wire_type type,
@@ -108,7 +106,8 @@ static inline void facts_number(struct facts *facts, enum wire_attribute key, en
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     uint32_t used = *facts->bytes;
     if (__builtin_expect(facts->max_bytes - used < 16, 0)) {
-        facts_cut_number(facts);
+        if (facts->cut)
+            (*facts->cut)++;
     } else {
         uint64_t *at = (uint64_t *)(void *)(facts->base + used);
         at[0] = (uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT | 8ull << FACT_BYTES_SHIFT |

@@ -257,7 +257,7 @@ void *real_wrapper_of(const struct real_entry *entry)
 bool real_is_internal_there(const struct real_entry *entry, const void *address)
 {
     uintptr_t at = (uintptr_t)address;
-    if (scope_is_shim(address))
+    if (real_is_in_library(entry, address) || scope_is_shim(address))
         return true;
     for (uint32_t i = 0; i < MAX_LIBRARIES; i++) {
         const struct library *library = __atomic_load_n(&libraries.published[i], __ATOMIC_ACQUIRE);

@@ -73,7 +73,7 @@ struct real_entry *real_entry_of(const char *name, const char *version);
 void *real_wrapper_of(const struct real_entry *entry);
 
 /* From the lowest to the highest text address of the shim and of every library that a function was found in. */
-extern uintptr_t real_known_from, real_known_to;
+extern __attribute__((visibility("hidden"))) uintptr_t real_known_from, real_known_to;
 bool real_is_internal_there(const struct real_entry *entry, const void *address);
 
 /* The plain case of real_is_internal(), at once: does `address` lie in the library of the last answer? For entry points that

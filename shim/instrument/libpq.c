@@ -1,9 +1,9 @@
 /*
  * libpq: PostgreSQL, statements that return when the server has answered; what is known of a connection.
  *
- * Connecting: libpq_connect.c, step by step libpq_start.c. Queries that are sent and answered in several calls:
- * libpq_async.c; COPY: libpq_copy.c; calls about a prepared statement: libpq_statement.c; functions and large objects:
- * libpq_object.c.
+ * Connecting: libpq_connect.c, step by step libpq_start.c. Queries that are sent (libpq_send.c) and answered
+ * (libpq_async.c) in several calls; COPY: libpq_copy.c; calls about a prepared statement: libpq_statement.c; functions and
+ * large objects: libpq_object.c.
  *
  *   begins   PQexec, PQexecParams, PQprepare, PQexecPrepared
  *   ends     when that call returns, by the result's status; one whose result says COPY goes on (libpq_copy.c)
@@ -174,11 +174,9 @@ void libpq_follow_query(struct connection *connection, const char *query)
         state->may_change_path = true;
 }
 
-void libpq_follow_path(struct connection *connection, const PGconn *conn)
+void libpq_look_at_path(struct connection *connection, const PGconn *conn)
 {
     struct libpq_state *state = libpq_state_of(connection);
-    if (!state->may_change_path)
-        return;
     state->may_change_path = false;
     if (libpq_hash_path(state->pq, conn) != state->path_hash)
         describe_again(connection, conn, is_counted(state));

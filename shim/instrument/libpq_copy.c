@@ -1,7 +1,7 @@
 /*
  * libpq_copy: PostgreSQL, COPY: the data go to and fro between a call's return and the command's own result.
  *
- *   begins   PQexec, PQexecParams, PQexecPrepared, PQsendQuery … (libpq.c, libpq_async.c), whose result says COPY
+ *   begins   PQexec, PQexecParams, PQexecPrepared, PQsendQuery … (libpq.c, libpq_send.c), whose result says COPY
  *   ends     PQgetResult returns NULL (libpq_async.c), or PQendcopy, which takes the results itself. A copy whose end
  *            was not seen is abandoned by the next call
  *   copied   as libpq.c; rows copied, where the server says so. Of a PQendcopy that failed only that it did: libpq

@@ -68,7 +68,7 @@ int64_t libpq_minus_one(void);
 
 enum { LIBPQ_FUNCTIONS(ENTRY_POINT_NUMBER) N_LIBPQ_FUNCTIONS };
 
-extern struct real_entry libpq_entry_points[N_LIBPQ_FUNCTIONS];
+extern __attribute__((visibility("hidden"))) struct real_entry libpq_entry_points[N_LIBPQ_FUNCTIONS];
 static struct real_entry *const entry_points =
     libpq_entry_points; /* what REAL_OF() and IS_INTERNAL() look into */
 
@@ -168,7 +168,12 @@ void libpq_follow_query(struct connection *connection, const char *query);
 /* The text of a statement that was prepared. */
 void libpq_keep_statement(struct libpq_state *state, const char *name, const char *text);
 /* It is over: the facts of the connection's next spans. */
-void libpq_follow_path(struct connection *connection, const PGconn *conn);
+void libpq_look_at_path(struct connection *connection, const PGconn *conn);
+static inline void libpq_follow_path(struct connection *connection, const PGconn *conn)
+{
+    if (__builtin_expect(libpq_state_of(connection)->may_change_path, 0))
+        libpq_look_at_path(connection, conn);
+}
 
 /* ---- libpq_copy.c ---- */
 
@@ -186,6 +191,8 @@ void libpq_finish_queries(struct connection *connection);
 /* The same before a synchronous call, where LIBPQ_QUEUED or LIBPQ_CONNECTING: in pipeline mode it is refused, and drops
  * nothing. */
 void libpq_finish_before_call(struct connection *connection, const PGconn *conn);
+/* What was sent and not answered is over. */
+void libpq_finish_queued(struct connection *connection);
 /* The oldest query is over. */
 void libpq_finish_oldest(struct connection *connection);
 /* Of the oldest query, NULL none: it failed, and this is the first to say so. */
@@ -194,12 +201,13 @@ void libpq_follow_failure(struct connection *connection, const PGconn *conn, con
 /* The same of a call that drops the result. */
 void libpq_follow_silent_failure(struct connection *connection, const PGconn *conn);
 
+/* ---- libpq_send.c ---- */
+
 /* A query that is being sent. */
 struct libpq_sending {
     struct connection *connection;
     struct libpq_state *state;
     struct operation *operation; /* NULL: not recorded, but counted */
-    struct facts facts;          /* where there is an operation */
 };
 
 /* False: nothing is followed. */
@@ -208,7 +216,7 @@ bool libpq_send_begin(struct libpq_sending *sending, enum wire_operation kind, c
 /* The text stays with the connection: an operation has no room for all of a long one. */
 void libpq_send_statement(struct libpq_state *state, struct operation *operation, const char *text);
 /* Returns `is_sent`. A query that could be sent outside a pipeline means that the ones before it were through. */
-int libpq_send_end(struct libpq_sending *sending, const PGconn *conn, int is_sent);
+int libpq_send_end(const struct libpq_sending *sending, const PGconn *conn, int is_sent);
 
 static inline void libpq_enqueue(struct libpq_state *state, bool is_recorded)
 {

@@ -16,7 +16,7 @@
 
 struct libpq_queue {
     uint32_t n;                /* queries */
-    uint32_t first, n_runs;    /* the oldest run, how many there are: neighbours differ in is_recorded */
+    uint32_t n_runs, first;    /* how many runs there are, the oldest: neighbours differ in is_recorded */
     uint32_t runs[LIBPQ_RUNS]; /* length << 1 | is_recorded, round and round */
 };
 
@@ -28,16 +28,22 @@ static inline uint32_t *libpq_queue_run(struct libpq_queue *queue, uint32_t i)
 /* A run that is recorded leaves room for one behind it that is not, which then takes all that follows. */
 static inline bool libpq_queue_may_record(struct libpq_queue *queue)
 {
-    bool is_joined = queue->n_runs && (*libpq_queue_run(queue, queue->n_runs - 1) & 1);
-    return queue->n < LIBPQ_MAX_QUEUED && (is_joined || queue->n_runs + 2 <= LIBPQ_RUNS);
+    return queue->n < LIBPQ_MAX_QUEUED &&
+           (queue->n_runs + 2 <= LIBPQ_RUNS || (*libpq_queue_run(queue, queue->n_runs - 1) & 1));
 }
 
 /* `is_recorded` only where libpq_queue_may_record() said so. */
 static inline void libpq_queue_append(struct libpq_queue *queue, bool is_recorded)
 {
-    uint32_t *last = queue->n_runs ? libpq_queue_run(queue, queue->n_runs - 1) : 0;
+    if (!queue->n) { /* nearly always */
+        queue->n = queue->n_runs = 1;
+        queue->first = 0;
+        queue->runs[0] = 2 | is_recorded;
+        return;
+    }
+    uint32_t *last = libpq_queue_run(queue, queue->n_runs - 1);
     queue->n++;
-    if (last && (*last & 1) == is_recorded)
+    if ((*last & 1) == is_recorded)
         *last += 2;
     else
         *libpq_queue_run(queue, queue->n_runs++) = 2 | is_recorded;
@@ -51,8 +57,10 @@ static inline bool libpq_queue_is_recorded(struct libpq_queue *queue)
 /* The oldest one is through. Nothing where there is none. */
 static inline void libpq_queue_drop(struct libpq_queue *queue)
 {
-    if (!queue->n)
+    if (queue->n <= 1) {
+        queue->n = queue->n_runs = 0;
         return;
+    }
     queue->n--;
     uint32_t *run = libpq_queue_run(queue, 0);
     *run -= 2;

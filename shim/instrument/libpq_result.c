@@ -125,11 +125,6 @@ enum wire_outcome libpq_copy_connect(struct facts *facts, const struct libpq_cal
     return WIRE_FAILED;
 }
 
-bool libpq_is_failure(ExecStatusType status)
-{
-    return status == PGRES_BAD_RESPONSE || status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED;
-}
-
 /* WIRE_ERROR_CODE is the result's status, or CONNECTION_BAD (1, no failed result's status) without a connection. */
 void libpq_copy_failure(struct facts *facts, const struct libpq_calls *pq, const PGconn *conn,
                         const PGresult *result)

@@ -62,7 +62,10 @@ static inline bool libpq_is_copy(ExecStatusType status)
     return status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH;
 }
 
-bool libpq_is_failure(ExecStatusType status);
+static inline bool libpq_is_failure(ExecStatusType status)
+{
+    return status == PGRES_BAD_RESPONSE || status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED;
+}
 
 static inline ExecStatusType libpq_status_of(const struct libpq_calls *pq, const PGresult *result)
 {

@@ -2,7 +2,7 @@
  * libpq_statement: PostgreSQL, calls about a prepared statement or a portal that do not run it.
  *
  *   begins   PQdescribePrepared, PQdescribePortal, PQclosePrepared, PQclosePortal (17): spans; the PQsend… of each: an
- *            operation, as in libpq_async.c
+ *            operation, as in libpq_send.c
  *   ends     when the call returns; PQgetResult
  *   copied   which of the two it is, the name; as libpq.c
  *   kept     nothing: a statement that is closed has no text any more
@@ -53,8 +53,10 @@ static int send_call(struct real_entry *entry, const void *call_site, PGconn *co
     struct libpq_sending sending;
     if (real_is_internal(entry, call_site) || !libpq_send_begin(&sending, WIRE_CALL, conn, entry))
         return real(conn, name);
-    if (sending.operation)
-        copy_names(&sending.facts, operation, name);
+    if (sending.operation) {
+        struct facts facts = operation_facts(sending.operation);
+        copy_names(&facts, operation, name);
+    }
     return libpq_send_end(&sending, conn, real(conn, name));
 }
 
