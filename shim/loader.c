@@ -61,9 +61,9 @@ struct real_entry *real_entry_of(const char *name, const char *version)
             struct real_entry *entry = &instrumentation->entry_points[k];
             if (strcmp(entry->name, name) != 0)
                 continue;
-            if (version && entry->version && !strcmp(entry->version, version))
+            if (version && !strcmp(entry->version, version))
                 return entry;
-            if (!entry->version)
+            if (!*entry->version)
                 base = entry;
         }
     }
@@ -120,10 +120,10 @@ static struct real_entry *entry_of_target(const char *name, void *target)
         return NULL;
     const char *version = elf_find_version(&object, &hashed, target);
     struct real_entry *entry = version ? real_entry_of(name, version) : NULL;
-    if (entry && entry->version)
+    if (entry && *entry->version)
         return entry;
     struct real_entry *base = real_entry_of(name, NULL);
-    return base && elf_find(&object, &hashed, ELF_AS_BOUND, base->version) == target ? base : NULL;
+    return base && elf_find(&object, &hashed, ELF_AS_BOUND, real_version_of(base)) == target ? base : NULL;
 }
 
 /* The global scope's answer is we ourselves: what would it have been? */

@@ -18,6 +18,7 @@
 #include "instrument/instrument.h"
 #include "lifecycle.h"
 #include "propagate.h"
+#include "real_libc.h"
 #include "settings.h"
 #include "sys.h"
 #include "thread.h"
@@ -55,20 +56,20 @@ static void end_quickly(void *unused)
     lifecycle_before_exit();
 }
 
-static void note_quick_exit(void)
-{
-    typedef int register_fn(void (*function)(void *), void *argument, void *object);
-    register_fn *add = (register_fn *)real_libc("__cxa_at_quick_exit", NULL); /* glibc 2.10; not in musl */
-    if (add)
-        (void)add(end_quickly, NULL, NULL);
-}
-
 void process_start(void)
 {
-    note_quick_exit();
-#define FIND(name) (void)find_real(ENTRY_##name, #name);
-    ENTRY_POINTS(FIND)
-#undef FIND
+    typedef int register_fn(void (*function)(void *), void *argument, void *object);
+#define NAME(name) #name,
+    /* The last one is called here: glibc 2.10; not in musl. */
+    static const char *const names[] = {ENTRY_POINTS(NAME) "__cxa_at_quick_exit"};
+#undef NAME
+    void *found[N_ENTRY_POINTS + 1];
+    libc_find_all_behind_us(names, N_ENTRY_POINTS + 1, found);
+    for (unsigned i = 0; i < N_ENTRY_POINTS; i++)
+        __atomic_store_n(&real_functions[i], found[i], __ATOMIC_RELEASE);
+    register_fn *add = (register_fn *)found[N_ENTRY_POINTS];
+    if (add)
+        (void)add(end_quickly, NULL, NULL);
 }
 
 /* The process the mapped file belongs to, not its vfork or fork child. */

@@ -28,9 +28,28 @@ static struct {
     struct library *published[MAX_LIBRARIES];
 } libraries;
 
-static long return_nothing(void)
+#define FAILURE(name, value) \
+    static long name(void)   \
+    {                        \
+        return value;        \
+    }
+FAILURE(return_nothing, 0)
+FAILURE(return_minus_1, -1)
+FAILURE(return_2, 2)
+FAILURE(return_4, 4)
+
+static void *stand_in(enum real_failure failure)
 {
-    return 0;
+    switch (failure) {
+    case REAL_RETURNS_MINUS_1:
+        return (void *)return_minus_1;
+    case REAL_RETURNS_2:
+        return (void *)return_2;
+    case REAL_RETURNS_4:
+        return (void *)return_4;
+    default:
+        return (void *)return_nothing;
+    }
 }
 
 /* PHP and Apache's graceful restart unload and reload modules with their libraries, while we keep pointers into them. */
@@ -120,7 +139,7 @@ static uint32_t ask_loader(const struct real_entry *entry, const struct scope_de
         void *answer = NULL;
         if (way == 0)
             answer = loader->dlsym(RTLD_NEXT, entry->name);
-        else if (entry->version && loader->dlvsym)
+        else if (*entry->version && loader->dlvsym)
             answer = loader->dlvsym(RTLD_NEXT, entry->name, entry->version);
         for (uint32_t i = 0; i < found->n; i++)
             if (answer == found->at[i].function)
@@ -174,9 +193,9 @@ static uint32_t choose(const struct real_entry *entry, const struct scope_define
 static void *resolve(struct real_entry *entry, const void *call_site, const void *handle)
 {
     struct scope_definers found;
-    scope_find_definers(entry->name, ELF_AS_BOUND, entry->version, &found);
+    scope_find_definers(entry->name, ELF_AS_BOUND, real_version_of(entry), &found);
     if (!found.n)
-        return entry->missing ? entry->missing : (void *)return_nothing;
+        return stand_in((enum real_failure)entry->failure);
 
     bool is_final;
     uint32_t chosen = choose(entry, &found, call_site, handle, &is_final);
@@ -206,7 +225,7 @@ static void *find_by_handle(struct real_entry *entry, const void *handle)
     const struct connection *connection = handle ? connection_find(handle) : NULL;
     if (!connection || !connection->library)
         return NULL;
-    void *function = find_in_library(connection->library, entry->name, entry->version);
+    void *function = find_in_library(connection->library, entry->name, real_version_of(entry));
     if (function)
         __atomic_store_n(&entry->library, connection->library, __ATOMIC_RELEASE);
     return function;
@@ -232,12 +251,13 @@ void *real_sibling(const struct real_entry *entry, const char *name)
 {
     const struct real_library *library = __atomic_load_n(&entry->library, __ATOMIC_ACQUIRE);
     void *function =
-        library ? find_in_library((const struct library *)(const void *)library, name, entry->version) : NULL;
+        library ? find_in_library((const struct library *)(const void *)library, name, real_version_of(entry))
+                : NULL;
     if (function)
         return function;
     /* A second interposer wraps the entry point, but has no accessors. */
     struct scope_definers found;
-    scope_find_definers(name, ELF_AS_BOUND, entry->version, &found);
+    scope_find_definers(name, ELF_AS_BOUND, real_version_of(entry), &found);
     return found.n ? found.at[0].function : NULL;
 }
 
@@ -251,7 +271,7 @@ void *real_libc(const char *name, const char *version)
 void *real_wrapper_of(const struct real_entry *entry)
 {
     struct elf_name name = elf_hash_name(entry->name);
-    return elf_find(libc_get_self(), &name, ELF_AS_BOUND, entry->version);
+    return elf_find(libc_get_self(), &name, ELF_AS_BOUND, real_version_of(entry));
 }
 
 bool real_is_internal_there(const struct real_entry *entry, const void *address)
@@ -265,7 +285,7 @@ bool real_is_internal_there(const struct real_entry *entry, const void *address)
             return false;
         if (at >= library->public.text_from && at < library->public.text_to)
             return &library->public == entry->library ||
-                   find_in_library(library, entry->name, entry->version);
+                   find_in_library(library, entry->name, real_version_of(entry));
     }
     return false;
 }

@@ -31,16 +31,35 @@ struct real_library {
     const void *map; /* link_map, pinned; NULL: loaded with the program, needs no pin */
 };
 
+#define REAL_NAME_BYTES 40u /* NUL included, as below */
+#define REAL_VERSION_BYTES 16u
+
+/* What a call returns when there is no real function. */
+enum real_failure {
+    REAL_RETURNS_NOTHING, /* 0, NULL */
+    REAL_RETURNS_MINUS_1,
+    REAL_RETURNS_2,
+    REAL_RETURNS_4,
+    N_REAL_FAILURES
+};
+
 /* One entry point of one flavour; lives in the instrumentation's table. */
 struct real_entry {
-    const char *name;
-    const char *version;                /* wanted symbol version; NULL: unversioned */
     void *function;                     /* cached when the answer holds for ever; else NULL */
     const struct real_library *library; /* of the last answer */
-    void *missing; /* stands in when nothing is found: returns the failure; NULL: one that returns 0 / NULL */
-    void *only;    /* private: the only definer when `only_loads` objects had been loaded; NULL: several */
+    void *only; /* private: the only definer when `only_loads` objects had been loaded; NULL: several */
     uint64_t only_loads; /* private */
+    /* No pointers from here on: the loader would relocate them, and so write the page, in every process that starts. */
+    char name[REAL_NAME_BYTES];
+    char version[REAL_VERSION_BYTES]; /* wanted symbol version; "": unversioned */
+    uint8_t failure;                  /* enum real_failure */
 };
+
+/* NULL: unversioned. */
+static inline const char *real_version_of(const struct real_entry *entry)
+{
+    return *entry->version ? entry->version : NULL;
+}
 
 /* Where the answer does not hold for ever, or is not known yet. */
 void *real_find_slowly(struct real_entry *entry, const void *call_site, const void *handle);

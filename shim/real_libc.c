@@ -120,20 +120,38 @@ void *libc_find_once(void **known, const char *name)
     return found;
 }
 
-uint32_t libc_find_names(const char *const *names, unsigned n_names)
+static void find_all(const char *const *names, unsigned n_names, enum where where, void **ret_functions)
 {
-    struct elf_name hashed[32];
-    uint32_t found = 0;
-    for (unsigned i = 0; i < n_names; i++)
+    struct elf_name hashed[LIBC_MAX_NAMES];
+    bool is_searched = where == ANYWHERE;
+    for (unsigned i = 0; i < n_names; i++) {
         hashed[i] = elf_hash_name(names[i]);
+        ret_functions[i] = NULL;
+    }
     for (const struct link_map *at = libc_first_object(); at; at = at->l_next) {
         struct elf_object object;
-        if (at->l_ld == own_dynamic || !elf_read_dynamic(&object, at->l_name, at->l_addr, at->l_ld))
+        is_searched |= at->l_ld == own_dynamic;
+        if (at->l_ld == own_dynamic || !is_searched ||
+            !elf_read_dynamic(&object, at->l_name, at->l_addr, at->l_ld))
             continue;
         for (unsigned i = 0; i < n_names; i++)
-            if (!(found & 1u << i) && elf_find(&object, &hashed[i], ELF_DEFAULT, NULL))
-                found |= 1u << i;
+            if (!ret_functions[i])
+                ret_functions[i] = elf_find(&object, &hashed[i], ELF_DEFAULT, NULL);
     }
+}
+
+void libc_find_all_behind_us(const char *const *names, unsigned n_names, void **ret_functions)
+{
+    find_all(names, n_names, BEHIND_US, ret_functions);
+}
+
+uint32_t libc_find_names(const char *const *names, unsigned n_names)
+{
+    void *functions[LIBC_MAX_NAMES];
+    uint32_t found = 0;
+    find_all(names, n_names, ANYWHERE, functions);
+    for (unsigned i = 0; i < n_names; i++)
+        found |= functions[i] ? 1u << i : 0;
     return found;
 }
 

@@ -30,7 +30,11 @@ void *libc_find_behind_us(const char *name);
 /* The same, remembered in *known. No lock, no allocation: for calls that are made in UNIX-signal handlers. */
 void *libc_find_once(void **known, const char *name);
 
-/* Which of up to 32 names does any object define? A bit for each, in one walk. */
+/* The same of up to LIBC_MAX_NAMES names at once, in one walk: to read each object's dynamic section is most of the work. */
+#define LIBC_MAX_NAMES 32u
+void libc_find_all_behind_us(const char *const *names, unsigned n_names, void **ret_functions);
+
+/* Which of up to LIBC_MAX_NAMES names does any object define? A bit for each, in one walk. */
 uint32_t libc_find_names(const char *const *names, unsigned n_names);
 
 /* A variable of any object, in front of us or behind: the one that everybody uses. NULL: none. */

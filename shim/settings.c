@@ -6,6 +6,7 @@
 #include "sys.h"
 #include "text.h"
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 #define TEXT_BYTES (24u << 10)  /* of the header area's text region */
@@ -32,38 +33,82 @@ enum secrecy {
 #undef SETTING
 };
 
-/* The settings by enum row, then the aliases. */
+/* Below, both lists each time: the settings by enum row, and behind them the aliases as ALIAS(NAME, secrecy, is_switch). */
+#define ALIAS_VALUE(NAME, SETTING) ALIAS(NAME, SECRECY_##SETTING, false)
+#define ALIAS_SCALED(NAME, SETTING, n) ALIAS(NAME, PLAIN_ROW, false)
+#define ALIAS_ENABLED(NAME) ALIAS(NAME, PLAIN_ROW, true)
+#define ALIAS_ATTRIBUTE(NAME, key) ALIAS(NAME, PLAIN_ROW, false)
+#define ALIAS_INSECURE(NAME) ALIAS(NAME, PLAIN_ROW, false)
+
+/* The names as bytes, found by their place: as pointers they were relocated, and the page written, in every process that starts. */
+#define FIELD_OF(NAME, line) NAME##_##line /* some aliases come twice */
+#define FIELD(NAME, line) FIELD_OF(NAME, line)
+static const struct names {
+#define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) \
+    char FIELD(NAME, __LINE__)[sizeof(#NAME)];
+#define ALIAS(NAME, secrecy, is_switch) char FIELD(NAME, __LINE__)[sizeof(#NAME)];
+#include <settings.h>
+
+#include <aliases.h>
+#undef SETTING
+#undef ALIAS
+} names = {
+#define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) #NAME,
+#define ALIAS(NAME, secrecy, is_switch) #NAME,
+#include <settings.h>
+
+#include <aliases.h>
+#undef SETTING
+#undef ALIAS
+};
+
+static const uint8_t name_bytes[] = {
+#define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) sizeof(#NAME) - 1,
+#define ALIAS(NAME, secrecy, is_switch) sizeof(#NAME) - 1,
+#include <settings.h>
+
+#include <aliases.h>
+#undef SETTING
+#undef ALIAS
+};
+#define N_ALL_ROWS (sizeof(name_bytes) / sizeof(name_bytes[0]))
+
 static const struct {
-    const char *name;
-    uint8_t length;
+    uint16_t place; /* of the name */
     uint8_t secrecy;
     bool is_switch; /* an alias whose "false" disables */
-} rows[] = {
+} rows[N_ALL_ROWS] = {
 #define SETTING(NAME, who, type, standard, secrecy, allowed, meaning) \
-    [ROW_##NAME] = {#NAME, sizeof(#NAME) - 1, secrecy##_ROW, false},
+    {offsetof(struct names, FIELD(NAME, __LINE__)), secrecy##_ROW, false},
+#define ALIAS(NAME, secrecy, is_switch) {offsetof(struct names, FIELD(NAME, __LINE__)), secrecy, is_switch},
 #include <settings.h>
-#undef SETTING
-#define ALIAS_VALUE(NAME, SETTING) {#NAME, sizeof(#NAME) - 1, SECRECY_##SETTING, false},
-#define ALIAS_SCALED(NAME, SETTING, n) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, false},
-#define ALIAS_ENABLED(NAME) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, true},
-#define ALIAS_ATTRIBUTE(NAME, key) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, false},
-#define ALIAS_INSECURE(NAME) {#NAME, sizeof(#NAME) - 1, PLAIN_ROW, false},
-#include <aliases.h>
-};
-#define N_ALL_ROWS (sizeof(rows) / sizeof(rows[0]))
 
-/* Filled once by the thread that won `state`; read-only afterwards. */
+#include <aliases.h>
+#undef SETTING
+#undef ALIAS
+};
+
+static const char *name_of(size_t row)
+{
+    return (const char *)&names + rows[row].place;
+}
+
+/* Filled once by the thread that won `state`; read-only afterwards. In .data, but for the texts: see loader.c. */
 static struct {
     atomic_uint state; /* 0 untouched, 1 being filled, 2 ready */
     struct shim_settings settings;
     const char *values[N_ALL_ROWS]; /* NULL unset or empty */
     size_t secret_used;
+} scanned __attribute__((section(".data")));
+
+static struct {
     char text[TEXT_BYTES];
     char secrets[SECRET_BYTES];
     char tracestate_line[1024], baggage_line[8192 + 16];
-} scanned;
+} texts;
 
-const struct shim_settings *settings_ready;
+/* Aligned, because the Makefile links this file in front of all whose .data each start writes: it lies on one page. */
+const struct shim_settings *settings_ready __attribute__((section(".data"), aligned(4096)));
 
 /* The scan takes some microseconds. In a fork child of one that was scanning nobody goes on with it. */
 #define MAX_WAIT_NS 100000000u
@@ -73,39 +118,47 @@ static const struct shim_settings not_ready = {.is_disabled = true};
 /* "NAME=value\0" into the text, and the value's place into values[]. What does not fit is left out. */
 static void keep(size_t row, const char *value)
 {
-    size_t bytes = strlen(value);
+    size_t bytes = strlen(value), length = name_bytes[row];
     bool is_secret = rows[row].secrecy == SECRET_ROW;
     size_t at = scanned.settings.text_bytes;
-    size_t need = rows[row].length + (is_secret ? 1u : bytes + 2u);
+    size_t need = length + (is_secret ? 1u : bytes + 2u);
     if (scanned.values[row] || bytes > VALUE_MAX || at + need > TEXT_BYTES)
         return; /* the first of a repeated name counts, as with getenv() */
-    char *stored = scanned.text + at + rows[row].length + 1;
+    char *stored = texts.text + at + length + 1;
     if (is_secret) {
         if (scanned.secret_used + bytes + 1 > SECRET_BYTES)
             return;
-        stored = scanned.secrets + scanned.secret_used;
+        stored = texts.secrets + scanned.secret_used;
         scanned.secret_used += bytes + 1;
     }
-    memcpy(scanned.text + at, rows[row].name, rows[row].length);
+    memcpy(texts.text + at, name_of(row), length);
     if (!is_secret)
-        scanned.text[at + rows[row].length] = '=';
+        texts.text[at + length] = '=';
     memcpy(stored, value, bytes + 1);
     scanned.settings.text_bytes = (uint32_t)(at + need);
     scanned.values[row] = stored;
 }
 
+/* N_ALL_ROWS: nobody's. Few names have the same length, and memchr() passes all others at once. */
+static size_t find_row(const char *name, size_t bytes)
+{
+    const uint8_t *from = name_bytes, *end = name_bytes + N_ALL_ROWS;
+    while (from < end && (from = memchr(from, (int)bytes, (size_t)(end - from)))) {
+        if (!memcmp(name_of((size_t)(from - name_bytes)), name, bytes))
+            return (size_t)(from - name_bytes);
+        from++;
+    }
+    return N_ALL_ROWS;
+}
+
 static void scan_environment(void)
 {
     for (char **entry = environ; entry && *entry; entry++) {
-        for (size_t row = 0; row < N_ALL_ROWS; row++) {
-            const char *text = *entry;
-            if (text[0] != rows[row].name[0] || strncmp(text, rows[row].name, rows[row].length) != 0 ||
-                text[rows[row].length] != '=')
-                continue;
-            if (text[rows[row].length + 1])
-                keep(row, text + rows[row].length + 1);
-            break;
-        }
+        const char *equals = strchr(*entry, '=');
+        size_t bytes = equals ? (size_t)(equals - *entry) : 0;
+        size_t row = bytes && bytes <= UINT8_MAX ? find_row(*entry, bytes) : N_ALL_ROWS;
+        if (row < N_ALL_ROWS && equals[1])
+            keep(row, equals + 1);
     }
 }
 
@@ -204,7 +257,7 @@ static void parse_parent(struct shim_settings *settings)
         settings->has_parent =
             propagate_parse_traceparent(traceparent, strlen(traceparent), &settings->parent);
     if (settings->has_parent)
-        settings->tracestate_line = make_line(scanned.tracestate_line, sizeof(scanned.tracestate_line),
+        settings->tracestate_line = make_line(texts.tracestate_line, sizeof(texts.tracestate_line),
                                               "tracestate: ", scanned.values[ROW_TRACESTATE]);
     else if (b3 && (settings->propagators & (PROPAGATE_B3 | PROPAGATE_B3MULTI)))
         settings->has_parent = propagate_parse_b3(b3, strlen(b3), &settings->parent);
@@ -269,11 +322,11 @@ static void understand(struct shim_settings *settings)
     settings->runtime_dir = scanned.values[ROW_XDG_RUNTIME_DIR];
     settings->allow = scanned.values[ROW_OTELSHIM_ALLOW];
     settings->deny = scanned.values[ROW_OTELSHIM_DENY];
-    settings->baggage_line = make_line(scanned.baggage_line, sizeof(scanned.baggage_line),
-                                       "baggage: ", scanned.values[ROW_BAGGAGE]);
+    settings->baggage_line =
+        make_line(texts.baggage_line, sizeof(texts.baggage_line), "baggage: ", scanned.values[ROW_BAGGAGE]);
     settings->exporter = scanned.values[ROW_OTELSHIM_EXPORTER];
     settings->exporter_none = settings->exporter && text_equals_ignoring_case(settings->exporter, "none");
-    settings->text = scanned.text;
+    settings->text = texts.text;
     understand_options(settings);
 }
 

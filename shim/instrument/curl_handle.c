@@ -19,10 +19,10 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define ENTRY_ROW(node, at, wanted, function, stand_in) \
-    [CURL_FLAVOUR_##node] = {.name = #function, .version = wanted, .missing = (void *)stand_in},
-#define ENTRY_ROWS(function, stand_in) \
-    [CURL_FUNCTION_##function] = {CURL_FLAVOURS(ENTRY_ROW, function, stand_in)},
+#define ENTRY_ROW(node, at, wanted, function, failure_) \
+    [CURL_FLAVOUR_##node] = {.name = #function, .version = wanted, .failure = failure_},
+#define ENTRY_ROWS(function, failure) \
+    [CURL_FUNCTION_##function] = {CURL_FLAVOURS(ENTRY_ROW, function, failure)},
 
 struct real_entry curl_entries[N_CURL_FUNCTIONS][N_CURL_FLAVOURS] = {CURL_FUNCTIONS(ENTRY_ROWS)};
 
@@ -32,16 +32,6 @@ const struct instrumentation instrument_libcurl = {
     .entry_points = &curl_entries[0][0],
     .n_entry_points = N_CURL_FUNCTIONS * N_CURL_FLAVOURS,
 };
-
-CURLcode curl_return_failure(void)
-{
-    return CURLE_FAILED_INIT;
-}
-
-CURLMcode curl_return_multi_failure(void)
-{
-    return CURLM_INTERNAL_ERROR;
-}
 
 /* ---- init, duphandle, reset, cleanup ---- */
 

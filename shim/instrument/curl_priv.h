@@ -19,7 +19,7 @@
 
 /* X(version node, how it is attached to the name, version of the real function, whatever else was given) */
 #define CURL_FLAVOURS(X, ...)                             \
-    X(OTELSHIM_PAD, "@@", NULL, __VA_ARGS__)              \
+    X(OTELSHIM_PAD, "@@", "", __VA_ARGS__)                \
     X(CURL_OPENSSL_4, "@", "CURL_OPENSSL_4", __VA_ARGS__) \
     X(CURL_GNUTLS_3, "@", "CURL_GNUTLS_3", __VA_ARGS__)   \
     X(CURL_GNUTLS_4, "@", "CURL_GNUTLS_4", __VA_ARGS__)   \
@@ -29,24 +29,27 @@
     X(CURL_NSS_3, "@", "CURL_NSS_3", __VA_ARGS__)         \
     X(CURL_NSS_4, "@", "CURL_NSS_4", __VA_ARGS__)
 
-/* X(function, what stands in when there is no real one). A new one is a row here and its instances in a file. */
-#define CURL_FUNCTIONS(X)                                  \
-    X(curl_easy_init, NULL)                                \
-    X(curl_easy_duphandle, NULL)                           \
-    X(curl_easy_reset, NULL)                               \
-    X(curl_easy_cleanup, NULL)                             \
-    X(curl_easy_setopt, curl_return_failure)               \
-    X(curl_easy_perform, curl_return_failure)              \
-    X(curl_ws_send, curl_return_failure)                   \
-    X(curl_ws_recv, curl_return_failure)                   \
-    X(curl_multi_add_handle, curl_return_multi_failure)    \
-    X(curl_multi_remove_handle, curl_return_multi_failure) \
-    X(curl_multi_info_read, NULL)                          \
-    X(curl_multi_cleanup, curl_return_multi_failure)
+/* X(function, enum real_failure). A new one is a row here and its instances in a file. */
+#define CURL_FAILS REAL_RETURNS_2       /* CURLE_FAILED_INIT */
+#define CURL_MULTI_FAILS REAL_RETURNS_4 /* CURLM_INTERNAL_ERROR */
+static_assert(CURLE_FAILED_INIT == 2 && CURLM_INTERNAL_ERROR == 4, "what stands in fails as libcurl does");
+#define CURL_FUNCTIONS(X)                         \
+    X(curl_easy_init, REAL_RETURNS_NOTHING)       \
+    X(curl_easy_duphandle, REAL_RETURNS_NOTHING)  \
+    X(curl_easy_reset, REAL_RETURNS_NOTHING)      \
+    X(curl_easy_cleanup, REAL_RETURNS_NOTHING)    \
+    X(curl_easy_setopt, CURL_FAILS)               \
+    X(curl_easy_perform, CURL_FAILS)              \
+    X(curl_ws_send, CURL_FAILS)                   \
+    X(curl_ws_recv, CURL_FAILS)                   \
+    X(curl_multi_add_handle, CURL_MULTI_FAILS)    \
+    X(curl_multi_remove_handle, CURL_MULTI_FAILS) \
+    X(curl_multi_info_read, REAL_RETURNS_NOTHING) \
+    X(curl_multi_cleanup, CURL_MULTI_FAILS)
 
 #define CURL_FLAVOUR_NUMBER(node, ...) CURL_FLAVOUR_##node,
 enum { CURL_FLAVOURS(CURL_FLAVOUR_NUMBER, ) N_CURL_FLAVOURS };
-#define CURL_FUNCTION_NUMBER(function, missing) CURL_FUNCTION_##function,
+#define CURL_FUNCTION_NUMBER(function, failure) CURL_FUNCTION_##function,
 enum { CURL_FUNCTIONS(CURL_FUNCTION_NUMBER) N_CURL_FUNCTIONS };
 
 extern struct real_entry curl_entries[N_CURL_FUNCTIONS][N_CURL_FLAVOURS];
@@ -118,10 +121,6 @@ struct curl_calls {
     __typeof__(&curl_url_get) url_get;
     __typeof__(&curl_free) free;
 };
-
-/* Stand in for a real function that returns a CURLcode, a CURLMcode. */
-CURLcode curl_return_failure(void);
-CURLMcode curl_return_multi_failure(void);
 
 /* libcurl's own call on the handle that curl_easy_perform runs on this thread: told without looking for the handle. The
  * usual call in a request of the easy interface. */

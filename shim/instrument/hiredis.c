@@ -18,11 +18,6 @@
 
 struct real_entry hiredis_entry_points[] = {HIREDIS_FUNCTIONS(ENTRY_POINT_ROW)};
 
-int hiredis_return_error(void)
-{
-    return REDIS_ERR;
-}
-
 bool hiredis_connect_begin(struct span *span)
 {
     return lifecycle_is_active() && span_begin(span, INSTRUMENT_hiredis, WIRE_CONNECT, NULL, NULL);

@@ -18,9 +18,9 @@ redisContext *redisConnectWithOptions(const redisOptions *options);
 redisAsyncContext *redisAsyncConnectWithOptions(const redisOptions *options);
 #endif
 
-/* Stands in for a real function that returns REDIS_OK or REDIS_ERR: nothing, which is REDIS_OK, would be a success. */
-int hiredis_return_error(void);
-#define ELSE_ERROR .missing = (void *)hiredis_return_error
+/* Of a real function that returns REDIS_OK or REDIS_ERR: nothing, which is REDIS_OK, would be a success. */
+#define ELSE_ERROR .failure = REAL_RETURNS_MINUS_1
+static_assert(REDIS_ERR == -1, "what stands in fails as hiredis does");
 
 /* clang-format off */
 #define HIREDIS_FUNCTIONS(X)                   \

@@ -40,7 +40,7 @@ enum instrument {
 extern const struct instrumentation *const instrument_table[N_INSTRUMENTS];
 
 /* Declares the entry points of a file from a list: enum ENTRY_<name> and the table entry_points[]. What follows a name
- * in its row is said of its real_entry: X(redisReconnect, .missing = return_error). */
+ * in its row is said of its real_entry: X(redisReconnect, .failure = REAL_RETURNS_MINUS_1). */
 #define ENTRY_POINT_NUMBER(name, ...) ENTRY_##name,
 #define ENTRY_POINT_ROW(name_, ...) {.name = #name_, __VA_ARGS__},
 #define DEFINE_ENTRY_POINTS(LIST)                     \

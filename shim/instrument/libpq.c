@@ -31,11 +31,6 @@ const struct instrumentation instrument_libpq = {
     .n_entry_points = N_LIBPQ_FUNCTIONS,
 };
 
-int64_t libpq_minus_one(void)
-{
-    return -1;
-}
-
 /* By this process: a fork child has another file, and the parent's connection. */
 static bool is_counted(const struct libpq_state *state)
 {

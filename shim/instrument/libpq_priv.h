@@ -43,28 +43,27 @@
     X(PQsendClosePortal)                                    \
     X(PQgetResult)                                          \
     X(PQexitPipelineMode)                                   \
-    X(PQendcopy, .missing = LIBPQ_FAILED)                   \
+    X(PQendcopy, .failure = LIBPQ_FAILED)                   \
     X(PQfn)                                                 \
-    X(lo_open, .missing = LIBPQ_FAILED)                     \
-    X(lo_close, .missing = LIBPQ_FAILED)                    \
-    X(lo_read, .missing = LIBPQ_FAILED)                     \
-    X(lo_write, .missing = LIBPQ_FAILED)                    \
-    X(lo_lseek, .missing = LIBPQ_FAILED)                    \
-    X(lo_lseek64, .missing = LIBPQ_FAILED)                  \
+    X(lo_open, .failure = LIBPQ_FAILED)                     \
+    X(lo_close, .failure = LIBPQ_FAILED)                    \
+    X(lo_read, .failure = LIBPQ_FAILED)                     \
+    X(lo_write, .failure = LIBPQ_FAILED)                    \
+    X(lo_lseek, .failure = LIBPQ_FAILED)                    \
+    X(lo_lseek64, .failure = LIBPQ_FAILED)                  \
     X(lo_creat)                                             \
     X(lo_create)                                            \
-    X(lo_tell, .missing = LIBPQ_FAILED)                     \
-    X(lo_tell64, .missing = LIBPQ_FAILED)                   \
-    X(lo_truncate, .missing = LIBPQ_FAILED)                 \
-    X(lo_truncate64, .missing = LIBPQ_FAILED)               \
-    X(lo_unlink, .missing = LIBPQ_FAILED)                   \
+    X(lo_tell, .failure = LIBPQ_FAILED)                     \
+    X(lo_tell64, .failure = LIBPQ_FAILED)                   \
+    X(lo_truncate, .failure = LIBPQ_FAILED)                 \
+    X(lo_truncate64, .failure = LIBPQ_FAILED)               \
+    X(lo_unlink, .failure = LIBPQ_FAILED)                   \
     X(lo_import)                                            \
     X(lo_import_with_oid)                                   \
-    X(lo_export, .missing = LIBPQ_FAILED)
+    X(lo_export, .failure = LIBPQ_FAILED)
 /* clang-format on */
 /* What these say of a failure; the others say 0, NULL or InvalidOid. */
-#define LIBPQ_FAILED ((void *)libpq_minus_one)
-int64_t libpq_minus_one(void);
+#define LIBPQ_FAILED REAL_RETURNS_MINUS_1
 
 enum { LIBPQ_FUNCTIONS(ENTRY_POINT_NUMBER) N_LIBPQ_FUNCTIONS };
 

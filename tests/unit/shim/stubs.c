@@ -21,9 +21,9 @@ struct real_entry *real_entry_of(const char *name, const char *version)
         struct real_entry *entry = &stub_entries[i];
         if (strcmp(entry->name, name) != 0)
             continue;
-        if (version && entry->version && !strcmp(entry->version, version))
+        if (version && !strcmp(entry->version, version))
             return entry;
-        base = entry->version ? base : entry;
+        base = *entry->version ? base : entry;
     }
     return base;
 }
