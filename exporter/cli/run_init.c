@@ -19,7 +19,7 @@
 
 #define EXPORTER_END_MS 1000
 #define RESTART_MS 1000
-#define CONNECT_MS 500 /* for an exporter that has only just been started */
+#define ASK_AGAIN_MS 10
 
 struct init {
     struct child child;
@@ -78,14 +78,23 @@ static void wait_for_program(struct init *init)
     }
 }
 
+/* How the program ended, which nobody else knows any more. One that has only just been started listens in a moment. */
+static bool tell_end(struct init *init, const char *box, int64_t until_ms)
+{
+    while (init->exporter_pid) {
+        if (control_tell_ended(box, init->child.pid, init->child.wait_status))
+            return true;
+        if (left_ms(until_ms) == 0)
+            return false;
+        child_wait(&init->child, -1, ASK_AGAIN_MS);
+    }
+    return false;
+}
+
 /* Its answer comes when everything is delivered. */
 static void wait_for_delivery(struct init *init, const char *box, int64_t until_ms)
 {
-    int fd = -ENOENT;
-    int64_t connect_until_ms = now_ms() + CONNECT_MS;
-    while (init->exporter_pid && (fd = control_begin(box, "flush")) < 0 && left_ms(connect_until_ms) > 0 &&
-           left_ms(until_ms) > 0)
-        child_wait(&init->child, -1, 10);
+    int fd = tell_end(init, box, until_ms) ? control_begin(box, "flush") : -ENOENT;
     bool is_answered = false;
     while (fd >= 0 && init->exporter_pid && !is_answered && left_ms(until_ms) > 0)
         is_answered = child_wait(&init->child, fd, left_ms(until_ms));
@@ -116,8 +125,6 @@ int run_as_init(const struct run *run)
     if (run->box[0])
         start_exporter(&init);
     wait_for_program(&init);
-    if (run->box[0] && init.exporter_pid)
-        (void)control_tell_ended(run->box, init.child.pid, init.child.wait_status);
     if (run->box[0])
         wait_for_delivery(&init, run->box, now_ms() + run->flush_timeout_ms);
     end_exporter(&init);

@@ -114,6 +114,11 @@ if unshare -rpf --mount-proc true 2>/dev/null; then
     before=$(n_spans)
     OTELSHIM_FLUSH_TIMEOUT=20000 OTEL_TRACES_EXPORTER=otlp init --endpoint "$RECEIVER" -- curl -s -o /dev/null "$WEB"
     is "init: delivered before it ends" $((before + 2)) "$(n_spans)"
+    for signal in SEGV KILL; do # the report is there when the container ends
+        XDG_STATE_HOME="$DIR/state-$signal" OTELSHIM_FLUSH_TIMEOUT=20000 init -- sh -c "kill -$signal \$\$"
+        is "init: one report of SIG$signal" 1 "$(find "$DIR/state-$signal/otelshim/crashes" -name '*.json' | wc -l)"
+        has "init: what it says" "$(XDG_STATE_HOME="$DIR/state-$signal" "$otelshim" crashes show -1)" "SIG$signal"
+    done
     begin=$(now_ms)
     OTEL_TRACES_EXPORTER=otlp OTELSHIM_FLUSH_TIMEOUT=300 init --endpoint http://127.0.0.1:1 -- curl -s -o /dev/null "$WEB"
     took=$(($(now_ms) - begin))
