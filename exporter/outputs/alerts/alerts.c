@@ -2,15 +2,12 @@
 #include "outputs/alerts/alerts_priv.h"
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "outputs/alerts/alert_fingerprint.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MUTE_NAME "mute.json"
 
 static const char *or_empty(const char *text)
 {
@@ -28,9 +25,8 @@ static void print_id(const char *service, const char *fingerprint, char ret_id[1
 
 static bool is_quiet(const struct alerts *alerts, const struct alert *alert)
 {
-    bool is_muted = clock_ns(CLOCK_REALTIME) < alerts->muted_until_unix_ns;
     bool is_low = alert->level <= ALERT_LEVEL_WARN && alert->class != ALERT_TRADE;
-    return alert->is_silent || is_low || is_muted;
+    return alert->is_silent || is_low || muting_is_on(alerts);
 }
 
 static struct message *compose(struct alerts *alerts, const struct settings *settings,
@@ -73,7 +69,12 @@ static void raise_distinct(struct alerts *alerts, const struct settings *setting
     memcpy(alerts->identities[alerts->n_identities++ % MAX_IDENTITIES], identity, sizeof(identity));
     struct compose_options options = options_of(settings);
     struct message *message = compose(alerts, settings, alert, identity, &options);
-    telling_tell(alerts, settings, message, NULL);
+    if (muting_holds(alerts, alert)) {
+        alerts->counts.muted++;
+        history_add(alerts->history, message, 0, "muted");
+    } else {
+        telling_tell(alerts, settings, message, NULL);
+    }
     message_destroy(message);
 }
 
@@ -138,15 +139,41 @@ static void begin_window(struct entry *entry, const struct settings *settings, c
     entry->n = 1;
     entry->n_living = entry->n_sent = entry->n_lost = 0;
     entry->resolved_unix_ns = 0;
-    entry->is_elsewhere = false;
+    entry->is_elsewhere = entry->is_muted = false;
     free(entry->redis_url);
     entry->redis_url = NULL;
+}
+
+/* The first of its kind since alerts are muted. The first one after that is told, and says how many were not. */
+static void note_muted(struct alerts *alerts, const struct settings *settings, const struct alert *alert,
+                       const char *id, const char *fingerprint)
+{
+    struct entry *entry = dedup_find(alerts->dedup, id);
+    uint64_t n_before = entry ? entry_untold(entry) : 0;
+    uint64_t since_unix_ns = n_before ? entry->told_unix_ns : 0;
+    struct compose_options options = options_of(settings);
+    struct message *message = compose(alerts, settings, alert, id, &options);
+    entry = entry ? entry : dedup_add(alerts->dedup, id);
+    begin_window(entry, settings, alert, fingerprint, message->raised_unix_ns);
+    entry->is_muted = true;
+    entry->n += n_before;
+    entry->told_unix_ns = since_unix_ns ? since_unix_ns : entry->told_unix_ns;
+    free(entry->base);
+    entry->base = NULL;
+    alerts->counts.muted++;
+    history_add(alerts->history, message, 0, "muted");
+    dedup_save(alerts->dedup, entry);
+    message_destroy(message);
 }
 
 /* The first of its kind, or of its window. On disk when this returns: the message before the entry, which without it would silence it. */
 static void tell(struct alerts *alerts, const struct settings *settings, const struct alert *alert,
                  const char *id, const char *fingerprint)
 {
+    if (muting_holds(alerts, alert)) {
+        note_muted(alerts, settings, alert, id, fingerprint);
+        return;
+    }
     struct entry *entry = dedup_find(alerts->dedup, id);
     struct compose_options options = options_of(settings);
     alerts_learn(alerts, settings);
@@ -176,15 +203,21 @@ static void tell(struct alerts *alerts, const struct settings *settings, const s
 /* Within its window. */
 static void count(struct alerts *alerts, struct entry *entry, uint64_t now_ns)
 {
-    alerts->counts.suppressed++;
+    if (entry->is_muted)
+        alerts->counts.muted++;
+    else
+        alerts->counts.suppressed++;
     entry->n++;
     entry->last_unix_ns = now_ns;
     entry->resolved_unix_ns = 0;
     living_touch(alerts, entry);
 }
 
-static bool is_in_window(const struct entry *entry, uint64_t now_ns)
+/* One that nobody was told of has no window but the silence. */
+static bool is_in_window(const struct alerts *alerts, const struct entry *entry, uint64_t now_ns)
 {
+    if (entry && entry->is_muted)
+        return muting_is_on(alerts);
     return entry && (entry->is_asking || now_ns < entry->until_unix_ns);
 }
 
@@ -214,7 +247,7 @@ static void raise_flood(struct alerts *alerts, const struct settings *settings, 
     alert_fingerprint_print(&flood, fingerprint);
     print_id(flood.service, fingerprint, id);
     struct entry *entry = dedup_find(alerts->dedup, id);
-    if (is_in_window(entry, now_ns))
+    if (is_in_window(alerts, entry, now_ns))
         count(alerts, entry, now_ns);
     else
         tell(alerts, settings, &flood, id, fingerprint);
@@ -231,7 +264,7 @@ static void raise_common(struct alerts *alerts, const struct settings *settings,
     print_id(alert->service, fingerprint, id);
     struct entry *entry = dedup_find(alerts->dedup, id);
     bool is_weighty = alert->class <= ALERT_AMBIGUOUS;
-    if (is_in_window(entry, now_ns))
+    if (is_in_window(alerts, entry, now_ns))
         count(alerts, entry, now_ns);
     else if (is_weighty || dedup_admit(alerts->dedup, or_empty(alert->service), or_empty(alert->type), now_ns,
                                        settings->alerts.window_ns))
@@ -242,9 +275,8 @@ static void raise_common(struct alerts *alerts, const struct settings *settings,
 
 void alerts_raise(struct alerts *alerts, const struct settings *settings, const struct alert *alert)
 {
-    bool is_muted = clock_ns(CLOCK_REALTIME) < alerts->muted_until_unix_ns && alert->class > ALERT_AMBIGUOUS;
     alerts->counts.raised++;
-    if (!settings->alerts.is_on || is_muted) {
+    if (!settings->alerts.is_on) {
         alerts->counts.ignored++;
         return;
     }
@@ -261,33 +293,6 @@ void alerts_learn(struct alerts *alerts, const struct settings *settings)
 }
 
 /* ---- life ---- */
-
-void alerts_mute(struct alerts *alerts, uint64_t until_unix_ns)
-{
-    json_t *object = json_object();
-    size_t bytes;
-    alerts->muted_until_unix_ns = until_unix_ns;
-    json_put_number(object, "until_unix_ns", until_unix_ns);
-    char *text = json_write(object, &bytes);
-    if (until_unix_ns)
-        (void)outbox_write_document(alerts->outbox, MUTE_NAME, text, bytes);
-    else
-        outbox_remove_document(alerts->outbox, MUTE_NAME);
-    free(text);
-    json_decref(object);
-}
-
-static void load_mute(struct alerts *alerts)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    if (outbox_read_document(alerts->outbox, MUTE_NAME, 4096, &text, &bytes) != 0)
-        return;
-    json_t *object = json_read(text, bytes, 4096);
-    alerts->muted_until_unix_ns = json_get_number(object, "until_unix_ns");
-    json_decref(object);
-    free(text);
-}
 
 static void sweep(void *context)
 {
@@ -316,7 +321,7 @@ int alerts_create_with(struct alerts **ret_alerts, struct loop *loop, const char
     telling_events(alerts, &events);
     alerts->queue =
         queue_create(loop, alerts->outbox, alerts->senders, times, &events, history_newest(alerts->history));
-    load_mute(alerts);
+    muting_load(alerts);
     loop_timer_start(alerts->sweep_timer, times->sweep);
     living_due(alerts);
     *ret_alerts = alerts;

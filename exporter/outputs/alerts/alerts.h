@@ -16,7 +16,7 @@
 struct alerts;
 
 struct alerts_counts {
-    uint64_t raised, sent, suppressed, ignored, dropped; /* dropped: info only, for want of room */
+    uint64_t raised, sent, suppressed, muted, ignored, dropped; /* dropped: info only, for want of room */
     uint64_t
         folded; /* told only by number, in one message: too many different ones, or no room on the disk */
     uint64_t edited;  /* messages that were brought up to date in place */
@@ -53,7 +53,8 @@ void alerts_get_counts(const struct alerts *alerts, struct alerts_counts *ret_co
 /* The control socket's `alerts …` requests and the command `otelshim alerts`. */
 void alerts_print(struct alerts *alerts, FILE *out, bool as_json);       /* sent and waiting, newest last */
 void alerts_print_dedup(struct alerts *alerts, FILE *out, bool as_json); /* keys, seconds left, suppressed */
-void alerts_mute(struct alerts *alerts,
-                 uint64_t until_unix_ns); /* 0: no more; crashes are not muted, only silent */
+void alerts_mute(
+    struct alerts *alerts,
+    uint64_t until_unix_ns); /* 0: no more; crashes and ambiguous orders are not muted, only silent */
 
 #endif

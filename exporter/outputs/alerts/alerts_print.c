@@ -101,10 +101,10 @@ static void print_counts(struct alerts *alerts, FILE *out, json_t *object)
     const struct {
         const char *name;
         uint64_t n;
-    } numbers[] = {
-        {"raised", counts.raised},   {"sent", counts.sent},       {"suppressed", counts.suppressed},
-        {"ignored", counts.ignored}, {"dropped", counts.dropped}, {"folded", counts.folded},
-        {"edited", counts.edited},   {"waiting", counts.waiting}, {"refused", counts.refused}};
+    } numbers[] = {{"raised", counts.raised},  {"sent", counts.sent},       {"suppressed", counts.suppressed},
+                   {"muted", counts.muted},    {"ignored", counts.ignored}, {"dropped", counts.dropped},
+                   {"folded", counts.folded},  {"edited", counts.edited},   {"waiting", counts.waiting},
+                   {"refused", counts.refused}};
     const char *separator = "";
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         if (object) {
@@ -121,24 +121,40 @@ static void print_counts(struct alerts *alerts, FILE *out, json_t *object)
         fprintf(out, "last error: %s\n", counts.last_error);
 }
 
+/* Until when, how long that is, and how many problems wait to be told by the first one after it. */
+static void print_mute(struct alerts *alerts, FILE *out, json_t *object)
+{
+    uint64_t now_ns = clock_ns(CLOCK_REALTIME), until_ns = alerts->muted_until_unix_ns, n = 0;
+    char until[64];
+    if (now_ns >= until_ns)
+        return;
+    for (struct entry *entry = NULL; (entry = dedup_next(alerts->dedup, entry));)
+        n += entry->is_muted;
+    compose_time(until_ns, until, sizeof(until));
+    uint64_t left_s = (until_ns - now_ns + 999999999) / 1000000000;
+    if (object) {
+        json_put_number(object, "muted_until_unix_ns", until_ns);
+        json_put_number(object, "muted_seconds_left", left_s);
+        json_put_number(object, "muted_problems", n);
+    } else {
+        fprintf(out,
+                "muted until %s (%" PRIu64 " s left), %" PRIu64
+                " problems meanwhile; crashes and orders in doubt are sent, without a sound\n",
+                until, left_s, n);
+    }
+}
+
 void alerts_print(struct alerts *alerts, FILE *out, bool as_json)
 {
     struct printing printing = {.alerts = alerts, .out = out, .list = as_json ? json_array() : NULL};
     json_t *object = as_json ? json_object() : NULL;
     history_each(alerts->history, print_past, &printing);
     queue_each(alerts->queue, MAX_WAITING, print_waiting, &printing);
-    bool is_muted = clock_ns(CLOCK_REALTIME) < alerts->muted_until_unix_ns;
-    char until[64];
-    compose_time(alerts->muted_until_unix_ns, until, sizeof(until));
     print_counts(alerts, out, object);
-    if (!as_json) {
-        if (is_muted)
-            fprintf(out, "muted until %s\n", until);
+    print_mute(alerts, out, object);
+    if (!as_json)
         return;
-    }
     json_put_number(object, "schema", 1);
-    if (is_muted)
-        json_put_number(object, "muted_until_unix_ns", alerts->muted_until_unix_ns);
     json_object_set_new(object, "alerts", printing.list);
     print_json(object, out);
 }
@@ -156,7 +172,9 @@ void alerts_print_dedup(struct alerts *alerts, FILE *out, bool as_json)
         if (!as_json) {
             fprintf(out, "%s %5" PRIu64 " s  %6" PRIu64 "  %s%s%s%s\n", entry->fingerprint, left_s, entry->n,
                     entry->service, entry->service[0] ? ": " : "", one_line(&arena, entry->summary, 100),
-                    entry->is_elsewhere ? " (told by another machine)" : "");
+                    entry->is_elsewhere ? " (told by another machine)"
+                    : entry->is_muted   ? " (muted: not told)"
+                                        : "");
             continue;
         }
         json_t *object = json_object();
@@ -168,6 +186,7 @@ void alerts_print_dedup(struct alerts *alerts, FILE *out, bool as_json)
         json_put_text(object, "type", entry->type);
         json_put_text(object, "message", entry->summary);
         json_put_flag(object, "is_elsewhere", entry->is_elsewhere);
+        json_put_flag(object, "is_muted", entry->is_muted);
         json_array_append_new(list, object);
     }
     arena_fini(&arena);

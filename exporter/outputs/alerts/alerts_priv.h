@@ -1,6 +1,6 @@
 /*
  * alerts_priv: what the files of the engine share: alerts.c (raising), telling.c (what becomes of a message), living.c (messages that
- * change in place), alerts_print.c.
+ * change in place), muting.c, alerts_print.c.
  */
 #ifndef OTELSHIM_ALERTS_PRIV_H
 #define OTELSHIM_ALERTS_PRIV_H
@@ -58,6 +58,13 @@ uint32_t telling_tell(struct alerts *alerts, const struct settings *settings, st
                       struct asking *asking);
 /* One more way to have it on another machine: the key of an entry whose telling failed for good. */
 void telling_give_back(struct alerts *alerts, struct entry *entry);
+
+/* muting.c */
+bool muting_is_on(const struct alerts *alerts);
+/* This one is listed, and nobody is told. */
+bool muting_holds(const struct alerts *alerts, const struct alert *alert);
+/* What was said before the exporter started. */
+void muting_load(struct alerts *alerts);
 
 /* living.c */
 /* Something about the entry is not shown yet: has its messages changed when they may be. */

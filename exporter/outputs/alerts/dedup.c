@@ -65,6 +65,7 @@ void dedup_save(struct dedup *dedup, struct entry *entry)
     json_put_number(object, "n", entry->n);
     json_put_number(object, "resolved_unix_ns", entry->resolved_unix_ns);
     json_put_flag(object, "is_elsewhere", entry->is_elsewhere);
+    json_put_flag(object, "is_muted", entry->is_muted);
     json_object_set_new(object, "living", encode_living(entry));
     json_put_text(object, "base", entry->base);
     size_t bytes;
@@ -117,6 +118,7 @@ static void decode(struct dedup *dedup, const char *id, const json_t *object)
     entry->n = json_get_number(object, "n");
     entry->resolved_unix_ns = json_get_number(object, "resolved_unix_ns");
     entry->is_elsewhere = json_get_flag(object, "is_elsewhere");
+    entry->is_muted = json_get_flag(object, "is_muted");
     decode_living(entry, json_object_get(object, "living"));
     entry->base = base ? strdup(base) : NULL;
     entry->base_bytes = base ? strlen(base) : 0;

@@ -39,6 +39,7 @@ struct entry {
     uint64_t resolved_unix_ns;            /* 0: it is not over */
     bool is_asking;                       /* Redis is being asked whether another machine told it */
     bool is_elsewhere;                    /* it did */
+    bool is_muted;                        /* nobody was told: it came while alerts were muted */
     bool is_changed;                      /* not on disk yet */
     struct living living[DEDUP_MAX_LIVING];
     uint32_t n_living;
@@ -78,7 +79,7 @@ bool dedup_is_flooded(const struct dedup *dedup, const char *service, const char
 /* How many were not told since the last message. */
 static inline uint64_t entry_untold(const struct entry *entry)
 {
-    return entry->is_elsewhere ? entry->n : entry->n ? entry->n - 1 : 0;
+    return entry->is_elsewhere || entry->is_muted ? entry->n : entry->n ? entry->n - 1 : 0;
 }
 
 #endif

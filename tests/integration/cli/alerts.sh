@@ -92,7 +92,7 @@ exits "alerts: an unknown word" 2 "$otelshim" alerts lits
 "$otelshim" export --leave-after 60 2>"$DIR/export.err" &
 started+=($!)
 wait_for 5 test -S "$BOX/control"
-is "mute" "muted for 7200 s: alerts wait; crashes are sent, without a sound" "$("$otelshim" alerts mute 2h)"
+is "mute" "muted for 7200 s: alerts are listed, not sent; crashes are sent, without a sound" "$("$otelshim" alerts mute 2h)"
 is "unmute" "alerts are sent again" "$("$otelshim" alerts unmute)"
 # A request to a port where nobody listens is told, to both chats.
 export OTEL_TRACES_EXPORTER=none OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none
