@@ -199,12 +199,18 @@ uint32_t alerting_log(struct traced *traced, const struct log_record *record)
 /* ---- deaths ---- */
 
 void alerting_crash(struct pipeline *pipeline, const struct settings *settings,
-                    const struct crash_report *report, const char *file)
+                    const struct crash_report *report, const char *file, bool is_told)
 {
     struct alert alert;
     const struct settings *whose = settings ? settings : pipeline->own_settings;
     judge_crash(report, file, &pipeline->alert_scratch, &alert);
-    if (judge_admit(whose, NULL, &alert))
+    bool is_admitted = judge_admit(whose, NULL, &alert);
+    if (is_told) {
+        alert.title = arena_printf(&pipeline->alert_scratch, "%s: %s", alert.type,
+                                   whose->alerts.language == LANGUAGE_KO ? "보고서" : "the report");
+        alert.is_silent = true;
+    }
+    if (is_admitted)
         alerts_raise(pipeline->alerts, whose, &alert);
     arena_reset(&pipeline->alert_scratch);
 }

@@ -41,9 +41,12 @@ uint32_t alerting_span(struct traced *traced, const struct raw_span *raw, struct
  */
 void alerting_span_early(struct traced *traced, const struct raw_span *raw);
 uint32_t alerting_log(struct traced *traced, const struct log_record *record);
-/* `settings` of the program where it is known, NULL: the exporter's own. `file` is the report as text; NULL: not there yet. */
+/*
+ * `settings` of the program where it is known, NULL: the exporter's own. `file` is the report as text; NULL: not there yet. `is_told`: it
+ * was told without the file, which now follows.
+ */
 void alerting_crash(struct pipeline *pipeline, const struct settings *settings,
-                    const struct crash_report *report, const char *file);
+                    const struct crash_report *report, const char *file, bool is_told);
 /* Nothing is on its way to anybody who can be reached. */
 bool alerting_is_idle(const struct pipeline *pipeline);
 void alerting_flush(struct pipeline *pipeline);

@@ -46,8 +46,8 @@ struct incident {
     enum crash_place place; /* of its files; they stay there */
     enum incident_step step;
     int lock, root_fd;
-    uint64_t began_mono_ns; /* when it came to be */
-    bool is_living, is_stored, is_told;
+    uint64_t began_mono_ns;                           /* when it came to be */
+    bool is_living, is_stored, is_told, has_document; /* has: what was told */
     struct settings *settings; /* of the program, which may be gone; NULL: this exporter's own */
     struct disposable child;
 };

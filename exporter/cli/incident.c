@@ -186,17 +186,21 @@ static void send_log(const struct incident *incident)
     arena_fini(&arena);
 }
 
-/* Once: its document is there when the names are. */
+/*
+ * Once, and where it had to go without its document (no names in time), a second time, without a sound, when that is there.
+ */
 static void tell(struct pipeline *pipeline, struct incident *incident, const struct crash_report *report,
                  bool has_document)
 {
     const struct store *store = incident_place(pipeline, incident);
     char path[PATH_MAX + STORE_STEM_BYTES + 8];
-    if (incident->is_told)
+    has_document = has_document && store->directory >= 0;
+    if (incident->is_told && (incident->has_document || !has_document))
         return;
-    incident->is_told = true;
     snprintf(path, sizeof(path), "%s/%s.txt", store->path, incident->stem);
-    alerting_crash(pipeline, incident->settings, report, has_document && store->directory >= 0 ? path : NULL);
+    alerting_crash(pipeline, incident->settings, report, has_document ? path : NULL, incident->is_told);
+    incident->is_told = true;
+    incident->has_document = has_document;
 }
 
 /* Names take long, or others are before it: what there is by now. The child writes the crashed thread first. */

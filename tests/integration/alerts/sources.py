@@ -1,9 +1,11 @@
 """What is told, and what is not: requests, statements, commands, hosts, orders, log lines, deaths."""
+import contextlib
 import os
 import re
 import signal
 import socket
 import time
+from pathlib import Path
 
 from case import case
 from town import CALLS, CHAT, SAID, town
@@ -230,11 +232,69 @@ def crash(lab):
         process.wait(20)
         died = time.time()
         message = expect(one, "SIGSEGV", "place_order", "trader")
-        lab.check(message is None or message["at"] - died < 5, f"{message and message['at'] - died} s after the end")
+        took = [message["at"] - died] if message else []
+        while message and min(took) > 1 and len(took) < 4:  # a machine that is busy: once is enough
+            before = len(told(one, "SIGSEGV"))
+            process = one.spawn("get", one.bad.url("/status/200"), "crash")
+            process.wait(20)
+            died = time.time()
+            lab.wait_for(lambda: len(told(one, "SIGSEGV")) > before, 20, "the next crash")
+            took.append(told(one, "SIGSEGV")[before]["at"] - died)
+        lab.check(not took or min(took) <= 1, f"{took} s after the end")
         print(f"# crash → message: {message['at'] - died:.3f} s after its parent saw it" if message else "# no message", flush=True)
         lab.wait_for(lambda: one.telegram.ask("/counts")["documents"], 10, "the report as a document")
         document = next((m["document"] for m in one.telegram.messages() if m["document"]), None)
         lab.check(document and "place_order" in document["begin"], f"{document}")
+
+
+def told(one, word):
+    """Messages with this word, without the documents that go along."""
+    return [m for m in one.telegram.messages() if word in m["text"] and not m["document"]]
+
+
+def stop_symbolizing(known, seconds=10):
+    """The exporter's child that finds the names, stopped before it has any; None: not seen."""
+    end = time.time() + seconds
+    while time.time() < end:
+        for pid in set(os.listdir("/proc")) - known:
+            with contextlib.suppress(OSError, ValueError):
+                if b"\0symbolize\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(int(pid), signal.SIGSTOP)
+                    return int(pid)
+    return None
+
+
+def crash_without_names(one):
+    """The message of a crash whose names were not there in time, and the child that looks for them, stopped."""
+    known = set(os.listdir("/proc"))
+    process = one.spawn("get", one.bad.url("/status/200"), "pause", 300, "crash")
+    child = stop_symbolizing(known)
+    process.wait(20)
+    message = one.wait_for_text("SIGSEGV", f"pid {process.pid}")
+    if child and message and "place_order" not in message["text"]:
+        return message, child
+    if child:  # it was done before we came
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGCONT)
+    return None, None
+
+
+@case("crash-late")
+def crash_late(lab):
+    """Names that take long: the crash is told without them in time, and its report follows without a sound."""
+    with town(lab) as one:
+        one.run("get", one.bad.url("/status/200"))
+        message, child = next(filter(lambda found: found[1], (crash_without_names(one) for _ in range(8))), (None, None))
+        if not lab.check(child, "names were always there in time"):
+            return
+        pid = re.search(r"pid \d+", message["text"])[0]
+        os.kill(child, signal.SIGCONT)
+        follows = one.wait_for_text("SIGSEGV: ", pid, "place_order")
+        lab.check(follows and follows["silent"] and not message["silent"], f"{message} {follows}")
+        lab.wait_for(lambda: any(m["document"] and "place_order" in m["document"]["begin"] and m["message_id"] > follows["message_id"]
+                                 for m in one.telegram.messages()), 10, "the report as a document")
+        one.settle()
+        lab.check(len([m for m in told(one, "SIGSEGV") if pid in m["text"]]) == 2, f"{one.telegram.texts()}")
 
 
 @case("deaths")
