@@ -25,6 +25,22 @@ static struct {
         populated[WIRE_OPERATION_SLOTS]; /* generation of the file in which the slot's page is there */
 } pool;
 
+/*
+ * Slots of operations that a thread has ended stay with its thread slot, for its next ones: to claim one anew is a locked
+ * operation, which waits for all that the thread has stored before. Only in the first thread slots, and no more than
+ * WIRE_KEPT_SLOTS, which a file has besides those for everybody. They change hands with the thread slot: the count is released
+ * and acquired.
+ */
+#define KEEPERS 4u
+#define MAX_KEPT (WIRE_KEPT_SLOTS / KEEPERS)
+struct operation_kept {
+    _Alignas(64) uint32_t generation; /* of the file that the numbers are of */
+    uint32_t n;
+    uint16_t numbers[MAX_KEPT];
+};
+/* By thread slot, and by file in turn: a thread may be ending an operation of the one while another makes the next. */
+static struct operation_kept kept[2][KEEPERS];
+
 static struct operation *get_overflow(void)
 {
     struct operation *overflow = atomic_load_explicit(&pool.overflow, memory_order_acquire);
@@ -79,11 +95,24 @@ static bool is_populated(const struct dropbox *box, uint32_t number)
     return true;
 }
 
+/* The first operation of a thread in this file. One too small to have slots besides: nobody keeps any. */
+static void begin_keeping(const struct dropbox *box, struct thread *thread)
+{
+    if (thread->slot_index >= KEEPERS || box->n_operation_slots < WIRE_OPERATION_SLOTS)
+        return;
+    struct operation_kept *mine = &kept[box->generation % 2][thread->slot_index];
+    if (__atomic_load_n(&mine->generation, __ATOMIC_RELAXED) != box->generation) {
+        __atomic_store_n(&mine->n, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&mine->generation, box->generation, __ATOMIC_RELAXED);
+    }
+    thread->kept = mine;
+}
+
 /*
  * A free slot, numbered through the file and then the private pool, searched from the thread's hint: a pipeline takes
  * them in turn, and giving one back moves the hint down to it, so that few pages are touched.
  */
-static uint32_t claim(const struct dropbox *box, struct thread *thread)
+static __attribute__((noinline)) uint32_t search(const struct dropbox *box, struct thread *thread)
 {
     uint32_t in_file = box->n_operation_slots, hint = thread->operation_hint;
     if (__builtin_expect(hint < in_file && has_page(box, hint + 1) &&
@@ -104,15 +133,34 @@ static uint32_t claim(const struct dropbox *box, struct thread *thread)
     if (overflow || !get_overflow())
         return 0;
     thread->operation_hint = in_file;
-    return claim(box, thread);
+    return search(box, thread);
+}
+
+/* NULL: none is free. */
+static inline struct operation *claim(const struct dropbox *box, struct thread *thread, uint32_t *ret_number)
+{
+    struct operation_kept *mine = thread->kept;
+    uint32_t n = mine ? __atomic_load_n(&mine->n, __ATOMIC_ACQUIRE) : 0;
+    if (__builtin_expect(!n, 0)) {
+        if (!mine)
+            begin_keeping(box, thread);
+        *ret_number = search(box, thread);
+        return *ret_number ? slot_of(box, *ret_number) : NULL;
+    }
+    *ret_number = mine->numbers[n - 1];
+    __atomic_store_n(&mine->n, n - 1, __ATOMIC_RELEASE);
+    struct operation *operation = (struct operation *)&box->operation_slots[*ret_number - 1];
+    __atomic_store_n(&operation->slot.owner, thread->tid, __ATOMIC_RELAXED);
+    return operation;
 }
 
 static void enqueue(const struct dropbox *box, struct connection *connection, struct operation *operation,
                     uint64_t name)
 {
+    struct operation *last =
+        connection->n_operations ? operation_find(box, connection->last_operation) : NULL;
     links_of(operation)->next = 0;
-    struct operation *last = operation_find(box, connection->last_operation);
-    if (last && connection->n_operations) {
+    if (last) {
         links_of(last)->next = name;
     } else {
         connection->first_operation = name;
@@ -122,8 +170,9 @@ static void enqueue(const struct dropbox *box, struct connection *connection, st
     connection->n_operations++;
 }
 
-static inline void dequeue(const struct dropbox *box, struct connection *connection,
-                           struct operation *operation)
+/* Its name, 0 when the queue has not got it. */
+static __attribute__((noinline)) uint64_t
+dequeue_later(const struct dropbox *box, struct connection *connection, struct operation *operation)
 {
     struct operation *at = operation_find(box, connection->first_operation), *before = NULL;
     uint64_t name = connection->first_operation, name_before = 0;
@@ -132,15 +181,25 @@ static inline void dequeue(const struct dropbox *box, struct connection *connect
         name_before = name;
         name = links_of(at)->next;
     }
-    if (!at)
-        return;
-    if (before)
-        links_of(before)->next = links_of(at)->next;
-    else
-        connection->first_operation = links_of(at)->next;
+    if (!at || !before)
+        return 0;
+    links_of(before)->next = links_of(at)->next;
     if (connection->last_operation == name)
         connection->last_operation = name_before;
     connection->n_operations--;
+    return name;
+}
+
+/* Nearly always the oldest. Of the last one's name nobody asks once there is none. */
+static inline uint64_t dequeue(const struct dropbox *box, struct connection *connection,
+                               struct operation *operation)
+{
+    uint64_t name = connection->first_operation;
+    if (__builtin_expect(operation_find(box, name) != operation, 0))
+        return dequeue_later(box, connection, operation);
+    connection->first_operation = links_of(operation)->next;
+    connection->n_operations--;
+    return name;
 }
 
 /*
@@ -171,7 +230,9 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
 {
     struct wire_thread_slot *slot = thread->slots[0];
     struct wire_open_span *open = &operation->slot.span;
-    memset(open, 0, sizeof(*open));
+    open->bytes = 0; /* what else there is nobody writes in a slot, or it is written below */
+    open->n_shared = 0;
+    open->cut = 0;
     episode_join(thread, slot, slot->depth | thread->n_custom, connection->n_operations,
                  thread_now_ns(thread), &open->facts);
     ids_make_span_id(&thread->span_ids[0], open->facts.span_id);
@@ -198,15 +259,16 @@ struct operation *operation_open(uint16_t instrumentation, enum wire_operation k
     }
     thread->busy[0]++;
     atomic_signal_fence(memory_order_seq_cst);
-    uint32_t number = claim(box, thread);
-    struct operation *operation = number ? slot_of(box, number) : NULL;
+    uint32_t number;
+    struct operation *operation = claim(box, thread, &number);
     if (operation) {
         fill(operation, thread, connection);
         operation->slot.span.facts.instrumentation = instrumentation;
         operation->slot.span.facts.operation = (uint8_t)kind;
         enqueue(box, connection, operation, (uint64_t)box->generation << 32 | number);
         atomic_store_explicit((_Atomic uint32_t *)&operation->slot.is_open, 1, memory_order_release);
-        *ret_facts = operation_facts(operation);
+        if (ret_facts)
+            *ret_facts = operation_facts(operation);
     } else {
         dropbox_count(DROP_NO_OPERATION);
     }
@@ -242,33 +304,49 @@ static void leave_episode(const struct thread *thread, struct operation *operati
     episode_leave(slot, facts, now_ns, span_is_error(outcome));
 }
 
-static void release(struct thread *thread, const struct dropbox *box, struct operation *operation)
+/* `number` 0: not known. A handler that interrupted this very place keeps none. */
+static inline void release(struct thread *thread, const struct dropbox *box, struct operation *operation,
+                           uint32_t number)
 {
-    ptrdiff_t number = operation - (struct operation *)box->operation_slots;
-    if (number >= 0 && (uint64_t)number < thread->operation_hint)
-        thread->operation_hint = (uint32_t)number;
+    struct operation_kept *mine = thread->kept;
+    bool is_in_file = number - 1 < box->n_operation_slots;
     atomic_store_explicit((_Atomic uint32_t *)&operation->slot.is_open, 0, memory_order_release);
+    if (__builtin_expect(is_in_file && mine && mine->n < MAX_KEPT && thread->busy[0] == 1, 1)) {
+        mine->numbers[mine->n] = (uint16_t)number;
+        __atomic_store_n(&mine->n, mine->n + 1, __ATOMIC_RELEASE);
+        return;
+    }
+    if (is_in_file && number - 1 < thread->operation_hint)
+        thread->operation_hint = number - 1;
     atomic_store_explicit((_Atomic uint32_t *)&operation->slot.owner, 0, memory_order_release);
 }
 
-static void commit(const struct dropbox *box, struct thread *thread, struct connection *connection,
-                   struct operation *operation, enum wire_outcome outcome, uint64_t now_ns)
+/* With what the slot had no room for. */
+static __attribute__((noinline)) void commit_whole(const struct dropbox *box, struct thread *thread,
+                                                   struct operation *operation, const struct record_end *end)
 {
-    const struct record_end end = {.marks = {&connection->interned, links_of(operation)->statement},
-                                   .now_ns = now_ns,
-                                   .outcome = outcome};
-    struct wire_open_span whole;
-    const struct wire_open_span *open = &operation->slot.span;
+    const struct links *links = links_of(operation);
+    struct wire_open_span open = operation->slot.span;
     uint8_t *staged = operation->slot.staged;
-    if (links_of(operation)->whole_text && operation_stage_whole(thread, operation, &whole, &staged))
-        open = &whole;
-    if (__builtin_expect(links_of(operation)->annex != NULL, 0)) {
-        if (open != &whole)
-            whole = *open;
-        if (operation_stage_annex(thread, operation, &whole, &staged))
-            open = &whole;
+    if (links->whole_text)
+        (void)operation_stage_whole(thread, operation, &open, &staged);
+    if (links->annex)
+        (void)operation_stage_annex(thread, operation, &open, &staged);
+    record_commit(box, thread, &open, staged, end);
+}
+
+static inline void commit(const struct dropbox *box, struct thread *thread, struct connection *connection,
+                          struct operation *operation, enum wire_outcome outcome, uint64_t now_ns)
+{
+    const struct links *links = links_of(operation);
+    const struct record_end end = {
+        .marks = {&connection->interned, links->statement}, .now_ns = now_ns, .outcome = outcome};
+    if (__builtin_expect(links->whole_text || links->annex, 0)) {
+        const struct record_end copy = end; /* so that the usual one stays in registers */
+        commit_whole(box, thread, operation, &copy);
+        return;
     }
-    record_commit(box, thread, open, staged, &end);
+    record_commit(box, thread, &operation->slot.span, operation->slot.staged, &end);
 }
 
 void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome)
@@ -284,8 +362,7 @@ void operation_close(struct connection *connection, struct operation *operation,
         dropbox_count(DROP_FACTS_CUT);
     commit(box, thread, connection, operation, outcome, now_ns);
     leave_episode(thread, operation, now_ns, outcome);
-    dequeue(box, connection, operation);
-    release(thread, box, operation);
+    release(thread, box, operation, (uint32_t)dequeue(box, connection, operation));
     atomic_signal_fence(memory_order_seq_cst);
     thread->busy[0]--;
     dropbox_ring(box, span_is_error(outcome), now_ns);

@@ -19,7 +19,7 @@ struct operation {
 
 /*
  * Opens a client span on `connection` (not NULL) whose parent is taken now. It becomes the last of the
- * connection's operations. NULL: not recorded. `ret_facts` is where to append facts until the next call of ours.
+ * connection's operations. NULL: not recorded. `ret_facts` (NULL: not wanted) is where to append facts until the next call of ours.
  */
 struct operation *operation_open(uint16_t instrumentation, enum wire_operation kind,
                                  struct connection *connection, struct facts *ret_facts);
@@ -55,16 +55,23 @@ static inline struct facts operation_facts(struct operation *operation)
     };
 }
 
+/* What a statement leaves free in a slot for the facts that come when the operation ends. */
+#define OPERATION_LATER_BYTES 320u
+
+/* As operation_statement(), for a fact of any kind; `later_bytes` is what the facts of the end may need in the slot. */
+void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
+                    const char *text, size_t bytes, uint32_t later_bytes);
+
 /*
  * The statement, in a block of its own that is written once per chunk. Must come before any other fact. `mark` and
  * `text` are the caller's, who gives another statement in their place another number and keeps them until the handle
  * is forgotten: what the slot has no room for is read there when the operation ends.
  */
-void operation_statement(struct operation *operation, struct interned *mark, const char *text, size_t bytes);
-
-/* The same for a fact of another kind; `later_bytes` is what the facts of the end may need in the slot. */
-void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
-                    const char *text, size_t bytes, uint32_t later_bytes);
+static inline void operation_statement(struct operation *operation, struct interned *mark, const char *text,
+                                       size_t bytes)
+{
+    operation_text(operation, mark, WIRE_DB_QUERY_TEXT, text, bytes, OPERATION_LATER_BYTES);
+}
 
 /*
  * Facts that the slot has no room for (864 bytes): they lie with the handle, which changes them until the operation ends and keeps

@@ -8,9 +8,6 @@
 #include "sampler.h"
 #include <string.h>
 
-/* What a statement leaves free in a slot for the facts that come when the operation ends. */
-#define LATER_FACTS_BYTES 320u
-
 /* Appends the statement's fact behind the place of its block's head; returns its bytes. */
 static uint32_t stage_statement(const struct operation *operation, uint8_t *staged, uint32_t at,
                                 uint32_t max_bytes, const char *text, size_t bytes)
@@ -32,7 +29,8 @@ static uint32_t stage_statement(const struct operation *operation, uint8_t *stag
  * was staged from the slot's beginning without a gap, over the block's head first; and no fact looks like a head. Returns
  * its facts' bytes, 0 where it has to be staged.
  */
-static uint32_t reuse_shared(struct wire_open_span *open, const uint8_t *staged, const struct interned *mark)
+static inline uint32_t reuse_shared(struct wire_open_span *open, const uint8_t *staged,
+                                    const struct interned *mark)
 {
     const struct wire_facts *there = (const struct wire_facts *)(const void *)(staged + open->bytes);
     if (!mark->number || there->number != mark->number || there->record.kind != WIRE_RECORD_FACTS ||
@@ -41,6 +39,18 @@ static uint32_t reuse_shared(struct wire_open_span *open, const uint8_t *staged,
     open->bytes += there->record.bytes;
     open->n_shared++;
     return there->fact_bytes;
+}
+
+/* The block anew. */
+static __attribute__((noinline)) uint32_t stage_shared(struct operation *operation, struct interned *mark,
+                                                       uint32_t max_bytes, const char *text, size_t bytes)
+{
+    struct wire_open_span *open = &operation->slot.span;
+    uint8_t *staged = operation->slot.staged;
+    uint32_t fact_bytes = stage_statement(operation, staged, open->bytes, max_bytes, text, bytes);
+    if (fact_bytes)
+        record_seal_shared(open, staged, mark, fact_bytes);
+    return fact_bytes;
 }
 
 void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
@@ -54,21 +64,14 @@ void operation_text(struct operation *operation, struct interned *mark, enum wir
     links->statement_key = (uint32_t)key;
     uint32_t fact_bytes = reuse_shared(open, operation->slot.staged, mark);
     if (!fact_bytes) {
-        fact_bytes = stage_statement(operation, operation->slot.staged, at,
-                                     WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
+        fact_bytes = stage_shared(operation, mark, WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
         if (!fact_bytes)
             return;
-        record_seal_shared(open, operation->slot.staged, mark, fact_bytes);
     }
     links->statement = mark;
     links->statement_at = at;
     links->whole_bytes = bytes;
     links->whole_text = bytes + sizeof(struct wire_fact) > fact_bytes ? text : NULL;
-}
-
-void operation_statement(struct operation *operation, struct interned *mark, const char *text, size_t bytes)
-{
-    operation_text(operation, mark, WIRE_DB_QUERY_TEXT, text, bytes, LATER_FACTS_BYTES);
 }
 
 bool operation_stage_whole(struct thread *thread, const struct operation *operation,

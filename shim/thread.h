@@ -36,6 +36,8 @@ struct thread_query {
     struct interned mark; /* the block's */
 };
 
+struct operation_kept;
+
 struct thread {
     uint32_t generation; /* of the file everything below belongs to; another file: start over */
     uint32_t tid;        /* raw gettid() */
@@ -52,6 +54,8 @@ struct thread {
     uint64_t span_ids[THREAD_LEVELS]; /* counters (ids.h), likewise */
     struct clock_anchor clock;
     uint32_t operation_hint; /* operation.c: where to look for a free slot */
+    struct operation_kept
+        *kept; /* operation.c: those that are free and this thread's already; NULL: it keeps none */
     struct thread_query query;
     const void *performing; /* curl_easy.c: the handle that curl_easy_perform runs here now; NULL none */
     uint64_t last_probe_ns, custom_refused_ns;

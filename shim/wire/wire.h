@@ -38,7 +38,9 @@
 #define WIRE_DEFAULT_CHUNKS 512u
 #define WIRE_THREAD_SLOTS 1024u
 #define WIRE_THREAD_SLOT_BYTES (8u << 10)
-#define WIRE_OPERATION_SLOTS 256u
+#define WIRE_KEPT_SLOTS \
+    64u /* of the operation slots: at most so many stay with threads that are between two operations */
+#define WIRE_OPERATION_SLOTS (256u + WIRE_KEPT_SLOTS)
 #define WIRE_OPERATION_SLOT_BYTES (1u << 10)
 #define WIRE_CRASH_SLOT_BYTES (128u << 10)
 #define WIRE_STRING_MAX 2048u /* longest string fact; longer ones are cut on a UTF-8 boundary */
