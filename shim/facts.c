@@ -37,38 +37,38 @@ static inline uint64_t head_of(enum wire_attribute key, enum wire_type type, siz
            (uint64_t)original << FACT_ORIGINAL_SHIFT;
 }
 
-/* Most are short, and a call costs as much as the copy: two words that overlap. */
-static inline void copy(uint8_t *to, const void *from, size_t bytes)
+/* Most are short, and a call costs as much as the copy: two words that overlap. False: not so short, or hardly anything. */
+static inline bool copy_short(uint8_t *to, const char *from, size_t bytes)
 {
-    const char *text = from;
     if (bytes - 8 <= 8) {
         uint64_t first, last;
-        memcpy(&first, text, 8);
-        memcpy(&last, text + bytes - 8, 8);
+        memcpy(&first, from, 8);
+        memcpy(&last, from + bytes - 8, 8);
         memcpy(to, &first, 8);
         memcpy(to + bytes - 8, &last, 8);
     } else if (bytes - 4 <= 4) {
         uint32_t first, last;
-        memcpy(&first, text, 4);
-        memcpy(&last, text + bytes - 4, 4);
+        memcpy(&first, from, 4);
+        memcpy(&last, from + bytes - 4, 4);
         memcpy(to, &first, 4);
         memcpy(to + bytes - 4, &last, 4);
     } else {
-        memcpy(to, text, bytes);
+        return false;
     }
+    return true;
 }
 
 static inline void store(struct facts *facts, uint32_t used, uint64_t head, const void *value, size_t bytes)
 {
     uint8_t *at = facts->base + used;
     memcpy(at, &head, sizeof(head));
-    copy(at + sizeof(head), value, bytes);
+    memcpy(at + sizeof(head), value, bytes);
     fence();
     *facts->bytes = used + padded(bytes);
 }
 
-static __attribute__((noinline)) void append_cut(struct facts *facts, enum wire_attribute key,
-                                                 enum wire_type type, const void *value, size_t bytes)
+static void append_cut(struct facts *facts, enum wire_attribute key, enum wire_type type, const void *value,
+                       size_t bytes)
 {
     size_t kept = bytes, original = bytes > UINT16_MAX ? UINT16_MAX : bytes;
     uint32_t used = *facts->bytes, room = facts->max_bytes - used;
@@ -81,6 +81,19 @@ static __attribute__((noinline)) void append_cut(struct facts *facts, enum wire_
               value, kept);
 }
 
+/* Behind append(), so that what is short needs no registers saved. */
+static __attribute__((noinline)) void append_long(struct facts *facts, enum wire_attribute key,
+                                                  enum wire_type type, const void *value, size_t bytes)
+{
+    uint32_t used = *facts->bytes;
+    if (__builtin_expect(bytes <= WIRE_STRING_MAX && padded(bytes) <= facts->max_bytes - used, 1))
+        store(facts, used, head_of(key, type, bytes, bytes), value, bytes);
+    else
+        append_cut(facts, key, type, value, bytes);
+    fence();
+    *facts->busy = 0;
+}
+
 /* A UNIX-signal handler that comes in between sees `busy` and stages elsewhere. */
 static inline void append(struct facts *facts, enum wire_attribute key, enum wire_type type,
                           const void *value, size_t bytes)
@@ -88,10 +101,15 @@ static inline void append(struct facts *facts, enum wire_attribute key, enum wir
     *facts->busy = 1;
     fence();
     uint32_t used = *facts->bytes;
-    if (__builtin_expect(bytes <= WIRE_STRING_MAX && padded(bytes) <= facts->max_bytes - used, 1))
-        store(facts, used, head_of(key, type, bytes, bytes), value, bytes);
-    else
-        append_cut(facts, key, type, value, bytes);
+    uint8_t *at = facts->base + used;
+    uint64_t head = head_of(key, type, bytes, bytes);
+    if (facts->max_bytes - used < sizeof(head) + 16 || !copy_short(at + sizeof(head), value, bytes)) {
+        append_long(facts, key, type, value, bytes);
+        return;
+    }
+    memcpy(at, &head, sizeof(head));
+    fence();
+    *facts->bytes = used + padded(bytes);
     fence();
     *facts->busy = 0;
 }
