@@ -112,18 +112,19 @@ static bool is_awaited(const struct async_command *command, unsigned flags)
 
 static bool begin_awaited(struct async_command *command)
 {
-    struct hiredis_callback *callback = hiredis_callback_take();
+    struct hiredis_state *state = hiredis_state_of(command->connection);
+    struct hiredis_callback *callback = hiredis_callback_take(state);
     if (!callback)
         return false;
     command->operation = operation_open(INSTRUMENT_hiredis, WIRE_CALL, command->connection, &command->facts);
     if (!command->operation) {
-        hiredis_callback_release(callback);
+        hiredis_callback_release(state, callback);
         return false;
     }
     callback->function = command->function;
     callback->data = command->data;
     callback->operation = command->operation;
-    callback->serial = hiredis_state_of(command->connection)->serial;
+    callback->serial = state->serial;
     callback->verb = command->effect.verb;
     command->callback = callback;
     command->function = hiredis_callback_run;
@@ -160,14 +161,15 @@ static bool begin(struct async_command *command, redisAsyncContext *ac, const st
 static void end(struct async_command *command, const redisAsyncContext *ac, int result)
 {
     enum wire_outcome outcome = result == REDIS_OK ? WIRE_OK : WIRE_FAILED;
-    struct facts facts = command->operation ? operation_facts(command->operation) : command->span.facts;
-    if (outcome == WIRE_FAILED)
+    if (outcome == WIRE_FAILED) {
+        struct facts facts = command->operation ? operation_facts(command->operation) : command->span.facts;
         hiredis_copy_error(&facts, &command->library, &ac->c);
+    }
     if (!command->operation) {
         span_end(&command->span, outcome);
     } else if (outcome == WIRE_FAILED) {
         operation_close(command->connection, command->operation, outcome);
-        hiredis_callback_release(command->callback);
+        hiredis_callback_release(hiredis_state_of(command->connection), command->callback);
     }
     if (outcome == WIRE_OK && command->connection && command->effect.verb != HIREDIS_PLAIN)
         hiredis_follow_sent(command->connection, command->operation, command->effect);
@@ -191,7 +193,9 @@ EXPORTED int redisvAsyncCommand(redisAsyncContext *ac, redisCallbackFn *fn, void
                                 const char *format, va_list ap)
 {
     CALL_SITE;
-    struct async_command command = {.function = fn, .data = privdata};
+    struct async_command command;
+    command.function = fn;
+    command.data = privdata;
     return run_format(&command, ac, format, ap, call_site);
 }
 
@@ -199,7 +203,9 @@ EXPORTED int redisAsyncCommand(redisAsyncContext *ac, redisCallbackFn *fn, void 
                                ...)
 {
     CALL_SITE;
-    struct async_command command = {.function = fn, .data = privdata};
+    struct async_command command;
+    command.function = fn;
+    command.data = privdata;
     va_list arguments;
     va_start(arguments, format);
     int result = run_format(&command, ac, format, arguments, call_site);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #define MAX_CALLBACKS 8192u
+#define MAX_SPARE 64u
 
 /*
  * Free ones that were used before are a stack, `head` its top as tag << 32 | number from 1: the tag changes with every
@@ -50,7 +51,7 @@ static struct hiredis_callback *pop(struct hiredis_callback *all)
     return NULL;
 }
 
-struct hiredis_callback *hiredis_callback_take(void)
+static __attribute__((noinline)) struct hiredis_callback *take_from_pool(void)
 {
     struct hiredis_callback *all = get_all();
     struct hiredis_callback *callback = all ? pop(all) : NULL;
@@ -63,7 +64,7 @@ struct hiredis_callback *hiredis_callback_take(void)
     return callback;
 }
 
-void hiredis_callback_release(struct hiredis_callback *callback)
+static __attribute__((noinline)) void give_back(struct hiredis_callback *callback)
 {
     struct hiredis_callback *all = atomic_load_explicit(&pool.all, memory_order_relaxed);
     uint64_t number = (uint64_t)(callback - all) + 1;
@@ -75,23 +76,73 @@ void hiredis_callback_release(struct hiredis_callback *callback)
                                                     memory_order_release, memory_order_relaxed));
 }
 
-void hiredis_callback_release_ended(struct hiredis_state *state)
+struct hiredis_callback *hiredis_callback_take(struct hiredis_state *state)
 {
-    struct hiredis_callback *callback = state->ended, *next;
-    state->ended = NULL;
-    for (; callback; callback = next) {
+    struct hiredis_callback *callback = state->spare;
+    if (__builtin_expect(!callback, 0))
+        return take_from_pool();
+    state->spare = callback->next;
+    state->n_spare--;
+    return callback;
+}
+
+static inline void keep(struct hiredis_state *state, struct hiredis_callback *callback)
+{
+    if (__builtin_expect(state->n_spare >= MAX_SPARE, 0)) {
+        give_back(callback);
+        return;
+    }
+    __atomic_store_n(&callback->next, state->spare, __ATOMIC_RELAXED);
+    state->spare = callback;
+    state->n_spare++;
+}
+
+void hiredis_callback_release(struct hiredis_state *state, struct hiredis_callback *callback)
+{
+    keep(state, callback);
+}
+
+static void give_back_all(struct hiredis_callback *callback)
+{
+    for (struct hiredis_callback *next; callback; callback = next) {
         next = callback->next;
-        hiredis_callback_release(callback);
+        give_back(callback);
     }
 }
 
-/* A monitoring context may have queued any of them again. */
-static void hold(struct hiredis_state *state, const redisContext *c, struct hiredis_callback *callback)
+void hiredis_callback_release_all(struct hiredis_state *state)
 {
-    if (!(hiredis_flags(&state->library, c) & HIREDIS_MONITORING))
-        hiredis_callback_release_ended(state);
-    __atomic_store_n(&callback->next, state->ended, __ATOMIC_RELAXED);
+    give_back_all(state->ended);
+    give_back_all(state->spare);
+    state->ended = state->spare = NULL;
+    state->n_spare = 0;
+}
+
+/* A monitoring context may have queued any of them again. */
+static void hold(struct hiredis_state *state, bool is_monitoring, struct hiredis_callback *callback)
+{
+    struct hiredis_callback *next;
+    for (struct hiredis_callback *at = is_monitoring ? NULL : state->ended; at; at = next) {
+        next = at->next;
+        keep(state, at);
+    }
+    __atomic_store_n(&callback->next, is_monitoring ? state->ended : NULL, __ATOMIC_RELAXED);
     state->ended = callback;
+}
+
+/* Anything but a plain answer, as facts; what it means for the span. */
+static __attribute__((noinline)) enum wire_outcome copy_end(const struct hiredis_state *state,
+                                                            const redisContext *c, const void *reply,
+                                                            int type, const struct hiredis_callback *callback,
+                                                            struct operation *operation)
+{
+    struct facts facts = operation_facts(operation);
+    if (reply)
+        return hiredis_copy_reply(&facts, &state->library, c, reply, type, callback->verb);
+    if (!hiredis_error(&state->library, c))
+        return WIRE_ABANDONED;
+    hiredis_copy_error(&facts, &state->library, c);
+    return WIRE_FAILED;
 }
 
 static void end_operation(struct connection *connection, const redisContext *c, const void *reply,
@@ -101,25 +152,21 @@ static void end_operation(struct connection *connection, const redisContext *c, 
     struct operation *operation = operation_oldest(connection);
     if (!operation || operation != callback->operation)
         return; /* of the parent process, before the fork */
-    struct facts facts = operation_facts(operation);
-    enum wire_outcome outcome = WIRE_ABANDONED;
-    if (reply) {
-        int type = hiredis_reply_type(&state->library, c, reply);
-        outcome = hiredis_copy_reply(&facts, &state->library, c, reply, type, callback->verb);
-    } else if (hiredis_error(&state->library, c)) {
-        hiredis_copy_error(&facts, &state->library, c);
-        outcome = WIRE_FAILED;
-    }
+    int type = hiredis_reply_type(&state->library, c, reply);
+    enum wire_outcome outcome = WIRE_OK;
+    if (__builtin_expect(!reply || type == REDIS_REPLY_ERROR || callback->verb != HIREDIS_PLAIN, 0))
+        outcome = copy_end(state, c, reply, type, callback, operation);
     operation_close(connection, operation, outcome);
-    hiredis_follow_answered(connection, c, operation, reply);
+    if (__builtin_expect(state->n_expected, 0))
+        hiredis_follow_answered(connection, c, operation, reply);
 }
 
 /* No reply will come to any command of the context, or none is waited for any more: it is freed when we return. */
-static bool is_over(struct connection *connection, const redisContext *c, const void *reply)
+static bool is_over(struct connection *connection, unsigned flags, const void *reply)
 {
-    const struct hiredis_state *state = hiredis_state_of(connection);
-    bool may_come_back = (hiredis_flags(&state->library, c) & (HIREDIS_SUBSCRIBED | HIREDIS_MONITORING)) != 0;
-    return !connection->n_operations && (!reply || (state->is_closing && !may_come_back));
+    bool may_come_back = (flags & (HIREDIS_SUBSCRIBED | HIREDIS_MONITORING)) != 0;
+    return !connection->n_operations &&
+           (!reply || (hiredis_state_of(connection)->is_closing && !may_come_back));
 }
 
 struct target {
@@ -136,15 +183,16 @@ static __attribute__((noinline)) struct target finish(redisAsyncContext *ac, con
     if (!callback->operation)
         return target; /* once more */
     if (!connection || hiredis_state_of(connection)->serial != callback->serial) {
-        hiredis_callback_release(callback); /* redisAsyncFree: its span has ended */
+        give_back(callback); /* redisAsyncFree: its span has ended */
         return target;
     }
     if (reply)
         hiredis_note_reply(connection);
     end_operation(connection, c, reply, callback);
     callback->operation = NULL;
-    hold(hiredis_state_of(connection), c, callback);
-    if (is_over(connection, c, reply))
+    unsigned flags = hiredis_flags(&hiredis_state_of(connection)->library, c);
+    hold(hiredis_state_of(connection), (flags & HIREDIS_MONITORING) != 0, callback);
+    if (is_over(connection, flags, reply))
         hiredis_forget(c);
     return target;
 }

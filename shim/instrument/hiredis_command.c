@@ -19,9 +19,15 @@
 #include "instrument/hiredis_priv.h"
 #include <stdarg.h>
 
-/* hiredis itself, which asks for every reply of its own twice: told without a search. Needs CALL_SITE. */
-#define IS_HIREDIS_ITSELF(name) \
-    (real_is_in_library(&entry_points[ENTRY_##name], call_site) || IS_INTERNAL(name))
+/*
+ * hiredis itself, which appends and asks for every reply of its own commands: told without a search, and so that the wrapper
+ * is a jump. NULL: another caller, or to be looked at more closely. Needs CALL_SITE.
+ */
+#define REAL_FOR_HIREDIS(name) ((__typeof__(&name))real_for_hiredis(&entry_points[ENTRY_##name], call_site))
+static inline void *real_for_hiredis(const struct real_entry *entry, const void *call_site)
+{
+    return real_is_in_library(entry, call_site) ? __atomic_load_n(&entry->function, __ATOMIC_ACQUIRE) : NULL;
+}
 
 /* ---- answered in the call ---- */
 
@@ -145,16 +151,21 @@ EXPORTED void *redisCommandArgv(redisContext *c, int argc, const char **argv, co
 
 /* ---- pipelines ---- */
 
-static struct connection *pipeline_of(const redisContext *c, const struct real_entry *entry)
+static inline __attribute__((always_inline)) struct connection *pipeline_of(const redisContext *c,
+                                                                            const struct real_entry *entry)
 {
-    return lifecycle_is_active() ? hiredis_connection_of(c, entry) : NULL;
+    if (!lifecycle_is_active())
+        return NULL;
+    struct connection *connection = hiredis_find_connection(c);
+    return __builtin_expect(connection != NULL, 1) ? connection : hiredis_connection_of(c, entry);
 }
 
-static int append_format(redisContext *c, const char *format, va_list arguments, const void *call_site)
+static __attribute__((noinline)) int append_format(redisContext *c, const char *format, va_list arguments,
+                                                   const void *call_site)
 {
     __typeof__(&redisvAppendCommand) real = REAL_OF(redisvAppendCommand, c);
     struct connection *connection = NULL;
-    if (!IS_HIREDIS_ITSELF(redisvAppendCommand))
+    if (!IS_INTERNAL(redisvAppendCommand))
         connection = pipeline_of(c, &entry_points[ENTRY_redisvAppendCommand]);
     if (!connection)
         return real(c, format, arguments);
@@ -172,7 +183,8 @@ static int append_format(redisContext *c, const char *format, va_list arguments,
 EXPORTED int redisvAppendCommand(redisContext *c, const char *format, va_list ap)
 {
     CALL_SITE;
-    return append_format(c, format, ap, call_site);
+    __typeof__(&redisvAppendCommand) real = REAL_FOR_HIREDIS(redisvAppendCommand);
+    return real ? real(c, format, ap) : append_format(c, format, ap, call_site);
 }
 
 EXPORTED int redisAppendCommand(redisContext *c, const char *format, ...)
@@ -185,12 +197,12 @@ EXPORTED int redisAppendCommand(redisContext *c, const char *format, ...)
     return result;
 }
 
-EXPORTED int redisAppendCommandArgv(redisContext *c, int argc, const char **argv, const size_t *argvlen)
+static __attribute__((noinline)) int append_words(redisContext *c, int argc, const char **argv,
+                                                  const size_t *argvlen, const void *call_site)
 {
-    CALL_SITE;
     __typeof__(&redisAppendCommandArgv) real = REAL_OF(redisAppendCommandArgv, c);
     struct connection *connection = NULL;
-    if (!IS_HIREDIS_ITSELF(redisAppendCommandArgv))
+    if (!IS_INTERNAL(redisAppendCommandArgv))
         connection = pipeline_of(c, &entry_points[ENTRY_redisAppendCommandArgv]);
     if (!connection)
         return real(c, argc, argv, argvlen);
@@ -203,6 +215,13 @@ EXPORTED int redisAppendCommandArgv(redisContext *c, int argc, const char **argv
     int result = real(c, argc, argv, argvlen);
     hiredis_append_end(connection, c, operation, result == REDIS_OK, effect);
     return result;
+}
+
+EXPORTED int redisAppendCommandArgv(redisContext *c, int argc, const char **argv, const size_t *argvlen)
+{
+    CALL_SITE;
+    __typeof__(&redisAppendCommandArgv) real = REAL_FOR_HIREDIS(redisAppendCommandArgv);
+    return real ? real(c, argc, argv, argvlen) : append_words(c, argc, argv, argvlen, call_site);
 }
 
 EXPORTED int redisAppendFormattedCommand(redisContext *c, const char *cmd, size_t len)
@@ -218,12 +237,28 @@ EXPORTED int redisAppendFormattedCommand(redisContext *c, const char *cmd, size_
     return result;
 }
 
+static __attribute__((noinline)) int get_reply(redisContext *c, void **reply, const void *call_site)
+{
+    __typeof__(&redisGetReply) real = REAL_OF(redisGetReply, c);
+    int result = real(c, reply);
+    if (!IS_INTERNAL(redisGetReply))
+        hiredis_follow_reply(c, result, reply);
+    return result;
+}
+
 EXPORTED int redisGetReply(redisContext *c, void **reply)
 {
     CALL_SITE;
-    __typeof__(&redisGetReply) real = REAL_OF(redisGetReply, c);
+    __typeof__(&redisGetReply) real = REAL_FOR_HIREDIS(redisGetReply);
+    return real ? real(c, reply) : get_reply(c, reply, call_site);
+}
+
+static __attribute__((noinline)) int get_reply_from_reader(redisContext *c, void **reply,
+                                                           const void *call_site)
+{
+    __typeof__(&redisGetReplyFromReader) real = REAL_OF(redisGetReplyFromReader, c);
     int result = real(c, reply);
-    if (!IS_HIREDIS_ITSELF(redisGetReply))
+    if (!IS_INTERNAL(redisGetReplyFromReader))
         hiredis_follow_reply(c, result, reply);
     return result;
 }
@@ -231,10 +266,6 @@ EXPORTED int redisGetReply(redisContext *c, void **reply)
 EXPORTED int redisGetReplyFromReader(redisContext *c, void **reply)
 {
     CALL_SITE;
-    __typeof__(&redisGetReplyFromReader) real = REAL_OF(redisGetReplyFromReader, c);
-    if (IS_HIREDIS_ITSELF(redisGetReplyFromReader)) /* redisGetReply, at every reply */
-        return real(c, reply);
-    int result = real(c, reply);
-    hiredis_follow_reply(c, result, reply);
-    return result;
+    __typeof__(&redisGetReplyFromReader) real = REAL_FOR_HIREDIS(redisGetReplyFromReader);
+    return real ? real(c, reply) : get_reply_from_reader(c, reply, call_site);
 }

@@ -49,7 +49,7 @@ static void forget(struct connection *connection, const redisContext *c)
         hiredis_fail_all(connection, c);
     else
         hiredis_abandon_all(connection);
-    hiredis_callback_release_ended(state);
+    hiredis_callback_release_all(state);
     hiredis_note_closed(connection);
     connection_close(connection->handle);
 }

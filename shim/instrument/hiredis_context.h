@@ -46,8 +46,9 @@ struct hiredis_state {
     bool is_subscribed; /* arrays may be messages */
     bool is_closing;    /* redisAsyncDisconnect: freed behind its last reply */
     struct hiredis_expected expected[HIREDIS_MAX_EXPECTED];
-    struct hiredis_queue queue;            /* of a pipeline */
-    struct hiredis_callback *ended;        /* hiredis_callback.h */
+    struct hiredis_queue queue;             /* of a pipeline */
+    struct hiredis_callback *ended, *spare; /* hiredis_callback.h */
+    uint32_t n_spare;
     char endpoint[HIREDIS_ENDPOINT_BYTES]; /* host or path; empty: not known */
     uint32_t peer_bytes;                   /* 0: not known */
     uint8_t peer[HIREDIS_PEER_BYTES];      /* a sockaddr */

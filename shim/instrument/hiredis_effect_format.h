@@ -31,8 +31,14 @@ struct hiredis_effect {
 };
 
 /* By their first letters, which tell nearly every command from those above. What is no letter may be anything. */
+#define HIREDIS_LETTER(letter) (1u << ((letter)&0x1f))
 static inline bool hiredis_may_have_effect(const char *word)
 {
+    const uint32_t first_letters = HIREDIS_LETTER('S') | HIREDIS_LETTER('M') | HIREDIS_LETTER('E') |
+                                   HIREDIS_LETTER('D') | HIREDIS_LETTER('R') | HIREDIS_LETTER('P') |
+                                   HIREDIS_LETTER('U');
+    if (word[0] > '%' && !(first_letters & HIREDIS_LETTER(word[0])))
+        return false;
     int second = word[0] ? word[1] & ~0x20 : 0;
     switch (word[0] & ~0x20) {
     case 'S':

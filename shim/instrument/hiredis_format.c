@@ -88,7 +88,7 @@ void hiredis_copy_format(struct facts *facts, const char *format, va_list argume
 {
     if (!begin_arguments(facts))
         return;
-    facts_text(facts, WIRE_DB_COMMAND_FORMAT, format);
+    facts_string(facts, WIRE_DB_COMMAND_FORMAT, format, strlen(format));
     struct walk walk;
     va_copy(walk.arguments, arguments);
     int n = 0;

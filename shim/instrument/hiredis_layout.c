@@ -84,23 +84,9 @@ struct hiredis_library hiredis_library_of(const struct real_entry *entry)
     return look_up(entry);
 }
 
-static int read_int(const void *object, uint16_t offset)
-{
-    int value;
-    memcpy(&value, (const char *)object + offset, sizeof(value));
-    return value;
-}
-
-static const void *read_pointer(const void *object, uint16_t offset)
-{
-    const void *value;
-    memcpy(&value, (const char *)object + offset, sizeof(value));
-    return value;
-}
-
 int hiredis_error(const struct hiredis_library *library, const redisContext *c)
 {
-    return library->layout && c ? read_int(c, library->layout->error) : 0;
+    return library->layout && c ? hiredis_read_int(c, library->layout->error) : 0;
 }
 
 const char *hiredis_error_text(const struct hiredis_library *library, const redisContext *c)
@@ -113,14 +99,9 @@ bool hiredis_is_blocking(const struct hiredis_library *library, const redisConte
     return !library->layout || !c || (hiredis_flags(library, c) & HIREDIS_BLOCK);
 }
 
-unsigned hiredis_flags(const struct hiredis_library *library, const redisContext *c)
-{
-    return library->layout && c ? (unsigned)read_int(c, library->layout->flags) : 0;
-}
-
 int hiredis_descriptor(const struct hiredis_library *library, const redisContext *c)
 {
-    return library->layout && c ? read_int(c, library->layout->descriptor) : -1;
+    return library->layout && c ? hiredis_read_int(c, library->layout->descriptor) : -1;
 }
 
 bool hiredis_is_connected(const struct hiredis_library *library, const redisContext *c)
@@ -133,31 +114,17 @@ const char *hiredis_endpoint(const struct hiredis_library *library, const redisC
     const struct hiredis_layout *layout = library->layout;
     if (!layout || !c)
         return NULL;
-    if (read_int(c, layout->connection_type) == REDIS_CONN_UNIX) {
+    if (hiredis_read_int(c, layout->connection_type) == REDIS_CONN_UNIX) {
         *ret_port = 0;
-        return read_pointer(c, layout->path);
+        return hiredis_read_pointer(c, layout->path);
     }
-    *ret_port = read_int(c, layout->port);
-    return read_pointer(c, layout->host);
-}
-
-/* The reader's object functions begin with createString; hiredis' own lies in its own text. */
-static bool has_own_replies(const struct hiredis_library *library, const redisContext *c)
-{
-    const void *reader = library->layout && c ? read_pointer(c, library->layout->reader) : NULL;
-    const void *functions = reader ? read_pointer(reader, library->layout->functions) : NULL;
-    uintptr_t create_string = functions ? (uintptr_t)read_pointer(functions, 0) : 0;
-    return create_string >= library->text_from && create_string < library->text_to;
-}
-
-int hiredis_reply_type(const struct hiredis_library *library, const redisContext *c, const void *reply)
-{
-    return reply && has_own_replies(library, c) ? read_int(reply, 0) : 0;
+    *ret_port = hiredis_read_int(c, layout->port);
+    return hiredis_read_pointer(c, layout->host);
 }
 
 const char *hiredis_reply_text(const struct hiredis_library *library, const void *reply)
 {
-    return read_pointer(reply, library->layout->reply_text);
+    return hiredis_read_pointer(reply, library->layout->reply_text);
 }
 
 /* Entries that are looked at: a transaction of more tells of its first ones' errors. */
@@ -174,8 +141,8 @@ static size_t n_entries(const struct hiredis_library *library, const redisContex
 
 static const void *entry_of(const struct hiredis_library *library, const void *reply, size_t number)
 {
-    const char *entries = read_pointer(reply, library->layout->reply_element);
-    return entries ? read_pointer(entries + number * sizeof(void *), 0) : NULL;
+    const char *entries = hiredis_read_pointer(reply, library->layout->reply_element);
+    return entries ? hiredis_read_pointer(entries + number * sizeof(void *), 0) : NULL;
 }
 
 const void *hiredis_error_entry(const struct hiredis_library *library, const redisContext *c,
@@ -184,7 +151,7 @@ const void *hiredis_error_entry(const struct hiredis_library *library, const red
     size_t n = n_entries(library, c, reply);
     for (size_t i = 0; i < n; i++) {
         const void *entry = entry_of(library, reply, i);
-        if (entry && read_int(entry, 0) == REDIS_REPLY_ERROR)
+        if (entry && hiredis_read_int(entry, 0) == REDIS_REPLY_ERROR)
             return entry;
     }
     return NULL;
@@ -197,7 +164,7 @@ bool hiredis_is_message(const struct hiredis_library *library, const redisContex
     static const char *const kinds[] = {"message", "subscribe", "unsubscribe"};
     size_t n = n_entries(library, c, reply);
     const void *first = n == 3 || n == 4 ? entry_of(library, reply, 0) : NULL;
-    if (!first || read_int(first, 0) != REDIS_REPLY_STRING)
+    if (!first || hiredis_read_int(first, 0) != REDIS_REPLY_STRING)
         return false;
     const char *kind = hiredis_reply_text(library, first);
     kind += *kind == 'p' || (*kind == 's' && strcmp(kind, kinds[1]) != 0);
@@ -205,8 +172,8 @@ bool hiredis_is_message(const struct hiredis_library *library, const redisContex
         if (strcmp(kind, kinds[i]) != 0)
             continue;
         const void *left = entry_of(library, reply, 2);
-        *ret_is_last = i == 2 && left && read_int(left, 0) == REDIS_REPLY_INTEGER &&
-                       read_int(left, library->layout->reply_integer) == 0;
+        *ret_is_last = i == 2 && left && hiredis_read_int(left, 0) == REDIS_REPLY_INTEGER &&
+                       hiredis_read_int(left, library->layout->reply_integer) == 0;
         return true;
     }
     return false;

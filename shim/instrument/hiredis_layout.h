@@ -13,6 +13,7 @@
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Replies that our oldest headers do not name. */
 #define HIREDIS_REPLY_PUSH 12
@@ -39,6 +40,20 @@ struct hiredis_library {
     uintptr_t text_from, text_to;
 };
 
+static inline int hiredis_read_int(const void *object, uint16_t offset)
+{
+    int value;
+    memcpy(&value, (const char *)object + offset, sizeof(value));
+    return value;
+}
+
+static inline const void *hiredis_read_pointer(const void *object, uint16_t offset)
+{
+    const void *value;
+    memcpy(&value, (const char *)object + offset, sizeof(value));
+    return value;
+}
+
 struct hiredis_library hiredis_library_of(const struct real_entry *entry);
 
 /* REDIS_ERR_…, 0 without error or layout. */
@@ -46,7 +61,10 @@ int hiredis_error(const struct hiredis_library *library, const redisContext *c);
 /* NULL without layout. */
 const char *hiredis_error_text(const struct hiredis_library *library, const redisContext *c);
 /* HIREDIS_BLOCK and the others; 0 without layout. */
-unsigned hiredis_flags(const struct hiredis_library *library, const redisContext *c);
+static inline unsigned hiredis_flags(const struct hiredis_library *library, const redisContext *c)
+{
+    return library->layout && c ? (unsigned)hiredis_read_int(c, library->layout->flags) : 0;
+}
 /* Its socket, -1 not known. */
 int hiredis_descriptor(const struct hiredis_library *library, const redisContext *c);
 /* A call that connects and blocks has come back, and nothing has failed since. */
@@ -56,9 +74,22 @@ bool hiredis_is_blocking(const struct hiredis_library *library, const redisConte
 /* The host as the program named it and its port, or the socket's path and 0. NULL: neither is there. */
 const char *hiredis_endpoint(const struct hiredis_library *library, const redisContext *c, int *ret_port);
 
+/* The reader's object functions begin with createString; hiredis' own lies in its own text. */
+static inline bool hiredis_has_own_replies(const struct hiredis_library *library, const redisContext *c)
+{
+    const void *reader = library->layout && c ? hiredis_read_pointer(c, library->layout->reader) : NULL;
+    const void *functions = reader ? hiredis_read_pointer(reader, library->layout->functions) : NULL;
+    uintptr_t create_string = functions ? (uintptr_t)hiredis_read_pointer(functions, 0) : 0;
+    return create_string - library->text_from < library->text_to - library->text_from;
+}
+
 /* REDIS_REPLY_…, 0 where the reply is none of hiredis' own: its reader may make objects of the program's
  * (ruby's are VALUEs, not pointers). */
-int hiredis_reply_type(const struct hiredis_library *library, const redisContext *c, const void *reply);
+static inline int hiredis_reply_type(const struct hiredis_library *library, const redisContext *c,
+                                     const void *reply)
+{
+    return reply && hiredis_has_own_replies(library, c) ? hiredis_read_int(reply, 0) : 0;
+}
 /* The first error among the entries of an array, NULL none. */
 const void *hiredis_error_entry(const struct hiredis_library *library, const redisContext *c,
                                 const void *reply);

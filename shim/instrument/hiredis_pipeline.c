@@ -26,17 +26,21 @@ static void enqueue(struct hiredis_queue *queue, bool is_recorded)
     queue->runs[queue->n_runs - 1]++;
 }
 
+static __attribute__((noinline)) void end_run(struct hiredis_queue *queue)
+{
+    queue->n_runs--;
+    queue->first_is_recorded = !queue->first_is_recorded;
+    memmove(queue->runs, queue->runs + 1, queue->n_runs * sizeof(queue->runs[0]));
+}
+
 /* False: the queue is empty. */
-static bool dequeue(struct hiredis_queue *queue, bool *ret_is_recorded)
+static inline bool dequeue(struct hiredis_queue *queue, bool *ret_is_recorded)
 {
     if (!queue->n_runs)
         return false;
     *ret_is_recorded = queue->first_is_recorded;
-    if (!--queue->runs[0]) {
-        queue->n_runs--;
-        queue->first_is_recorded = !queue->first_is_recorded;
-        memmove(queue->runs, queue->runs + 1, queue->n_runs * sizeof(queue->runs[0]));
-    }
+    if (!--queue->runs[0])
+        end_run(queue);
     if (*ret_is_recorded || !queue->n_runs)
         queue->is_full = false;
     return true;
@@ -56,39 +60,71 @@ struct operation *hiredis_append_begin(struct connection *connection, struct fac
     return operation;
 }
 
-/* A SUBSCRIBE is answered by messages, one for each of its channels, or by pushes: nothing to wait for. */
-void hiredis_append_end(struct connection *connection, const redisContext *c, struct operation *operation,
-                        bool is_queued, struct hiredis_effect effect)
+static __attribute__((noinline)) void end_refused(struct connection *connection, const redisContext *c,
+                                                  struct operation *operation)
 {
-    if (!is_queued) {
-        if (operation) {
-            struct facts facts = operation_facts(operation);
-            hiredis_copy_error(&facts, &hiredis_state_of(connection)->library, c);
-        }
-        operation_close(connection, operation, WIRE_FAILED);
-        return;
+    if (operation) {
+        struct facts facts = operation_facts(operation);
+        hiredis_copy_error(&facts, &hiredis_state_of(connection)->library, c);
     }
+    operation_close(connection, operation, WIRE_FAILED);
+}
+
+/* A SUBSCRIBE is answered by messages, one for each of its channels, or by pushes: nothing to wait for. */
+static __attribute__((noinline)) void
+end_with_effect(struct connection *connection, struct operation *operation, struct hiredis_effect effect)
+{
     if (effect.verb == HIREDIS_SUBSCRIBE)
         operation_close(connection, operation, WIRE_OK);
     else
         enqueue(&hiredis_state_of(connection)->queue, operation != NULL);
-    if (effect.verb != HIREDIS_PLAIN)
-        hiredis_follow_sent(connection, operation, effect);
+    hiredis_follow_sent(connection, operation, effect);
 }
 
-/* What the server says unasked. */
-static bool is_nobodys(struct hiredis_state *state, const redisContext *c, const void *reply, int type)
+void hiredis_append_end(struct connection *connection, const redisContext *c, struct operation *operation,
+                        bool is_queued, struct hiredis_effect effect)
+{
+    if (__builtin_expect(!is_queued, 0))
+        end_refused(connection, c, operation);
+    else if (__builtin_expect(effect.verb != HIREDIS_PLAIN, 0))
+        end_with_effect(connection, operation, effect);
+    else
+        enqueue(&hiredis_state_of(connection)->queue, operation != NULL);
+}
+
+static __attribute__((noinline)) bool is_message(struct hiredis_state *state, const redisContext *c,
+                                                 const void *reply)
 {
     bool is_last = false;
-    if (type == HIREDIS_REPLY_PUSH)
-        return true;
-    if (!state->is_subscribed || !hiredis_is_message(&state->library, c, reply, &is_last))
+    if (!hiredis_is_message(&state->library, c, reply, &is_last))
         return false;
     state->is_subscribed = !is_last;
     return true;
 }
 
-void hiredis_end_oldest(struct connection *connection, const redisContext *c, const void *reply)
+/* What the server says unasked. */
+static bool is_nobodys(struct hiredis_state *state, const redisContext *c, const void *reply, int type)
+{
+    return type == HIREDIS_REPLY_PUSH || (state->is_subscribed && is_message(state, c, reply));
+}
+
+/* Of an error, or of a command whose effect waits for its reply. */
+static __attribute__((noinline)) void end_unusual(struct connection *connection, const redisContext *c,
+                                                  const void *reply, int type, struct operation *operation)
+{
+    struct hiredis_state *state = hiredis_state_of(connection);
+    bool is_expected = state->n_expected && state->expected[0].key == operation;
+    enum hiredis_verb verb = is_expected ? state->expected[0].verb : HIREDIS_PLAIN;
+    struct facts facts = operation_facts(operation);
+    enum wire_outcome outcome = hiredis_copy_reply(&facts, &state->library, c, reply, type, verb);
+    hiredis_note_reply(connection);
+    operation_close(connection, operation, outcome);
+    if (is_expected)
+        hiredis_follow_answered(connection, c, operation, reply);
+}
+
+static inline __attribute__((always_inline)) void end_oldest(struct connection *connection,
+                                                             const redisContext *c, const void *reply)
 {
     struct hiredis_state *state = hiredis_state_of(connection);
     bool is_recorded;
@@ -98,17 +134,17 @@ void hiredis_end_oldest(struct connection *connection, const redisContext *c, co
     struct operation *operation = operation_oldest(connection);
     if (!operation)
         return; /* of the parent process, before the fork */
-    bool is_expected = state->n_expected && state->expected[0].key == operation;
-    enum hiredis_verb verb = is_expected ? state->expected[0].verb : HIREDIS_PLAIN;
-    enum wire_outcome outcome = WIRE_OK;
-    if (__builtin_expect(type == REDIS_REPLY_ERROR || is_expected, 0)) {
-        struct facts facts = operation_facts(operation);
-        outcome = hiredis_copy_reply(&facts, &state->library, c, reply, type, verb);
+    if (__builtin_expect(type == REDIS_REPLY_ERROR || state->n_expected, 0)) {
+        end_unusual(connection, c, reply, type, operation);
+        return;
     }
     hiredis_note_reply(connection);
-    operation_close(connection, operation, outcome);
-    if (is_expected)
-        hiredis_follow_answered(connection, c, operation, reply);
+    operation_close(connection, operation, WIRE_OK);
+}
+
+void hiredis_end_oldest(struct connection *connection, const redisContext *c, const void *reply)
+{
+    end_oldest(connection, c, reply);
 }
 
 static void forget_queue(struct hiredis_state *state)
@@ -161,5 +197,5 @@ void hiredis_follow_reply(const redisContext *c, int result, void *const *reply)
     if (result != REDIS_OK)
         hiredis_fail_all(connection, c);
     else if (reply ? *reply != NULL : hiredis_is_blocking(&hiredis_state_of(connection)->library, c))
-        hiredis_end_oldest(connection, c, reply ? *reply : NULL);
+        end_oldest(connection, c, reply ? *reply : NULL);
 }
