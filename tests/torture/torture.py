@@ -7,7 +7,6 @@ CASE: cases whose name (NUMBER/NAME) contains one of the words. --full: racy one
 again and again; it fails where that takes longer than --within. --native: only see that the programs die as
 the rows say, without the library. --table: the table of README.md. --aarch64: the C cases again, cross-built in BUILD, under qemu-user (`make test-aarch64`).
 """
-import signal
 import sys
 from pathlib import Path
 
@@ -30,10 +29,6 @@ for chapter in emulation.CHAPTERS if emulation.folder else CHAPTERS:
 
 
 def main():
-    # Programs are to die of these, whoever started us: nohup and a script's & have them ignored, and children inherit that.
-    for number in (signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     if "--table" in sys.argv:
         sys.stdout.write(row.table())
         return 0
