@@ -1,13 +1,26 @@
 #!/usr/bin/env bash
-# websocket.sh PREFIX: what Debian 12's libcurl cannot do, with one installed under PREFIX: WebSocket (configure
-# --enable-websockets; not experimental from 8.11 on) and, unless it is 7.88, HTTP/2 push. The programs are built here, against
-# that library. Prints `ok` and `not ok` lines; what was counted is read from the mapped file.
-#   ./configure --prefix=PREFIX --enable-websockets --with-openssl --with-nghttp2 && make -C lib install && make -C include install
+# websocket.sh [PREFIX]: what Debian 12's libcurl cannot do, WebSocket and HTTP/2 push, with a newer one: that of pycurl's wheel, or
+# one installed under PREFIX (8.11 or newer; before, WebSocket is experimental, and 7.88 has no push that works). The programs are
+# built here, against that library. Prints `ok` and `not ok` lines; what was counted is read from the mapped file.
+#   ./configure --prefix=PREFIX --with-openssl --with-nghttp2 && make -C lib install && make -C include install
 set -u
-export PREFIX=${1:-${PREFIX:?usage: websocket.sh PREFIX}} # common.sh starts us anew, without arguments
+export PREFIX=${1:-${PREFIX:-}} # common.sh starts us anew, without arguments
 # shellcheck source-path=SCRIPTDIR source=../cli/common.sh
 . "$(dirname "$0")/../cli/common.sh"
 here=$ROOT/tests/integration/curl
+if [ -z "$PREFIX" ]; then
+    wheel=$("$("$ROOT"/tests/venv)" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/pycurl.libs
+    library=$(find "$wheel" -name 'libcurl*.so*' 2>/dev/null | head -n 1)
+    if [ -z "$library" ]; then
+        echo "ok websocket # skipped: pycurl has no wheel here"
+        finish
+        exit 0
+    fi
+    PREFIX=$DIR/newer
+    mkdir -p "$PREFIX/lib"
+    ln -s "$wheel"/* "$PREFIX/lib/"
+    ln -s "$(basename "$library")" "$PREFIX/lib/libcurl.so"
+fi
 build() { # NAME
     gcc -std=gnu17 -D_GNU_SOURCE -I"$PREFIX/include" -o "$DIR/$1" "$here/$1.c" -L"$PREFIX/lib" -Wl,-rpath,"$PREFIX/lib" -lcurl ||
         { not_ok "$1 cannot be built" "$PREFIX"; finish; exit 1; }
