@@ -68,6 +68,12 @@ def host(number, name, what, dies, command, tools, deed=None, reports=1, **more)
         volatile=[*ADDRESSES, *more.pop("volatile", ())], seconds=more.pop("seconds", 60), **more)
 
 
+def check_demangled(lab, runs, found):
+    for each in found:
+        mangled = [name for name in each.functions() if re.search(r"_ZN|^_R|17h[0-9a-f]{16}|::h[0-9a-f]{16}$", name)]
+        lab.check(not mangled, f"not demangled: {mangled}")
+
+
 ABORT, SEGV = "SIGABRT, core", "SIGSEGV, core"
 RUST, GO, JAVA = ["rustc"], ["go", "gcc"], ["java", "javac"]
 OVERFLOW = {"text": "stack overflow|recurs", "frames": ["/recurse/"]}
@@ -76,8 +82,12 @@ host(28, "rust_unwind", "Rust: a panic in main: exit 101", "exit 101", rust(), R
 host(28, "rust_caught", "Rust: a panic that is caught", "exit 0", rust(), RUST, reports=0)
 for mangling in ("legacy", "v0"):
     host(29, f"rust_abort_{mangling}", f"Rust: abort, {mangling} names", ABORT, rust("-C", f"symbol-mangling-version={mangling}") if mangling == "v0" else rust(), RUST,
-         deed="abort", expect={"signal": "SIGABRT", "frames": ["/main/"]})
-host(29, "rust_abort_in_thread", "Rust: abort in a thread", ABORT, rust(), RUST, expect={"signal": "SIGABRT", "threads": 2})
+         deed="abort", expect={"signal": "SIGABRT", "reason": "called abort", "frames": ["/main/"]})
+for mangling in ("legacy", "v0"):
+    host(29, f"rust_panic_{mangling}", f"Rust: a panic with panic=abort, {mangling} names", ABORT,
+         rust("-C", "panic=abort", *(["-C", "symbol-mangling-version=v0"] if mangling == "v0" else [])), RUST,
+         deed="unwind", expect={"signal": "SIGABRT", "reason": "Rust panic", "frames": ["/core::panicking::/", "/index_beyond/", "/main/"]}, also=check_demangled)
+host(29, "rust_abort_in_thread", "Rust: abort in a thread", ABORT, rust(), RUST, expect={"signal": "SIGABRT", "reason": "called abort", "threads": 2})
 host(30, "rust_main", "Rust: stack overflow in main: 134 and its message, not 139", ABORT, rust(), RUST, expect=OVERFLOW)
 host(31, "rust_thread", "Rust: stack overflow in a thread", ABORT, rust(), RUST, expect=OVERFLOW)
 host(32, "rust_null", "Rust: a write through a null pointer", SEGV, rust(), RUST, expect={"signal": "SIGSEGV", "frames": ["/write_to_null/"]})

@@ -276,6 +276,9 @@ static void test_frames_add(void **state)
     } signs[] = {{"__cxa_pure_virtual", "pure-virtual"},
                  {"std::terminate()", "terminate"},
                  {"core::panicking::panic_fmt", "rust-panic"},
+                 {"std::panicking::begin_panic::{closure}", "rust-panic"},
+                 {"std::panicking::try::do_call", "abort"},
+                 {"std::panicking::catch_unwind", "abort"},
                  {"runtime.fatalpanic", "go"},
                  {"main", "abort"}};
     for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {

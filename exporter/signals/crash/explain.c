@@ -182,7 +182,8 @@ static const struct sign {
     {"malloc_printerr", "malloc", "heap corruption detected"},
     {"rust_panic", "rust-panic", "Rust panic"},
     {"__rust_start_panic", "rust-panic", "Rust panic"},
-    {"std::panicking::", "rust-panic", "Rust panic"},
+    {"std::panicking::begin_panic", "rust-panic", "Rust panic"}, /* ::try stands below every thread */
+    {"std::panicking::rust_panic", "rust-panic", "Rust panic"},
     {"core::panicking::", "rust-panic", "Rust panic"},
     {"runtime.throw", "go", "fatal error of the Go runtime"},
     {"runtime.fatalpanic", "go", "Go panic"},
