@@ -73,11 +73,13 @@ static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, cons
     struct span span;
     if (!was_running)
         curl_socket_close(connection);
+    if (state && !was_running)
+        curl_target_settle(connection, state, calls);
     if (!handle || (state && state->connect_only == CURL_CONNECTS_ONLY) ||
         !span_begin(&span, INSTRUMENT_libcurl, WIRE_CALL, handle, state ? connection : NULL))
         return perform_unrecorded(real, handle, connection, calls);
 
-    curl_request_begin(&span.facts, state, calls, NULL);
+    curl_request_begin(&span.facts, state, NULL);
     if (was_running)
         return perform_refused(real, handle, &span, calls);
     struct span_context context = span_context(&span);

@@ -75,6 +75,7 @@ static __attribute__((noinline)) CURL *copy_handle(struct real_entry *entry, con
             to->is_injected = to->is_performing = to->is_open = to->knows_total = false;
             to->multi = NULL;
             to->url_mark = (struct interned){0};
+            to->target = CURL_TARGET_NEW;
         }
         if (state->body)
             curl_body_copy(to, state, copy, calls);
@@ -129,17 +130,6 @@ static __attribute__((noinline)) void close_handle(struct real_entry *entry, con
 
 /* ---- setopt ---- */
 
-static void remember_url(struct curl_state *state, const char *url)
-{
-    size_t bytes = url ? strnlen(url, WIRE_STRING_MAX + 1) : 0;
-    if (bytes)
-        memcpy(state->url, url, bytes);
-    state->url[bytes] = 0;
-    state->url_bytes = (uint32_t)bytes;
-    state->url_kind = 0;
-    state->url_mark = (struct interned){0};
-}
-
 static void remember_user_agent(struct curl_state *state, const char *agent)
 {
     if (settings_get()->user_agent)
@@ -154,11 +144,14 @@ static void remember_default_protocol(struct curl_state *state, const char *prot
                               : is_http ? CURL_DEFAULT_HTTP
                                         : CURL_DEFAULT_OTHER;
     state->url_kind = 0;
+    state->target = CURL_TARGET_NEW;
 }
 
 static void remember_method(struct curl_state *state, const char *method)
 {
     size_t bytes = method ? strnlen(method, CURL_METHOD_BYTES - 1) : 0;
+    if (bytes != state->method_bytes || memcmp(state->method, method ? method : "", bytes) != 0)
+        state->target = CURL_TARGET_NEW;
     if (bytes)
         memcpy(state->method, method, bytes);
     state->method[bytes] = 0;
@@ -175,6 +168,8 @@ static uint32_t read_timeout(void *value, uint32_t unit_ms)
 /* What libcurl's own setopt does to its request method (lib/setopt.c). */
 static void remember_verb(struct curl_state *state, enum curl_verb verb, bool has_body_again)
 {
+    if (state->verb != verb || (state->has_no_body && has_body_again))
+        state->target = CURL_TARGET_NEW;
     state->verb = (uint8_t)verb;
     if (has_body_again)
         state->has_no_body = false;
@@ -185,7 +180,7 @@ static void remember_option(struct curl_state *state, CURLoption option, void *v
     bool is_on = (long)(uintptr_t)value != 0;
     switch (option) {
     case CURLOPT_URL:
-        remember_url(state, value);
+        curl_target_set_url(state, value);
         break;
     case CURLOPT_CURLU:
         state->url_handle = value;
@@ -205,6 +200,7 @@ static void remember_option(struct curl_state *state, CURLoption option, void *v
         break;
     case CURLOPT_CONNECT_ONLY:
         state->connect_only = (uint8_t)(uintptr_t)value;
+        state->target = CURL_TARGET_NEW;
         break;
     case CURLOPT_TIMEOUT:
         state->timeout_ms = read_timeout(value, 1000);
@@ -220,6 +216,7 @@ static void remember_option(struct curl_state *state, CURLoption option, void *v
         break;
     case CURLOPT_NOBODY:
         state->has_no_body = is_on;
+        state->target = CURL_TARGET_NEW;
         break;
     case CURLOPT_HTTPGET:
         if (is_on)

@@ -33,6 +33,7 @@ static void begin_request(struct connection *connection, CURL *handle, const voi
     struct curl_state *state = curl_state_of(connection);
     curl_multi_abandon(connection, calls);
     curl_socket_close(connection);
+    curl_target_settle(connection, state, calls);
     struct facts facts;
     struct operation *operation = state->connect_only == CURL_CONNECTS_ONLY
                                       ? NULL
@@ -47,7 +48,7 @@ static void begin_request(struct connection *connection, CURL *handle, const voi
     }
     __atomic_store_n(&state->multi, multi, __ATOMIC_RELAXED);
     __atomic_fetch_add(&n_running, 1, __ATOMIC_RELAXED);
-    curl_request_begin(&facts, state, calls, operation);
+    curl_request_begin(&facts, state, operation);
     struct span_context context = operation_context(operation);
     if (curl_request_inject(handle, state, calls, &context))
         operation_mark_injected(operation);

@@ -71,6 +71,9 @@ enum curl_connect_only { CURL_REQUESTS = 0, CURL_CONNECTS_ONLY = 1, CURL_UPGRADE
 /* CURLOPT_DEFAULT_PROTOCOL: what a URL without a scheme means. */
 enum curl_default { CURL_DEFAULT_GUESSED, CURL_DEFAULT_HTTP, CURL_DEFAULT_OTHER };
 
+/* Are URL and method those of the request before? Then they are facts of the handle (curl_target.c). */
+enum curl_target { CURL_TARGET_NEW, CURL_TARGET_USED, CURL_TARGET_SHARED };
+
 /* Behind this answer the connection is the program's (WebSocket): the request was over when the answer began. */
 #define CURL_UPGRADED 101
 
@@ -87,6 +90,7 @@ struct curl_state {
     uint8_t connect_only;     /* enum curl_connect_only */
     uint8_t default_protocol; /* enum curl_default */
     uint8_t url_kind;         /* CURL_URL_… of `url`; 0: to be read again */
+    uint8_t target;           /* enum curl_target */
     bool has_no_body;
     bool is_injected;     /* libcurl's list begins with `nodes`: since a request, until somebody sees it */
     bool is_performing;   /* in curl_easy_perform, which has a private multi handle */
@@ -182,18 +186,57 @@ bool curl_url_may_propagate(const struct curl_state *state);
 /* server.address, server.port and url.scheme of the URL, for what is counted without a span. */
 void curl_url_add_server(struct facts *facts, const char *url);
 
+/* ---- URL and method: curl_target.c ---- */
+
+void curl_target_set_url(struct curl_state *state, const char *url);
+/* Reads the program's CURLU, which it gave, into state->url. */
+void curl_target_read_url(struct curl_state *state, const struct curl_calls *calls);
+const char *curl_target_method(const struct curl_state *state);
+static inline bool curl_is_http(struct curl_state *state)
+{
+    return (curl_url_kind_of(state) & CURL_URL_IS_HTTP) != 0;
+}
+
+/* Before the span or the operation begins, which takes the handle's facts with it. */
+void curl_target_settle_slowly(struct connection *connection, struct curl_state *state);
+static inline void curl_target_settle(struct connection *connection, struct curl_state *state,
+                                      const struct curl_calls *calls)
+{
+    if (__builtin_expect(state->url_handle != NULL, 0))
+        curl_target_read_url(state, calls);
+    if (__builtin_expect(state->target != CURL_TARGET_SHARED, 0))
+        curl_target_settle_slowly(connection, state);
+}
+
+/* Where they are not facts of the handle. */
+void curl_target_add(struct facts *facts, struct curl_state *state, struct operation *operation);
+
+/* ---- headers that are asked for, and how often was sent: curl_headers.c ---- */
+
+/* From the program's list: allowed headers, Host, user agent. */
+void curl_headers_begin(struct facts *facts, const struct curl_state *state);
+
+/* Allowed headers of the answer, and requests hidden in this one (redirects, retries, log-ins). Returns
+ * CURLINFO_REDIRECT_COUNT. */
+int64_t curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls);
+
 /* ---- one request: curl_request.c ---- */
 
 /* The functions of the library that `entry` was resolved to. They live for ever, or in `spare`. */
 const struct curl_calls *curl_get_calls(const struct real_entry *entry, struct curl_calls *spare);
 
-/* Reads the program's CURLU, where it gave one, into state->url. */
-void curl_request_read_url(struct curl_state *state, const struct curl_calls *calls);
-
-/* URL, method, allowed headers. `state` may be NULL, here and below: then they are read when the request is over.
- * `operation`: where the URL goes in the multi interface; NULL: among the facts. */
-void curl_request_begin(struct facts *facts, struct curl_state *state, const struct curl_calls *calls,
-                        struct operation *operation);
+/* URL, method, allowed headers, after curl_target_settle(). `state` may be NULL, here and below: then they are read when the
+ * request is over. `operation`: where the URL goes in the multi interface; NULL: among the facts. */
+static inline void curl_request_begin(struct facts *facts, struct curl_state *state,
+                                      struct operation *operation)
+{
+    if (!state)
+        return;
+    if (state->target != CURL_TARGET_SHARED)
+        curl_target_add(facts, state, operation);
+    if (curl_is_http(state))
+        curl_headers_begin(facts, state);
+}
 
 /*
  * Puts the context's headers in front of the program's list. They stay there: the next request prints its own in their
@@ -223,15 +266,6 @@ void curl_request_add_sent(struct facts *facts, CURL *handle, const struct curl_
 
 /* Of a long or curl_off_t; -1: the library does not know. */
 int64_t curl_request_number(CURL *handle, const struct curl_calls *calls, CURLINFO info);
-
-/* ---- headers that are asked for, and how often was sent: curl_headers.c ---- */
-
-/* From the program's list: allowed headers, Host, user agent. */
-void curl_headers_begin(struct facts *facts, const struct curl_state *state);
-
-/* Allowed headers of the answer, and requests hidden in this one (redirects, retries, log-ins). Returns
- * CURLINFO_REDIRECT_COUNT. */
-int64_t curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls);
 
 /* ---- bodies, where they are asked for: curl_body.c ---- */
 

@@ -1,7 +1,7 @@
 /*
  * curl_request: one HTTP request as libcurl's handle tells it, for curl_easy_perform and the multi interface.
  *
- *   copied    URL, method; afterwards status, version, peer, sizes, phase times, redirects, error; curl_headers.c
+ *   copied    status, version, peer, sizes, phase times, redirects, error; curl_headers.c
  *   changed   CURLOPT_HTTPHEADER: nodes of ours in front of the program's list, which itself is not touched (libcurl keeps the
  *             pointer, it does not copy). They stay there for the next request: nobody can ask libcurl for its list, a copy of
  *             the handle and a request that is not recorded get the program's, and reset and cleanup do not look at it
@@ -63,78 +63,6 @@ const struct curl_calls *curl_get_calls(const struct real_entry *entry, struct c
     return spare;
 }
 
-/* ---- URL and method ---- */
-
-/* CURLOPT_CURLU overrides the URL, and libcurl itself then overwrites its copy of CURLOPT_URL. */
-void curl_request_read_url(struct curl_state *state, const struct curl_calls *calls)
-{
-    char *url = NULL;
-    if (!state->url_handle || !calls->url_get || !calls->free ||
-        calls->url_get(state->url_handle, CURLUPART_URL, &url, 0) != CURLUE_OK)
-        return;
-    size_t bytes = strnlen(url, WIRE_STRING_MAX + 1);
-    if (bytes != state->url_bytes || memcmp(state->url, url, bytes) != 0) {
-        memcpy(state->url, url, bytes);
-        state->url[bytes] = 0;
-        state->url_bytes = (uint32_t)bytes;
-        state->url_kind = 0;
-        state->url_mark = (struct interned){0};
-    }
-    calls->free(url);
-}
-
-static const char *method_of(const struct curl_state *state)
-{
-    if (state->method_bytes)
-        return state->method;
-    if (state->has_no_body)
-        return "HEAD";
-    return state->verb == CURL_VERB_POST ? "POST" : state->verb == CURL_VERB_PUT ? "PUT" : "GET";
-}
-
-static bool is_http(struct curl_state *state)
-{
-    return (curl_url_kind_of(state) & CURL_URL_IS_HTTP) != 0;
-}
-
-/* May there be a body? Whatever gives a handle one makes it a POST or a PUT, whatever the program calls it then. */
-static bool may_send(const struct curl_state *state)
-{
-    return !state || state->verb != CURL_VERB_GET;
-}
-
-/*
- * What the facts of the end may need: an operation has 864 bytes for all its facts, and status, peer and phases come
- * last. Where there is more of the URL it is written whole when the request is over.
- */
-#define LATER_FACTS_BYTES 464u
-#define LATER_HEADER_BYTES 192u /* besides, where headers are asked for */
-
-static void add_url(struct facts *facts, struct curl_state *state, struct operation *operation)
-{
-    const struct shim_settings *settings = settings_get();
-    bool has_headers = settings->request_headers || settings->response_headers || settings->user_agent;
-    if (!operation)
-        facts_string(facts, WIRE_URL_FULL, state->url, state->url_bytes);
-    else
-        operation_text(operation, &state->url_mark, WIRE_URL_FULL, state->url, state->url_bytes,
-                       LATER_FACTS_BYTES + (has_headers ? LATER_HEADER_BYTES : 0));
-}
-
-void curl_request_begin(struct facts *facts, struct curl_state *state, const struct curl_calls *calls,
-                        struct operation *operation)
-{
-    if (!state)
-        return;
-    curl_request_read_url(state, calls);
-    if (state->url_bytes)
-        add_url(facts, state, operation);
-    if (!is_http(state))
-        return;
-    facts_text(facts, WIRE_HTTP_REQUEST_METHOD, method_of(state));
-    curl_headers_begin(facts, state);
-}
-
 /* ---- context ---- */
 
 /* Which headers may be ours: those of a context are one thing, baggage is another. */
@@ -177,7 +105,7 @@ bool curl_request_inject(CURL *handle, struct curl_state *state, const struct cu
     bool has_baggage;
     if (!state || !calls->setopt)
         return false;
-    if (!is_http(state) || !may_add(state->headers, &has_baggage) || !curl_url_may_propagate(state) ||
+    if (!curl_is_http(state) || !may_add(state->headers, &has_baggage) || !curl_url_may_propagate(state) ||
         !fill_nodes(state, context, !has_baggage)) {
         restore_list(handle, state, calls);
         return false;
@@ -221,6 +149,12 @@ static void add_positive(struct facts *facts, enum wire_attribute key, int64_t v
 {
     if (value > 0)
         facts_int(facts, key, value);
+}
+
+/* May there be a body? Whatever gives a handle one makes it a POST or a PUT, whatever the program calls it then. */
+static bool may_send(const struct curl_state *state)
+{
+    return !state || state->verb != CURL_VERB_GET;
 }
 
 /* What decides which of the other facts are worth asking for. Every getinfo costs as much as a fact or two. */
@@ -297,7 +231,7 @@ add_unseen(struct facts *facts, CURL *handle, const struct curl_state *state, co
     facts_text(facts, WIRE_URL_FULL, url);
     if (kind & CURL_URL_IS_HTTP)
         facts_text(facts, WIRE_HTTP_REQUEST_METHOD,
-                   state ? method_of(state) : read_text(handle, calls, CURLINFO_EFFECTIVE_METHOD));
+                   state ? curl_target_method(state) : read_text(handle, calls, CURLINFO_EFFECTIVE_METHOD));
     return kind;
 }
 
@@ -341,7 +275,8 @@ void curl_request_add_sent(struct facts *facts, CURL *handle, const struct curl_
                            const struct curl_calls *calls)
 {
     if (!calls->getinfo ||
-        !changes_something(state ? method_of(state) : read_text(handle, calls, CURLINFO_EFFECTIVE_METHOD)) ||
+        !changes_something(state ? curl_target_method(state)
+                                 : read_text(handle, calls, CURLINFO_EFFECTIVE_METHOD)) ||
         curl_request_number(handle, calls, CURLINFO_PRETRANSFER_TIME_T) <= 0)
         return;
     int64_t sent = curl_request_number(handle, calls, CURLINFO_SIZE_UPLOAD_T);

@@ -25,8 +25,10 @@ void curl_socket_open(struct connection *connection, CURL *handle, const struct 
     if (state->connect_only == CURL_UPGRADES_ONLY &&
         curl_request_number(handle, calls, CURLINFO_RESPONSE_CODE) != CURL_UPGRADED)
         return;
-    curl_request_read_url(state, calls); /* of one that only connects nobody has asked yet */
+    if (state->url_handle) /* of one that only connects nobody has asked yet */
+        curl_target_read_url(state, calls);
     struct facts facts = connection_facts(connection);
+    state->target = CURL_TARGET_NEW;
     curl_url_add_server(&facts, state->url);
     state->is_open = true;
     state->frame_left = 0;
