@@ -68,28 +68,29 @@ static void end_request(struct connection *connection, const struct curl_calls *
         curl_body_restore(handle_of(connection), state, calls);
 }
 
-static enum wire_outcome copy_end(struct connection *connection, const struct curl_calls *calls,
-                                  CURLcode code)
+/* libcurl's clock runs from the first look at the transfer to its end: whoever asks how it went comes later. */
+static void add_end_time(struct facts *facts, CURL *handle, struct curl_state *state,
+                         const struct curl_calls *calls)
 {
+    state->total_us = curl_request_total_us(handle, calls);
+    state->knows_total = state->total_us > 0;
+    if (state->knows_total)
+        facts_int(facts, WIRE_HTTP_END_US, state->total_us);
+}
+
+static enum wire_outcome copy_end(struct connection *connection, const struct curl_calls *calls,
+                                  CURLcode code, bool is_over)
+{
+    struct curl_state *state = curl_state_of(connection);
+    CURL *handle = handle_of(connection);
     struct operation *operation = operation_oldest(connection);
     if (!operation)
         return WIRE_OK; /* of the parent process, before a fork */
     struct facts facts = operation_facts(operation);
-    return curl_request_end(&facts, handle_of(connection), curl_state_of(connection), calls, code);
-}
-
-/* libcurl's clock runs from the first look at the transfer to its end: whoever asks how it went comes later. */
-static void copy_end_time(struct connection *connection, const struct curl_calls *calls)
-{
-    struct operation *operation = operation_oldest(connection);
-    struct curl_state *state = curl_state_of(connection);
-    int64_t total_us = operation ? curl_request_total_us(handle_of(connection), calls) : 0;
-    state->total_us = total_us;
-    state->knows_total = total_us > 0;
-    if (total_us <= 0)
-        return;
-    struct facts facts = operation_facts(operation);
-    facts_int(&facts, WIRE_HTTP_END_US, total_us);
+    enum wire_outcome outcome = curl_request_end(&facts, handle, state, calls, code);
+    if (is_over)
+        add_end_time(&facts, handle, state, calls);
+    return outcome;
 }
 
 /*
@@ -98,22 +99,22 @@ static void copy_end_time(struct connection *connection, const struct curl_calls
  */
 static enum wire_outcome copy_so_far(struct connection *connection, const struct curl_calls *calls)
 {
-    const struct curl_state *state = curl_state_of(connection);
+    struct curl_state *state = curl_state_of(connection);
     CURL *handle = handle_of(connection);
     if (state->total_before_us > 0 && state->total_before_us == curl_request_total_us(handle, calls))
         return WIRE_ABANDONED;
-    enum wire_outcome outcome = copy_end(connection, calls, CURLE_OK);
-    if (!curl_request_is_complete(handle, state, calls)) {
-        struct operation *operation = operation_oldest(connection);
-        struct facts facts;
-        if (operation) {
-            facts = operation_facts(operation);
+    enum wire_outcome outcome = copy_end(connection, calls, CURLE_OK, false);
+    struct operation *operation = operation_oldest(connection);
+    bool is_complete = curl_request_is_complete(handle, state, calls);
+    struct facts facts;
+    if (operation) {
+        facts = operation_facts(operation);
+        if (is_complete)
+            add_end_time(&facts, handle, state, calls);
+        else
             curl_request_add_sent(&facts, handle, state, calls);
-        }
-        return WIRE_ABANDONED;
     }
-    copy_end_time(connection, calls);
-    return outcome;
+    return is_complete ? outcome : WIRE_ABANDONED;
 }
 
 void curl_multi_abandon(struct connection *connection, const struct curl_calls *calls)
@@ -221,8 +222,7 @@ static __attribute__((noinline)) void end_as_told(struct real_entry *entry, cons
         return;
     }
     if (state->multi) {
-        enum wire_outcome outcome = copy_end(connection, calls, code);
-        copy_end_time(connection, calls);
+        enum wire_outcome outcome = copy_end(connection, calls, code, true);
         end_request(connection, calls, outcome);
     }
     if (state->connect_only)

@@ -180,8 +180,8 @@ static inline uint8_t curl_url_kind_of(struct curl_state *state)
     return state->url_kind;
 }
 
-/* May trace context go to the host of this URL (OTELSHIM_PROPAGATE_EXCLUDE)? */
-bool curl_url_may_propagate(const struct curl_state *state);
+/* May trace context go to the host of this URL? `excluded`: OTELSHIM_PROPAGATE_EXCLUDE. */
+bool curl_url_may_propagate(const struct curl_state *state, const char *excluded);
 
 /* server.address, server.port and url.scheme of the URL, for what is counted without a span. */
 void curl_url_add_server(struct facts *facts, const char *url);
@@ -234,7 +234,7 @@ static inline void curl_request_begin(struct facts *facts, struct curl_state *st
         return;
     if (state->target != CURL_TARGET_SHARED)
         curl_target_add(facts, state, operation);
-    if (curl_is_http(state))
+    if ((state->headers || *state->user_agent) && curl_is_http(state))
         curl_headers_begin(facts, state);
 }
 

@@ -78,6 +78,12 @@ static bool may_add(const struct curl_slist *list, bool *ret_has_baggage)
     return true;
 }
 
+static bool may_propagate(const struct curl_state *state)
+{
+    const char *excluded = settings_get()->propagate_exclude;
+    return __builtin_expect(!excluded, 1) || curl_url_may_propagate(state, excluded);
+}
+
 /* Prints the lines into the nodes; returns how many there are. */
 static uint32_t fill_nodes(struct curl_state *state, const struct span_context *context, bool with_baggage)
 {
@@ -105,7 +111,7 @@ bool curl_request_inject(CURL *handle, struct curl_state *state, const struct cu
     bool has_baggage;
     if (!state || !calls->setopt)
         return false;
-    if (!curl_is_http(state) || !may_add(state->headers, &has_baggage) || !curl_url_may_propagate(state) ||
+    if (!curl_is_http(state) || !may_add(state->headers, &has_baggage) || !may_propagate(state) ||
         !fill_nodes(state, context, !has_baggage)) {
         restore_list(handle, state, calls);
         return false;

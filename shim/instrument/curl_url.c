@@ -7,7 +7,6 @@
  */
 #include "curl_priv.h"
 
-#include "settings.h"
 #include "text.h"
 #include <string.h>
 
@@ -82,13 +81,10 @@ static struct host host_of(const char *url)
     return host;
 }
 
-bool curl_url_may_propagate(const struct curl_state *state)
+bool curl_url_may_propagate(const struct curl_state *state, const char *excluded)
 {
-    const char *list = settings_get()->propagate_exclude;
-    if (__builtin_expect(!list, 1))
-        return true;
     struct host host = host_of(state->url);
-    return host.is_certain && !propagate_is_excluded(list, host.bytes, host.n_bytes);
+    return host.is_certain && !propagate_is_excluded(excluded, host.bytes, host.n_bytes);
 }
 
 void curl_url_add_server(struct facts *facts, const char *url)
