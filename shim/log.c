@@ -2,6 +2,7 @@
 #include "log.h"
 
 #include "admit.h"
+#include "callstack.h"
 #include "current.h"
 #include "printf_format.h"
 
@@ -16,6 +17,8 @@ bool log_begin(struct log *log, const struct log_head *head, uint32_t fact_bytes
     if (!log->thread)
         return false;
     log->now_ns = thread_now_ns(log->thread);
+    if (head->kind == WIRE_LOG_ERROR)
+        callstack_copy(log->box, log->thread, NULL, log->now_ns);
     struct span_context context = current_get(log->thread, head->frame, log->now_ns);
     if (fact_bytes > FACTS_MAX)
         fact_bytes = FACTS_MAX;

@@ -7,6 +7,7 @@
 #include "operation_priv.h"
 
 #include "admit.h"
+#include "callstack.h"
 #include "episode.h"
 #include "ids.h"
 #include "record.h"
@@ -294,14 +295,14 @@ void operation_mark_injected(struct operation *operation)
 
 /* The thread that opened it may be another one, and may be gone. */
 static void leave_episode(const struct thread *thread, struct operation *operation, uint64_t now_ns,
-                          enum wire_outcome outcome)
+                          bool has_failed)
 {
     struct wire_thread_slot *slot = (struct wire_thread_slot *)(uintptr_t)links_of(operation)->thread_slot;
     const struct wire_span_facts *facts = &operation->slot.span.facts;
     if (slot->claims != links_of(operation)->claims)
         return;
     count_closed(slot, facts, thread->slots[0] == slot && thread->busy[0] == 1);
-    episode_leave(slot, facts, now_ns, span_is_error(outcome));
+    episode_leave(slot, facts, now_ns, has_failed);
 }
 
 /* `number` 0: not known. A handler that interrupted this very place keeps none. */
@@ -356,16 +357,19 @@ void operation_close(struct connection *connection, struct operation *operation,
     if (!thread)
         return;
     uint64_t now_ns = thread_now_ns(thread);
+    bool has_failed = span_is_error(outcome);
+    if (__builtin_expect(has_failed, 0))
+        callstack_copy(box, thread, operation->slot.span.facts.span_id, now_ns);
     thread->busy[0]++;
     atomic_signal_fence(memory_order_seq_cst);
     if (operation->slot.span.cut)
         dropbox_count(DROP_FACTS_CUT);
     commit(box, thread, connection, operation, outcome, now_ns);
-    leave_episode(thread, operation, now_ns, outcome);
+    leave_episode(thread, operation, now_ns, has_failed);
     release(thread, box, operation, (uint32_t)dequeue(box, connection, operation));
     atomic_signal_fence(memory_order_seq_cst);
     thread->busy[0]--;
-    dropbox_ring(box, span_is_error(outcome), now_ns);
+    dropbox_ring(box, has_failed, now_ns);
 }
 
 void operation_close_all(struct connection *connection, enum wire_outcome outcome)

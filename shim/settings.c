@@ -295,6 +295,7 @@ static void understand_options(struct shim_settings *settings)
     settings->keep_all = scanned.values[ROW_OTELSHIM_KEEP] != NULL;
     settings->sql_comment = is_on(ROW_OTELSHIM_SQL_COMMENT);
     settings->user_agent = is_on(ROW_OTELSHIM_USER_AGENT);
+    settings->alert_stack = is_on(ROW_OTELSHIM_ALERT_STACK);
     const char *log = scanned.values[ROW_OTELSHIM_SYSLOG];
     settings->syslog = !log || !text_equals_ignoring_case(log, "false");
     uint32_t body_bytes = (uint32_t)number_or(ROW_OTELSHIM_BODY_BYTES, 0, INT32_MAX);

@@ -34,6 +34,7 @@ struct shim_settings {
     bool sql_comment;        /* OTELSHIM_SQL_COMMENT */
     bool user_agent;         /* OTELSHIM_USER_AGENT */
     bool syslog;             /* OTELSHIM_SYSLOG, unless false */
+    bool alert_stack;        /* OTELSHIM_ALERT_STACK */
     uint32_t body_bytes;     /* OTELSHIM_BODY_BYTES; 0: bodies are not looked at */
     bool crash_off;          /* OTELSHIM_CRASH=0 */
     bool crash_quit;         /* OTELSHIM_CRASH_QUIT=1 */

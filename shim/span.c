@@ -6,6 +6,7 @@
  */
 #include "span.h"
 
+#include "callstack.h"
 #include "episode.h"
 #include "ids.h"
 #include "lifecycle.h"
@@ -15,7 +16,6 @@
 #include "sys.h"
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 /* Below this far under the top of a thread's stack an address is taken to lie on that stack. */
 #define STACK_BYTES (8ull << 20)
@@ -32,16 +32,6 @@ static void fence(void)
 static bool is_on_own_stack(uint64_t address, uint64_t stack_top)
 {
     return address < stack_top && stack_top - address < STACK_BYTES;
-}
-
-/* glibc and musl put a thread's control block at the top of its stack; the main thread's holds the kernel's own data. */
-static uint64_t find_stack_top(struct thread *thread)
-{
-    if (!thread->stack_top)
-        thread->stack_top = thread->tid == (uint32_t)sys_getpid()
-                                ? getauxval(AT_RANDOM)
-                                : (uint64_t)(uintptr_t)__builtin_thread_pointer();
-    return thread->stack_top;
 }
 
 /* The entry on top, slot->open[depth]: its record first, then the stack without it. */
@@ -74,7 +64,7 @@ static __attribute__((noinline)) void end_as_abandoned(struct thread *thread, st
 static __attribute__((noinline)) void end_abandoned(struct thread *thread, struct wire_thread_slot *slot,
                                                     uint64_t frame, const void *handle, uint64_t now_ns)
 {
-    uint64_t top = find_stack_top(thread);
+    uint64_t top = thread_stack_top(thread);
     while (slot->depth) {
         const struct wire_open_span *open = &slot->open[slot->depth - 1];
         bool is_gone = is_on_own_stack(frame, top) && is_on_own_stack(open->stack_pointer, top)
@@ -387,7 +377,7 @@ static inline __attribute__((always_inline)) void end(const struct dropbox *box,
     dropbox_ring(box, span_is_error(outcome), now_ns);
 }
 
-/* Not the only span of its thread, or something was lost. */
+/* Not the only span of its thread, something was lost, or it failed. */
 static __attribute__((noinline)) void end_above(const struct dropbox *box, struct span *span,
                                                 enum wire_outcome outcome)
 {
@@ -396,6 +386,8 @@ static __attribute__((noinline)) void end_above(const struct dropbox *box, struc
     if (slot->depth < span->depth)
         return; /* somebody ended us as abandoned */
     uint64_t now_ns = thread_now_ns(thread);
+    if (span_is_error(outcome))
+        callstack_copy(box, thread, span->open->facts.span_id, now_ns);
     thread->busy[span->level] = 1;
     fence();
     if (slot->depth > span->depth)
@@ -416,7 +408,7 @@ void span_end(struct span *span, enum wire_outcome outcome)
     }
     const struct wire_thread_slot *slot = thread->slots[0];
     bool is_only = span->open == &slot->open[0] && slot->depth == 1 && !slot->open[0].cut;
-    if (__builtin_expect(!is_only, 0)) {
+    if (__builtin_expect(!is_only || span_is_error(outcome), 0)) {
         end_above(box, span, outcome);
         return;
     }

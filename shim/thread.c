@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -242,4 +243,14 @@ struct wire_thread_slot *thread_claim_custom(struct thread *thread)
         dropbox_count(DROP_NO_THREAD_SLOT);
     }
     return slot;
+}
+
+/* glibc and musl put a thread's control block at the top of its stack; the main thread's holds the kernel's own data. */
+uint64_t thread_stack_top(struct thread *thread)
+{
+    if (!thread->stack_top)
+        thread->stack_top = thread->tid == (uint32_t)sys_getpid()
+                                ? getauxval(AT_RANDOM)
+                                : (uint64_t)(uintptr_t)__builtin_thread_pointer();
+    return thread->stack_top;
 }

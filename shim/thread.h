@@ -59,7 +59,7 @@ struct thread {
     struct thread_query query;
     const void *performing; /* curl_easy.c: the handle that curl_easy_perform runs here now; NULL none */
     uint64_t last_probe_ns, custom_refused_ns;
-    uint64_t stack_top; /* span.c: top of this thread's own stack; 0 not looked up */
+    uint64_t stack_top; /* thread_stack_top(); 0 not looked up */
 };
 
 /* The variable itself; everybody but thread.c goes through the functions below. */
@@ -85,6 +85,9 @@ static inline struct thread *thread_get(void)
     const struct dropbox *box = dropbox_file();
     return box ? thread_get_in(box) : NULL;
 }
+
+/* Above every frame of this thread's own stack. */
+uint64_t thread_stack_top(struct thread *thread);
 
 /* Which of the thread's own slots this is. */
 static inline uint32_t thread_level_of(const struct thread *thread, const struct wire_thread_slot *slot)

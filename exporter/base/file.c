@@ -53,7 +53,7 @@ static int write_vectors(int fd, struct iovec *at, int n)
 }
 
 /* Many at once: a crash's file has thirty, and the dying process waits for it. */
-static int write_parts(int fd, const struct file_part *parts, uint32_t n_parts)
+int file_write_parts(int fd, const struct file_part *parts, uint32_t n_parts)
 {
     struct iovec vectors[MAX_VECTORS];
     int status = 0;
@@ -76,7 +76,7 @@ int file_write_atomic(int directory_fd, const char *name, const struct file_part
     int fd = openat(directory_fd, other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
-    int status = write_parts(fd, parts, n_parts);
+    int status = file_write_parts(fd, parts, n_parts);
     if (close(fd) != 0 && status == 0)
         status = -errno; /* NFS and quotas may say so only now */
     if (status == 0 && renameat(directory_fd, other, directory_fd, name) != 0)

@@ -23,6 +23,8 @@ int file_make_directories(const char *path);
  * restart sees all of it or nothing. Not synced to the medium.
  */
 int file_write_atomic(int directory_fd, const char *name, const struct file_part *parts, uint32_t n_parts);
+/* Likewise, to a descriptor, from where it stands. */
+int file_write_parts(int fd, const struct file_part *parts, uint32_t n_parts);
 /* The whole file, NUL-terminated as well; the caller frees it. -EFBIG above `max_bytes`. */
 int file_read(int directory_fd, const char *name, size_t max_bytes, uint8_t **ret_bytes, size_t *ret_n_bytes);
 /*

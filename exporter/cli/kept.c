@@ -4,6 +4,7 @@
  * A process has a keep from the first settings on that ask for one until it is gone.
  */
 #include "cli/alerting.h"
+#include "cli/callstacks.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 
@@ -40,12 +41,19 @@ void kept_release(struct pipeline *pipeline, struct traced *traced)
 void kept_take(struct pipeline *pipeline, struct traced *traced, const struct raw_span *raw,
                const struct receipt *receipt)
 {
-    const struct settings *settings = traced->process->settings;
     struct receipt placed = lanes_enter(traced->lanes, receipt);
+    if (!callstacks_hold_span(pipeline, traced, raw, &placed))
+        kept_pass(pipeline, traced, raw, &placed);
+}
+
+void kept_pass(struct pipeline *pipeline, struct traced *traced, const struct raw_span *raw,
+               const struct receipt *placed)
+{
+    const struct settings *settings = traced->process->settings;
     bool may_wait = traced->keep && settings_keep(settings) && !(settings->live & WIRE_LIVE_OFF) &&
                     (traced->destination || traced->is_shown);
     if (!may_wait || (raw->span.flags & WIRE_SPAN_SAMPLED)) {
-        pipeline_deliver(pipeline, traced, raw, &placed);
+        pipeline_deliver(pipeline, traced, raw, placed);
         return;
     }
     struct raw_span waiting = *raw;
@@ -53,7 +61,7 @@ void kept_take(struct pipeline *pipeline, struct traced *traced, const struct ra
         alerting_span_early(traced, raw);
         waiting.is_judged = true;
     }
-    keep_hold(traced->keep, settings, &waiting, &placed, loop_now_ms(pipeline->loop));
+    keep_hold(traced->keep, settings, &waiting, placed, loop_now_ms(pipeline->loop));
 }
 
 void kept_look(struct pipeline *pipeline, bool is_short)

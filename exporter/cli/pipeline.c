@@ -1,6 +1,7 @@
 /* pipeline: see pipeline.h. Built and torn down in the one visible order of pipeline_create() and pipeline_destroy(). */
 #include "base/log.h"
 #include "cli/alerting.h"
+#include "cli/callstacks.h"
 #include "cli/crashing.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
@@ -227,6 +228,7 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
                                     .on_count = records_on_count,
                                     .on_log = records_on_log,
                                     .on_measurement = records_on_measurement,
+                                    .on_stack = callstacks_on_stack,
                                     .on_note = on_note,
                                     .on_crash = crashing_on_crash,
                                     .on_death = crashing_on_death,
@@ -243,6 +245,7 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
     find_spool(pipeline);
     alerting_start(pipeline);
     crashing_start(pipeline);
+    callstacks_start(pipeline);
     pipeline->acknowledge_timer = loop_timer_create(loop, acknowledge_due, pipeline);
     if (options->console) {
         struct console_style style = console_style_of(options->console);
@@ -270,6 +273,7 @@ void pipeline_destroy(struct pipeline *pipeline)
     loop_watch_destroy(pipeline->dropbox_watch);
     crashing_stop(pipeline);
     traced_fini(pipeline);
+    callstacks_stop(pipeline);
     alerting_stop(pipeline);
     destinations_fini(pipeline);
     dropbox_destroy(pipeline->dropbox);
@@ -315,6 +319,7 @@ static void spool_all(struct pipeline *pipeline)
 void pipeline_spool(struct pipeline *pipeline)
 {
     crashing_leave(pipeline);
+    callstacks_leave(pipeline);
     loop_timer_destroy(pipeline->acknowledge_timer); /* at once, from now on */
     pipeline->acknowledge_timer = NULL;
     acknowledge_now(pipeline);
@@ -353,7 +358,8 @@ bool pipeline_is_delivered(const struct pipeline *pipeline)
     for (const struct destination *each = pipeline->destinations; each; each = each->next)
         if (!otlp_is_idle(each->otlp))
             return false;
-    return metering_is_handed_over(pipeline) && crashing_is_idle(pipeline) && alerting_is_idle(pipeline);
+    return metering_is_handed_over(pipeline) && crashing_is_idle(pipeline) && callstacks_is_idle(pipeline) &&
+           alerting_is_idle(pipeline);
 }
 
 bool pipeline_is_stuck(const struct pipeline *pipeline)

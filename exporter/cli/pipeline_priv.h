@@ -18,6 +18,7 @@
 #define MAX_PROBLEMS 64u          /* remembered, so that each is said once */
 
 struct metric_set;
+struct callstacks;
 struct crashing;
 struct mortality;
 struct alerts;
@@ -91,6 +92,7 @@ struct pipeline {
     uint32_t n_keepers; /* processes with one */
     struct live *live;
     struct crashing *crashing;
+    struct callstacks *callstacks;
     struct alerts *alerts;
     struct settings *own_settings;    /* of this exporter, for what is left of processes that are gone */
     struct arena alert_scratch;       /* alerts that are being made */
@@ -115,6 +117,9 @@ void pipeline_acknowledge_later(struct pipeline *pipeline, const struct receipt 
 /* ---- records.c ---- */
 void records_on_count(void *context, const struct raw_count *raw, const struct receipt *receipt);
 void records_on_log(void *context, const struct raw_log *raw, const struct receipt *receipt);
+/* The same, at its place in its lane, which is not asked for again. */
+void records_pass_log(struct pipeline *pipeline, struct traced *traced, const struct raw_log *raw,
+                      const struct receipt *placed);
 /* Nothing of the process is held up by its log records. */
 bool records_have_room(const struct traced *traced);
 void records_on_measurement(void *context, const struct raw_measurement *raw, const struct receipt *receipt);
@@ -141,9 +146,12 @@ void pipeline_deliver(struct pipeline *pipeline, struct traced *traced, const st
 /* After its settings were read. */
 void kept_prepare(struct pipeline *pipeline, struct traced *traced);
 void kept_release(struct pipeline *pipeline, struct traced *traced);
-/* A span came: delivered, or held for OTELSHIM_KEEP. */
+/* A span came: delivered, or held for its stack, or for OTELSHIM_KEEP. */
 void kept_take(struct pipeline *pipeline, struct traced *traced, const struct raw_span *raw,
                const struct receipt *receipt);
+/* The same, at its place in its lane, which is not asked for again. */
+void kept_pass(struct pipeline *pipeline, struct traced *traced, const struct raw_span *raw,
+               const struct receipt *placed);
 /* Decides what is due. `is_short`: the pool is; what waits is let go. */
 void kept_look(struct pipeline *pipeline, bool is_short);
 /* Tickets came back: what lies before them is counted, in metrics too, and acknowledged. They are used up. */

@@ -1,5 +1,6 @@
 /* records: what comes out of the mapped files besides spans: counts, log records, measurements. */
 #include "cli/alerting.h"
+#include "cli/callstacks.h"
 #include "cli/client_settings.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
@@ -96,19 +97,26 @@ void records_on_log(void *context, const struct raw_log *raw, const struct recei
 {
     struct pipeline *pipeline = context;
     struct traced *traced = traced_take(pipeline, raw->process, receipt);
+    struct receipt placed = lanes_enter(traced->lanes, receipt);
+    traced->n_logs++;
+    if (!callstacks_hold_log(pipeline, traced, raw, &placed))
+        records_pass_log(pipeline, traced, raw, &placed);
+}
+
+void records_pass_log(struct pipeline *pipeline, struct traced *traced, const struct raw_log *raw,
+                      const struct receipt *placed)
+{
     const struct settings *settings = traced->process->settings;
     struct otlp *otlp = is_off(traced) ? NULL : logs_of(pipeline, traced);
     struct arena *arena = otlp ? otlp_arena(otlp) : &pipeline->scratch;
     struct measured_range measured = {metering_next(traced), 0};
-    traced->n_logs++;
     bool is_told = alerting_wants(traced) && !is_off(traced);
     struct log_record *record = otlp || is_told ? logs_assemble(arena, raw, settings) : NULL;
     if (is_told)
         measured.n = alerting_log(traced, record);
     if (otlp)
         limits_apply_log(record, arena, settings);
-    struct receipt placed = lanes_enter(traced->lanes, receipt);
-    struct receipt ticket = lanes_issue(traced->lanes, &placed, LANE_LOGS, &measured);
+    struct receipt ticket = lanes_issue(traced->lanes, placed, LANE_LOGS, &measured);
     if (otlp)
         otlp_add_record(otlp, record, &ticket);
     else

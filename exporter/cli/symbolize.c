@@ -5,8 +5,10 @@
 #include "base/terminal.h"
 #include "cli/command.h"
 #include "cli/crash_list.h"
+#include "signals/crash/call_stack.h"
 #include "signals/crash/report.h"
 #include "signals/crash/title.h"
+#include "sources/crash/disposable.h"
 
 #include "symbols.h"
 #include <elf.h>
@@ -35,7 +37,7 @@ const char command_symbolize_help[] =
 
 struct wishes {
     const char *case_file, *into, *root, *format;
-    bool is_json, is_saved;
+    bool is_json, is_saved, is_call;
 };
 
 static const char *debuginfod_urls(void)
@@ -84,6 +86,26 @@ static int symbolize_case(const struct wishes *wishes)
         close(directory);
     free(stem);
     return status == 0 ? 0 : STATUS_FAILED;
+}
+
+/* Of a call that failed: the answer takes the place of the case, in memory that only the exporter sees. */
+static int symbolize_call(void)
+{
+    struct crash_case crash = {0};
+    struct crash_report report = {0};
+    if (crash_case_read(&crash, DISPOSABLE_DATA_FD) != 0 || ftruncate(DISPOSABLE_DATA_FD, 0) != 0 ||
+        lseek(DISPOSABLE_DATA_FD, 0, SEEK_SET) != 0)
+        return STATUS_FAILED;
+    FILE *out = fdopen(DISPOSABLE_DATA_FD, "w");
+    crash_report_make(&report, &crash, CRASH_FIRST);
+    if (out && report.n_threads && crash.threads[0].n_memory)
+        call_stack_print_marks(out, &report.threads[0].stack, &crash.threads[0].memory[0]);
+    if (out && report.n_threads)
+        call_stack_print(out, &report.arena, &report.threads[0].stack);
+    int status = out && fclose(out) == 0 ? 0 : STATUS_FAILED;
+    crash_report_fini(&report);
+    crash_case_fini(&crash);
+    return status;
 }
 
 /* ---- addresses ---- */
@@ -209,11 +231,10 @@ static int symbolize_report(const char *text, const struct wishes *wishes)
 int command_symbolize(int argc, char **argv)
 {
     struct wishes wishes = {.root = NULL};
-    const struct option_row rows[] = {{"--case", NULL, NULL, &wishes.case_file},
-                                      {"--into", NULL, NULL, &wishes.into},
-                                      {"--root", NULL, NULL, &wishes.root},
-                                      {"--save", NULL, &wishes.is_saved, NULL},
-                                      {"--output", "-o", NULL, &wishes.format}};
+    const struct option_row rows[] = {
+        {"--case", NULL, NULL, &wishes.case_file}, {"--call", NULL, &wishes.is_call, NULL},
+        {"--into", NULL, NULL, &wishes.into},      {"--root", NULL, NULL, &wishes.root},
+        {"--save", NULL, &wishes.is_saved, NULL},  {"--output", "-o", NULL, &wishes.format}};
     bool is_last = argc > 1 && strcmp(argv[argc - 1], "-1") == 0;
     int first = 1, status = command_parse_options(argc - is_last, argv, rows, sizeof(rows) / sizeof(rows[0]),
                                                   STATUS_USAGE, &first);
@@ -225,6 +246,8 @@ int command_symbolize(int argc, char **argv)
         return status;
     if (wishes.case_file)
         return symbolize_case(&wishes);
+    if (wishes.is_call)
+        return symbolize_call();
     if (first >= argc) {
         fputs("otelshim symbolize: a report, or MODULE+0xOFFSET: see `otelshim help symbolize`\n", stderr);
         return STATUS_USAGE;

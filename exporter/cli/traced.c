@@ -1,6 +1,7 @@
 /* traced: the processes an exporter serves: their settings, where their spans go, and what is told of them. */
 #include "base/log.h"
 #include "cli/alerting.h"
+#include "cli/callstacks.h"
 #include "cli/client_settings.h"
 #include "cli/crashing.h"
 #include "cli/metering.h"
@@ -140,6 +141,7 @@ static void copy_counts(void *context, const struct process *process, const stru
 
 static void release(struct traced *traced)
 {
+    callstacks_forget(traced->pipeline, traced);
     kept_release(traced->pipeline, traced);
     alerting_end(traced);
     lanes_destroy(traced->lanes);

@@ -90,6 +90,7 @@ void crash_case_fini(struct crash_case *crash);
 
 /* The file format: sections of { u32 kind, u32 bytes }, checked on reading: -EBADMSG; others are -errno. */
 int crash_case_write(const struct crash_case *crash, int directory, const char *name);
+int crash_case_write_to(const struct crash_case *crash, int fd);
 int crash_case_read(struct crash_case *ret_crash, int fd);
 
 #endif

@@ -16,6 +16,7 @@ struct crash_frame {
     const char *file;
     const char *module, *build_id;
     uint64_t address, offset; /* offset: in the module, as addr2line wants it */
+    uint64_t cfa;             /* where it ends on the stack; 0 unknown; not in the report's files */
     uint32_t line, column;
     bool is_inlined;     /* into the next frame */
     bool is_signal;      /* the kernel's frame of a UNIX-signal handler */

@@ -15,6 +15,7 @@ struct raw_log {
     int64_t mono_to_unix_ns;
     const struct raw_fact *facts;
     uint32_t n_facts;
+    const struct call_stack *stack; /* where an error was reported; NULL: not known */
 };
 
 #endif

@@ -1,6 +1,17 @@
 /* raw_span: see raw_span.h. */
 #include "telemetry/raw_span.h"
 
+const struct raw_fact *raw_facts_copy(struct arena *arena, const struct raw_fact *facts, uint32_t n_facts)
+{
+    struct raw_fact *copy = arena_alloc(arena, (n_facts + 1) * sizeof(*copy));
+    for (uint32_t i = 0; i < n_facts; i++) {
+        copy[i] = facts[i];
+        if (facts[i].bytes)
+            copy[i].bytes = arena_copy(arena, facts[i].bytes, facts[i].n_bytes);
+    }
+    return copy;
+}
+
 const struct raw_fact *raw_span_find(const struct raw_span *raw, enum wire_attribute key)
 {
     for (uint32_t i = 0; i < raw->n_facts; i++)

@@ -8,6 +8,7 @@
 #define OTELSHIM_RAW_SPAN_H
 
 #include "telemetry/attribute.h"
+#include "telemetry/call_stack.h"
 #include "telemetry/process.h"
 #include <wire.h>
 
@@ -53,10 +54,14 @@ struct raw_span {
     const struct raw_fact *facts;
     uint32_t n_facts;
     struct raw_source source;
-    bool is_kept;      /* exported though it was not sampled (OTELSHIM_KEEP) */
-    bool is_judged;    /* alerts were told of it before it waited for that */
-    const char *death; /* RAW_IN_FLIGHT: "exit", "killed", "exec"; NULL otherwise */
+    bool is_kept;                   /* exported though it was not sampled (OTELSHIM_KEEP) */
+    bool is_judged;                 /* alerts were told of it before it waited for that */
+    const struct call_stack *stack; /* where it failed; NULL: not known */
+    const char *death;              /* RAW_IN_FLIGHT: "exit", "killed", "exec"; NULL otherwise */
 };
+
+/* A copy of facts, with their bytes, in the arena. */
+const struct raw_fact *raw_facts_copy(struct arena *arena, const struct raw_fact *facts, uint32_t n_facts);
 
 /* First fact of that key, NULL when there is none. */
 const struct raw_fact *raw_span_find(const struct raw_span *raw, enum wire_attribute key);

@@ -67,6 +67,8 @@ HIDDEN bool crash_is_on(void);
 /* ---- memory.c ---- */
 /* Copies what can be read of [from, from + bytes); returns how many bytes from the beginning were. */
 HIDDEN size_t memory_copy(void *to, uint64_t from, size_t bytes);
+/* The same, by no system call that a seccomp filter may kill for; what another thread unmaps meanwhile is a fault. */
+HIDDEN size_t memory_copy_by_pages(void *to, uint64_t from, size_t bytes);
 HIDDEN bool memory_is_readable(uint64_t address);
 
 /* ---- modules.c ---- */

@@ -46,14 +46,14 @@ static probe_fn *find_probe(void)
     return !probe_by_futex(NOWHERE) && probe_by_futex(here) ? probe_by_futex : probe_nothing;
 }
 
-static size_t copy_by_pages(uint8_t *to, uint64_t from, size_t bytes)
+size_t memory_copy_by_pages(void *to, uint64_t from, size_t bytes)
 {
     probe_fn *is_there = find_probe();
     size_t at = 0;
     while (at < bytes && is_there(from + at)) {
         size_t n = STEP - ((from + at) & (STEP - 1));
         n = n < bytes - at ? n : bytes - at;
-        crash_copy(to + at, (const void *)(uintptr_t)(from + at), n); /* NOLINT(performance-no-int-to-ptr) */
+        crash_copy((uint8_t *)to + at, (const void *)(uintptr_t)(from + at), n); /* NOLINT(performance-no-int-to-ptr) */
         at += n;
     }
     return at;
@@ -70,7 +70,7 @@ size_t memory_copy(void *to, uint64_t from, size_t bytes)
             return n > 0 ? (size_t)n : 0;
         crash_setup.is_emulated = n == -ENOSYS;
     }
-    return copy_by_pages(to, from, bytes);
+    return memory_copy_by_pages(to, from, bytes);
 }
 
 bool memory_is_readable(uint64_t address)

@@ -17,3 +17,4 @@ DROP(9, NO_CHUNK_COUNT, "no_chunk_count", "the pool of chunks was full: a number
 DROP(10, FILE_LATE, "file_late", "another thread took too long to make the file: the call was not recorded")
 DROP(11, NO_CHUNK_LOG, "no_chunk_log", "the pool of chunks was full: a log record was lost")
 DROP(12, FOREIGN_SPAN, "foreign_span", "a span of otelshim.h was ended on another thread than it was begun on: ignored")
+DROP(13, NO_STACK, "no_stack", "a call failed without its stack: more than ten in a second, or no room")

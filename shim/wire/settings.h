@@ -34,6 +34,7 @@ SETTING(TRACESTATE, SHIM, TEXT, "", PLAIN, "W3C tracestate", "goes with TRACEPAR
 SETTING(BAGGAGE, SHIM, TEXT, "", SECRET, "W3C baggage", "passed on with HTTP requests")
 SETTING(B3, SHIM, TEXT, "", PLAIN, "b3 single header", "parent of this process's spans, where OTEL_PROPAGATORS has b3")
 SETTING(OTELSHIM_BODY_BYTES, SHIM, COUNT, "0", PLAIN, "0 to 2048", "bytes of request and response bodies that rules may look into; 0: none")
+SETTING(OTELSHIM_ALERT_STACK, SHIM, BOOL, "false", PLAIN, "true, false", "true: a call that fails is told with the stack of its thread")
 SETTING(OTELSHIM_SYSLOG, SHIM, BOOL, "true", PLAIN, "true, false", "false: leave syslog(3) alone")
 /* hand-over */
 SETTING(OTELSHIM_DIR, SHIM, PATH, "", PLAIN, "absolute path", "drop box; default $XDG_RUNTIME_DIR/otelshim, else /dev/shm/otelshim-<uid>")

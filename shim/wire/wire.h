@@ -189,6 +189,7 @@ enum wire_record_kind {
     WIRE_RECORD_COUNT = 4,       /* struct wire_count: a number that changed, for metrics */
     WIRE_RECORD_LOG = 5,         /* struct wire_log: something the program said */
     WIRE_RECORD_MEASUREMENT = 6, /* struct wire_measurement: of an instrument of the program's own */
+    WIRE_RECORD_STACK = 7,       /* struct wire_stack: where a call failed */
 };
 
 /* Begins every record. Unknown kinds are skipped by `bytes`. */
@@ -326,6 +327,24 @@ struct wire_measurement {
     /* facts follow: WIRE_METRIC_NAME, WIRE_METRIC_UNIT, WIRE_METRIC_DESCRIPTION, WIRE_CUSTOM… */
 };
 static_assert(sizeof(struct wire_measurement) == 64, "aligned");
+
+#define WIRE_STACK_MAX 7680u     /* bytes of stack in one record */
+#define WIRE_STACK_REGISTERS 40u /* by DWARF number, as in crash_slot.h */
+
+/* Where a call failed: the thread's registers and its stack above, raw. Stands before the record of that call. */
+struct wire_stack {
+    struct wire_record record;
+    uint8_t span_id[8]; /* of that span; all zero: the log record with this tid and mono_ns */
+    uint64_t mono_ns;
+    uint32_t tid;
+    uint16_t machine; /* EM_X86_64, EM_AARCH64 */
+    uint16_t reserved[3];
+    uint32_t stack_bytes; /* that follow, padded to a multiple of 8 */
+    uint64_t stack_from;  /* address of the first */
+    uint64_t registers[WIRE_STACK_REGISTERS];
+};
+static_assert(sizeof(struct wire_stack) == 368, "aligned");
+static_assert(sizeof(struct wire_stack) + WIRE_STACK_MAX <= WIRE_RECORD_MAX, "one record");
 
 /* ---- open spans --------------------------------------------------------------------------------------------- */
 /* One entry of a thread's stack, or the span of an operation slot. Its facts lie at staging + from. They begin

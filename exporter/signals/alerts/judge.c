@@ -143,6 +143,15 @@ static bool is_one_of_few(struct judge *judge, const struct trial *trial)
     return ++judge->n_ambiguous <= MAX_TOLD_ONE_BY_ONE;
 }
 
+static void add_stack(const struct trial *trial, struct alert *alert)
+{
+    const struct call_stack *stack = trial->raw->stack;
+    if (!stack)
+        return;
+    alert->stack = stack->lines;
+    alert->n_stack = stack->n_lines;
+}
+
 /* False: nobody wants to hear of it, in whatever form. */
 static bool tell_failure(struct judge *judge, struct trial *trial, struct verdict *verdict)
 {
@@ -151,6 +160,7 @@ static bool tell_failure(struct judge *judge, struct trial *trial, struct verdic
     if (trial->is_ambiguous) {
         judge_begin_alert(trial, ALERT_AMBIGUOUS, ALERT_LEVEL_CRITICAL, &alert);
         ambiguous_describe(trial, &alert);
+        add_stack(trial, &alert);
         alert.is_distinct = is_one_of_few(judge, trial);
         if (tell(trial, verdict, &alert))
             return true;
@@ -159,6 +169,7 @@ static bool tell_failure(struct judge *judge, struct trial *trial, struct verdic
         return false;
     judge_begin_alert(trial, ALERT_ERROR, trial->level, &alert);
     describe(trial, &alert);
+    add_stack(trial, &alert);
     return tell(trial, verdict, &alert);
 }
 

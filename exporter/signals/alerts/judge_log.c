@@ -7,6 +7,7 @@
 #include <wire.h>
 
 #define MAX_CONTEXT 24u
+#define MAX_STACK 64u
 #define SYSLOG_CRITICAL 18 /* "crit"; "alert" and "emerg" are above */
 
 /* Of OpenTelemetry's 24. */
@@ -93,6 +94,21 @@ static void become_notice(struct alert *alert)
     alert->is_distinct = true;
 }
 
+/* Where the program reported it: the lines of exception.stacktrace. */
+static void add_stack(struct alert *alert, struct arena *arena, const struct log_record *record)
+{
+    const struct attribute *item = attribute_find(&record->attributes, "exception.stacktrace");
+    if (!item || item->type != ATTRIBUTE_STRING)
+        return;
+    const char **lines = arena_alloc(arena, MAX_STACK * sizeof(*lines));
+    for (const char *at = item->value.string.bytes; *at && alert->n_stack < MAX_STACK;) {
+        size_t bytes = strcspn(at, "\n");
+        lines[alert->n_stack++] = arena_copy(arena, at, bytes);
+        at += bytes + (at[bytes] == '\n');
+    }
+    alert->stack = lines;
+}
+
 bool judge_log(const struct settings *settings, const struct log_record *record, struct arena *arena,
                struct alert *ret_alert)
 {
@@ -118,6 +134,7 @@ bool judge_log(const struct settings *settings, const struct log_record *record,
     } else if (record->kind == WIRE_LOG_ERROR) {
         ret_alert->class = ALERT_ERROR;
         ret_alert->type = record->name ? record->name : "Error";
+        add_stack(ret_alert, arena, record);
     } else {
         ret_alert->type = record->name ? record->name : record->kind == WIRE_LOG_SYSLOG ? "syslog" : "log";
     }

@@ -70,6 +70,7 @@ static struct crash_frame copy_frame(const struct resolver *resolver, const stru
         .build_id = text_valid(resolver->arena, from->build_id),
         .address = from->pc,
         .offset = from->offset,
+        .cfa = from->cfa,
         .line = from->line > 0 ? (uint32_t)from->line : 0,
         .column = from->column > 0 ? (uint32_t)from->column : 0,
         .is_inlined = from->is_inlined,

@@ -194,6 +194,8 @@ static void assemble_kind(struct log_record *record, struct arena *arena, const 
             attribute_set_text(list, arena, "exception.type", name.bytes, name.n_bytes);
         if (record->body.bytes)
             attribute_set_text(list, arena, "exception.message", record->body.bytes, record->body.n_bytes);
+        if (raw->stack)
+            attribute_set_string(list, arena, "exception.stacktrace", raw->stack->text);
         break;
     case WIRE_LOG_TRADE:
         record->event_name = "otelshim.trade";

@@ -196,6 +196,9 @@ static void assemble_rest(struct arena *arena, const struct raw_span *raw, const
         item->value.flag = true;
     }
     family_internal_add_said(&assembly);
+    if (raw->stack)
+        assembly_add_string(&assembly, "code.stacktrace",
+                            arena_copy(arena, raw->stack->text, strlen(raw->stack->text)));
     span->attributes.items = memcpy(arena_alloc(arena, span->attributes.n * sizeof(items[0])),
                                     span->attributes.items, span->attributes.n * sizeof(items[0]));
     span->attributes.max = span->attributes.n;

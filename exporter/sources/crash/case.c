@@ -167,24 +167,44 @@ static int sync_file(int directory, const char *name)
     return status;
 }
 
+static void encode(struct encoder *encoder, const struct crash_case *crash)
+{
+    uint32_t version[2] = {CASE_VERSION, 0};
+    add_part(encoder, CASE_MAGIC, sizeof(CASE_MAGIC) - 1);
+    add_part(encoder, memcpy(arena_alloc(&encoder->arena, sizeof(version)), version, sizeof(version)),
+             sizeof(version));
+    add_head(encoder, crash);
+    add_texts(encoder, crash);
+    add_arguments(encoder, crash);
+    if (crash->modules_bytes)
+        add_section(encoder, SECTION_MODULES, NULL, 0, crash->modules, crash->modules_bytes);
+    add_threads(encoder, crash);
+    add_spans(encoder, SECTION_OPEN_SPAN, crash->open_spans, crash->n_open_spans);
+    add_spans(encoder, SECTION_RECENT_SPAN, crash->recent_spans, crash->n_recent_spans);
+    add_section(encoder, SECTION_END, NULL, 0, NULL, 0);
+}
+
+static void encoder_fini(struct encoder *encoder)
+{
+    free(encoder->parts);
+    arena_fini(&encoder->arena);
+}
+
 int crash_case_write(const struct crash_case *crash, int directory, const char *name)
 {
     struct encoder encoder = {.n = 0};
-    uint32_t version[2] = {CASE_VERSION, 0};
-    add_part(&encoder, CASE_MAGIC, sizeof(CASE_MAGIC) - 1);
-    add_part(&encoder, version, sizeof(version));
-    add_head(&encoder, crash);
-    add_texts(&encoder, crash);
-    add_arguments(&encoder, crash);
-    if (crash->modules_bytes)
-        add_section(&encoder, SECTION_MODULES, NULL, 0, crash->modules, crash->modules_bytes);
-    add_threads(&encoder, crash);
-    add_spans(&encoder, SECTION_OPEN_SPAN, crash->open_spans, crash->n_open_spans);
-    add_spans(&encoder, SECTION_RECENT_SPAN, crash->recent_spans, crash->n_recent_spans);
-    add_section(&encoder, SECTION_END, NULL, 0, NULL, 0);
+    encode(&encoder, crash);
     int status = file_write_atomic(directory, name, encoder.parts, encoder.n);
-    free(encoder.parts);
-    arena_fini(&encoder.arena);
+    encoder_fini(&encoder);
+    return status;
+}
+
+int crash_case_write_to(const struct crash_case *crash, int fd)
+{
+    struct encoder encoder = {.n = 0};
+    encode(&encoder, crash);
+    int status = file_write_parts(fd, encoder.parts, encoder.n);
+    encoder_fini(&encoder);
     return status;
 }
 

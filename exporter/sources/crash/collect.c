@@ -339,6 +339,22 @@ bool collect_living(struct crash_case *crash, uint32_t pid, uint64_t start_ticks
     return is_allowed;
 }
 
+bool collect_maps(struct crash_case *crash, const struct process *process)
+{
+    uint64_t ticks;
+    int proc = process->is_foreign ? -1 : proc_open(process->pid);
+    if (proc < 0)
+        return false;
+    bool is_it =
+        !process->start_ticks || (proc_start_ticks(proc, &ticks) == 0 && ticks == process->start_ticks);
+    if (is_it && is_owners(crash, proc))
+        crash->maps = read_maps(&crash->arena, proc, 0);
+    if (!is_owners(crash, proc))
+        crash->maps = NULL;
+    close(proc);
+    return crash->maps != NULL;
+}
+
 const char *collect_why_not(const struct process *process)
 {
     return process->is_foreign ? "it runs in another pid namespace" : NULL;

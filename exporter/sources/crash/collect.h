@@ -34,6 +34,8 @@ void collect_time(struct crash_case *crash, uint64_t mono_ns);
  * into what the file's owner may look into himself.
  */
 bool collect_living(struct crash_case *crash, uint32_t pid, uint64_t start_ticks, bool is_claimed);
+/* Only its mappings, without stopping anything, in any case as for a mapped file's claim. False: they cannot be had. */
+bool collect_maps(struct crash_case *crash, const struct process *process);
 /* Why there is nothing of that kind: a process of another pid namespace. NULL: it may be looked at. */
 const char *collect_why_not(const struct process *process);
 /* The root of the process where it is another one than ours: a descriptor; -1: it is ours, or unknown. */

@@ -33,8 +33,11 @@ static void set_limits(void)
     limit(RLIMIT_CORE, 0);
 }
 
-static void take_descriptors(int root_fd)
+#define BEYOND 16 /* no descriptor that the child is given is there */
+
+static void take_descriptors(int root_fd, int data_fd)
 {
+    data_fd = data_fd < 0 ? -1 : fcntl(data_fd, F_DUPFD_CLOEXEC, BEYOND);
     int null_fd = open("/dev/null", O_RDWR);
     for (int fd = 0; fd < 3; fd++)
         dup2(null_fd, fd);
@@ -42,6 +45,8 @@ static void take_descriptors(int root_fd)
         fcntl(root_fd, F_SETFD, 0);
     else if (root_fd >= 0)
         dup2(root_fd, DISPOSABLE_ROOT_FD);
+    if (data_fd >= 0)
+        dup2(data_fd, DISPOSABLE_DATA_FD);
 }
 
 /* Whoever is traced itself must not be started: what LD_PRELOAD names could be us. */
@@ -55,7 +60,7 @@ static char **copy_environment(char *copy[MAX_ENVIRONMENT])
     return copy;
 }
 
-int disposable_start(struct disposable *child, const char *path, char *const argv[], int root_fd)
+int disposable_start(struct disposable *child, const char *path, char *const argv[], int root_fd, int data_fd)
 {
     char *copy[MAX_ENVIRONMENT];
     char **environment = copy_environment(copy);
@@ -73,7 +78,7 @@ int disposable_start(struct disposable *child, const char *path, char *const arg
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* it died in between */
         _exit(1);
-    take_descriptors(root_fd);
+    take_descriptors(root_fd, data_fd);
     set_limits();
     pthread_sigmask(SIG_SETMASK, &none, NULL);
     execve(path, argv, environment);

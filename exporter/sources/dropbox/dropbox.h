@@ -16,6 +16,7 @@
 #include "telemetry/raw_log.h"
 #include "telemetry/raw_measurement.h"
 #include "telemetry/raw_span.h"
+#include "telemetry/raw_stack.h"
 
 struct dropbox;
 
@@ -41,6 +42,8 @@ struct dropbox_events {
     /* Something the program said; something it measured. With a receipt like a span's. NULL: nobody takes them. */
     void (*on_log)(void *context, const struct raw_log *raw, const struct receipt *receipt);
     void (*on_measurement)(void *context, const struct raw_measurement *raw, const struct receipt *receipt);
+    /* Where the call failed whose record comes next. NULL: nobody asks. */
+    void (*on_stack)(void *context, const struct raw_stack *raw);
 };
 
 /* Totals of one process, for `otelshim status`. */

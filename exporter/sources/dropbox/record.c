@@ -307,6 +307,21 @@ static enum record_result decode_measurement(struct record_context *context, con
     return RECORD_MEASUREMENT;
 }
 
+static enum record_result decode_stack(struct record_context *context, const uint8_t *bytes, uint32_t n_bytes,
+                                       struct raw_stack *ret_stack)
+{
+    struct wire_stack stack;
+    if (n_bytes < sizeof(stack))
+        return RECORD_INVALID;
+    memcpy(&stack, bytes, sizeof(stack));
+    if (!stack.mono_ns || stack.stack_bytes > WIRE_STACK_MAX || stack.stack_bytes > n_bytes - sizeof(stack) ||
+        stack.stack_from > UINT64_MAX - stack.stack_bytes)
+        return RECORD_INVALID;
+    *ret_stack =
+        (struct raw_stack){.process = context->process, .stack = stack, .bytes = bytes + sizeof(stack)};
+    return RECORD_STACK;
+}
+
 enum record_result record_decode(struct record_context *context, struct record_memory *memory,
                                  const uint8_t *bytes, uint32_t n_bytes, struct record *ret_record)
 {
@@ -329,6 +344,8 @@ enum record_result record_decode(struct record_context *context, struct record_m
         return decode_log(context, bytes, frame.bytes, &ret_record->log);
     case WIRE_RECORD_MEASUREMENT:
         return decode_measurement(context, bytes, frame.bytes, &ret_record->measurement);
+    case WIRE_RECORD_STACK:
+        return decode_stack(context, bytes, frame.bytes, &ret_record->stack);
     default:
         return RECORD_NOTHING;
     }

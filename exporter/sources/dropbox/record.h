@@ -11,6 +11,7 @@
 #include "telemetry/raw_log.h"
 #include "telemetry/raw_measurement.h"
 #include "telemetry/raw_span.h"
+#include "telemetry/raw_stack.h"
 #include <wire.h>
 
 struct record_shared;
@@ -36,6 +37,7 @@ enum record_result {
     RECORD_COUNT,       /* `count` is a number that changed */
     RECORD_LOG,         /* `log` is something the program said */
     RECORD_MEASUREMENT, /* `measurement` is of an instrument of its own */
+    RECORD_STACK,       /* `stack` is where a call failed that is yet to come */
     RECORD_NOTHING,     /* shared facts, remembered; or a kind from the future, skipped */
     RECORD_INVALID,     /* the record is wrong, the next one may be right */
     RECORD_BROKEN,      /* its length is wrong: nothing behind it can be found */
@@ -49,6 +51,7 @@ struct record {
     struct raw_count count;
     struct raw_log log; /* without mono_to_unix_ns, like the next */
     struct raw_measurement measurement;
+    struct raw_stack stack;
 };
 
 void record_memory_fini(struct record_memory *memory);

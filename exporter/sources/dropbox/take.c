@@ -212,6 +212,10 @@ static bool take_record(struct client *client, uint32_t index, const struct chun
     switch (result) {
     case RECORD_NOTHING:
         return false;
+    case RECORD_STACK: /* needs nobody's word: without its call it is nothing */
+        if (dropbox->events.on_stack)
+            dropbox->events.on_stack(dropbox->events.context, &record.stack);
+        return false;
     case RECORD_INVALID:
         count_corrupt(client, index, "a record that says the impossible");
         return false;

@@ -15,6 +15,7 @@ import runner  # noqa: E402
 
 import delivery  # noqa: E402,F401  (each registers its cases)
 import sources  # noqa: E402,F401
+import stacks  # noqa: E402,F401
 
 if __name__ == "__main__":
     sys.exit(runner.main(here, __doc__))
