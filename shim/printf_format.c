@@ -30,6 +30,11 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static bool is_flag(char c)
+{
+    return c == '-' || c == '+' || c == ' ' || c == '#' || c == '0' || c == '\'' || c == 'I';
+}
+
 static const char *skip_number(const char *at, int *ret_number)
 {
     int number = 0;
@@ -71,7 +76,7 @@ static bool parse(const char *percent, struct directive *directive)
     const char *at = percent + 1;
     int width;
     *directive = (struct directive){.precision = -1};
-    while (*at && strchr("-+ #0'I", *at))
+    while (is_flag(*at))
         at++;
     directive->has_width_argument = *at == '*';
     at = *at == '*' ? at + 1 : skip_number(at, &width);
@@ -222,12 +227,26 @@ static bool add_directive(struct walk *walk, struct directive *directive)
     return add_value(walk, directive);
 }
 
-static void walk_format(struct walk *walk, const char *format)
+/* The directive at `percent`; what comes behind it, or NULL: the walk ends there. Most are the first two, as they stand. */
+static const char *copy_directive(struct walk *walk, const char *percent)
 {
     struct directive directive;
-    for (const char *at = strchr(format, '%'); at && walk->n < MAX_ARGUMENTS; at = strchr(directive.end, '%'))
-        if (!parse(at, &directive) || !add_directive(walk, &directive))
-            return;
+    if (percent[1] == 's') {
+        add_text(walk, va_arg(walk->arguments, const char *), -1);
+        return percent + 2;
+    }
+    if (percent[1] == 'd') {
+        add_int(walk, va_arg(walk->arguments, int));
+        return percent + 2;
+    }
+    return parse(percent, &directive) && add_directive(walk, &directive) ? directive.end : NULL;
+}
+
+static void walk_format(struct walk *walk, const char *format)
+{
+    const char *at = format;
+    while (at && walk->n < MAX_ARGUMENTS && (at = strchr(at, '%')))
+        at = copy_directive(walk, at);
 }
 
 bool printf_copy(struct facts *facts, const char *format, va_list arguments)

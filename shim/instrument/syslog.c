@@ -45,6 +45,8 @@ static void set_identity(const char *identity)
 
 static bool get_identity(uint64_t words[IDENTITY_WORDS])
 {
+    if (!__atomic_load_n(&set.identity[0], __ATOMIC_RELAXED)) /* no openlog(), as in most programs */
+        return false;
     for (unsigned i = 0; i < IDENTITY_WORDS; i++)
         words[i] = __atomic_load_n(&set.identity[i], __ATOMIC_RELAXED);
     ((char *)words)[sizeof(*words) * IDENTITY_WORDS - 1] = 0; /* two openlog() at once */
