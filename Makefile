@@ -48,7 +48,7 @@ $(BUILD)/libotelshim.so: $(SHIM_OBJECTS) shim/versions.map
 	$(CC) -shared $(SHIM_LDFLAGS) $(LDFLAGS) -o $@ $(SHIM_OBJECTS)
 
 # ---- the exporter: sees shim/wire and nothing else of the shim --------------------------------------
-EXPORTER_LIBS    := libprotobuf-c libcurl libuv libcrypto libdeflate libdw libelf jansson hiredis
+EXPORTER_LIBS    := libprotobuf-c libcurl libuv libcrypto libisal libdw libelf jansson hiredis
 EXPORTER_CFLAGS  := -iquote exporter -iquote symbols -Ishim/wire -I$(BUILD)/proto $(shell pkg-config --cflags $(EXPORTER_LIBS) 2>/dev/null)
 EXPORTER_LDLIBS  := $(shell pkg-config --libs $(EXPORTER_LIBS) 2>/dev/null) -lpthread -lm
 PROTOS           := $(wildcard exporter/outputs/otlp/proto/*.proto)

@@ -21,7 +21,7 @@ doors = {
     "uthash.h": r"exporter/base/table\.h",
     "uv.h": r"exporter/base/loop\.c",
     "curl/curl.h": r"exporter/base/http_client\.c|shim/instrument/curl.*\.[ch]",
-    "libdeflate.h": r"exporter/base/gzip\.c",
+    "isa-l/igzip_lib.h": r"exporter/base/gzip\.c",
     "jansson.h": r"exporter/base/json\.h|exporter/signals/crash/report_(json|parse)\.c",
     "hiredis/async.h": r"exporter/outputs/alerts/dedup_redis.*\.c|shim/instrument/hiredis.*\.[ch]",
     "elfutils/libdwfl.h": r"symbols/symbols_priv\.h",

@@ -52,7 +52,7 @@ static uint32_t encode(struct otlp *otlp, const struct batch *batch, uint32_t i_
     if (!n)
         return 0;
     if (otlp->gzip) {
-        size_t max_bytes = gzip_max_bytes(otlp->gzip, body->n_bytes);
+        size_t max_bytes = gzip_max_bytes(body->n_bytes);
         body_reserve(ret_body, max_bytes);
         ret_body->n_bytes = gzip_encode(otlp->gzip, body->bytes, body->n_bytes, ret_body->bytes, max_bytes);
     }
@@ -85,7 +85,7 @@ static const struct body *packed(struct otlp *otlp, const struct body *body)
 {
     if (!otlp->gzip)
         return body;
-    size_t max_bytes = gzip_max_bytes(otlp->gzip, body->n_bytes);
+    size_t max_bytes = gzip_max_bytes(body->n_bytes);
     body_reserve(&otlp->packed, max_bytes);
     otlp->packed.n_bytes = gzip_encode(otlp->gzip, body->bytes, body->n_bytes, otlp->packed.bytes, max_bytes);
     return &otlp->packed;
