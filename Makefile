@@ -101,7 +101,7 @@ $(BUILD)/$(DISPOSITION): $(wildcard $(DISPOSITION)/*.[ch])
 	@mkdir -p $(@D) && $(CC) $(CLIENT_FLAGS) -o $@ $(filter %.c,$^) $(CLIENT_LIBS)
 $(BUILD)/tests/integration/hiredis/async_libevent: CLIENT_LIBS += -levent
 $(BUILD)/tests/integration/crash/slot: CLIENT_FLAGS += -Ishim/wire
-$(BUILD)/tests/integration/api/%: CLIENT_FLAGS += -Ishim
+$(BUILD)/tests/integration/api/% $(BUILD)/tests/integration/alerts/%: CLIENT_FLAGS += -Ishim
 $(BUILD)/tests/integration/crash/deeds: CLIENT_FLAGS += -O0
 traced: $(TRACED) $(BUILD)/examples/trader
 

@@ -42,7 +42,9 @@ void kept_take(struct pipeline *pipeline, struct traced *traced, const struct ra
                const struct receipt *receipt)
 {
     struct receipt placed = lanes_enter(traced->lanes, receipt);
-    if (!callstacks_hold_span(pipeline, traced, raw, &placed))
+    /* One that waits for its trace's end must not come behind it. */
+    bool is_for_keep = traced->keep && !(raw->span.flags & WIRE_SPAN_SAMPLED);
+    if (is_for_keep || !callstacks_hold_span(pipeline, traced, raw, &placed))
         kept_pass(pipeline, traced, raw, &placed);
 }
 

@@ -28,6 +28,7 @@ CONVENTION("network.transport", STRING, "any")
 CONVENTION("error.type", STRING, "any")
 CONVENTION("thread.id", INT, "any")
 CONVENTION("thread.name", STRING, "any")
+CONVENTION("code.stacktrace", STRING, "any")
 /* database client spans */
 CONVENTION("db.system.name", STRING, "database")
 CONVENTION("db.namespace", STRING, "database")

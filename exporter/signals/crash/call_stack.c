@@ -89,9 +89,9 @@ static const char *read_marks(struct call_stack *stack, struct arena *arena, con
            sscanf(text, "=%" SCNx64 " %" SCNx64 "%n",
                   &marks[stack->n_marks].offset, /* NOLINT(cert-err34-c): 64 bits wrap */
                   &marks[stack->n_marks].address, &bytes) == 2 &&
-           text[bytes] == '\n') {
+           (text[bytes] == '\n' || !text[bytes])) {
         stack->n_marks++;
-        text += bytes + 1;
+        text += bytes + (text[bytes] == '\n');
     }
     stack->marks = marks;
     return text;

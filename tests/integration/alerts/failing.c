@@ -3,8 +3,11 @@
  *
  *   easy URL | multi URL | sql CONNINFO STATEMENT | redis HOST PORT COMMAND      one word after the other
  *   thread URL    on a thread of its own      fiber URL    on a stack that the program made, between pages that nobody may read
+ *   report TEXT   to otelshim.h
  *   times N       the next one N times        pause MS
  */
+#include "otelshim.h"
+
 #include <curl/curl.h>
 #include <hiredis/hiredis.h>
 #include <libpq-fe.h>
@@ -67,6 +70,12 @@ static KEPT int cache_price(const char *host, int port, const char *command)
     return reply != NULL;
 }
 
+static KEPT int give_up(const char *text)
+{
+    otelshim_report_error(OTELSHIM_ERROR, "NoFunds", text);
+    return n_done + 1;
+}
+
 static void *work(void *url)
 {
     n_done += place_order(url);
@@ -122,6 +131,8 @@ int main(int argc, char **argv)
             } else if (strcmp(word, "redis") == 0) {
                 n_done += cache_price(at[0], atoi(at[1]), at[2]);
                 at += 3;
+            } else if (strcmp(word, "report") == 0) {
+                n_done += give_up(*at++);
             } else if (strcmp(word, "thread") == 0) {
                 on_thread(*at++);
             } else if (strcmp(word, "fiber") == 0) {

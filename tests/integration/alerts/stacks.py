@@ -36,7 +36,8 @@ def expect_stack(one, function, *parts):
 
 def line_of(function):
     """Of the call in it that fails."""
-    call = {"place_order": "curl_easy_perform", "watch_orders": "curl_multi_info_read", "read_balance": "PQexec", "cache_price": "redisCommand"}[function]
+    call = {"place_order": "curl_easy_perform", "watch_orders": "curl_multi_info_read", "read_balance": "PQexec", "cache_price": "redisCommand",
+            "give_up": "otelshim_report_error"}[function]
     text = (laboratory.root / "tests/integration/alerts/failing.c").read_text().splitlines()
     begin = next(i for i, line in enumerate(text) if f"KEPT int {function}(" in line)
     return next(i for i in range(begin, len(text)) if call + "(" in text[i]) + 1
@@ -119,3 +120,11 @@ def gone(lab):
         url = f"http://127.0.0.1:{closed_port()}/gone"
         lab.run([FAILING, "easy", url], one.traced(), timeout=60)
         expect(one, "ConnectionRefusedError", url)
+
+
+@case("stack-reported")
+def reported(lab):
+    """An error that the program reports itself: exception.stacktrace, and the alert."""
+    with town(lab, OTELSHIM_ALERT_STACK="true", OTELSHIM_ALERT_WINDOW="200") as one:
+        fail(one, ("report", "again"))
+        expect_stack(one, "give_up", "NoFunds", "again")

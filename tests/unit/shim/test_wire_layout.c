@@ -61,6 +61,9 @@ static void test_records_do_not_move(void **state)
     CHECK_PLACES(PLACE(wire_count, mono_ns, 8), PLACE(wire_count, delta, 16), PLACE(wire_count, tid, 24),
                  PLACE(wire_count, instrumentation, 28), PLACE(wire_count, counter, 30),
                  PLACE(wire_count, connection, 32));
+    CHECK_PLACES(PLACE(wire_stack, span_id, 8), PLACE(wire_stack, mono_ns, 16), PLACE(wire_stack, tid, 24),
+                 PLACE(wire_stack, machine, 28), PLACE(wire_stack, stack_bytes, 36),
+                 PLACE(wire_stack, stack_from, 40), PLACE(wire_stack, registers, 48));
     CHECK_PLACES(PLACE(wire_record, bytes, 0), PLACE(wire_record, kind, 4), PLACE(wire_record, flags, 6),
                  PLACE(wire_facts, number, 8), PLACE(wire_facts, fact_bytes, 12), PLACE(wire_fact, key, 0),
                  PLACE(wire_fact, type, 2), PLACE(wire_fact, flags, 3), PLACE(wire_fact, bytes, 4),
