@@ -3,23 +3,21 @@
  *
  * A chat, filter or class that is not understood is noted and left out; the others count. The token's bytes are in no note.
  */
-#include "settings/settings_priv.h"
+#include "settings/alerts_priv.h"
 
-#include "base/file.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MAX_ELEMENTS 64u
-#define MAX_TOKEN_BYTES 128u
 
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static void strip(const char **text, size_t *bytes)
+void alert_text_strip(const char **text, size_t *bytes)
 {
     for (; *bytes && is_blank(**text); (*bytes)--)
         (*text)++;
@@ -27,7 +25,7 @@ static void strip(const char **text, size_t *bytes)
         (*bytes)--;
 }
 
-static bool is_made_of(const char *text, size_t bytes, const char *also)
+bool alert_text_is_made_of(const char *text, size_t bytes, const char *also)
 {
     for (size_t i = 0; i < bytes; i++) {
         char c = text[i];
@@ -75,90 +73,6 @@ static uint32_t value_word(const struct settings *settings, enum setting setting
     return word_of(value, strlen(value), words, n);
 }
 
-/* ---- the token: of the setting, of the file, of systemd's credential ---- */
-
-/* It becomes part of a path: nothing else may be in it. */
-static bool is_token(const char *text, size_t bytes)
-{
-    const char *colon = memchr(text, ':', bytes);
-    size_t n = colon ? (size_t)(colon - text) : 0;
-    return colon && bytes <= MAX_TOKEN_BYTES && is_made_of(text, n, NULL) &&
-           is_made_of(colon + 1, bytes - n - 1, "_-");
-}
-
-static const char *token_from(struct settings *settings, const char *where, const char *text)
-{
-    size_t bytes = strlen(text);
-    strip(&text, &bytes);
-    if (is_token(text, bytes))
-        return arena_copy(&settings->arena, text, bytes);
-    settings_note(settings, "%s: a token as @BotFather gives it (123456:ABC-DEF...) is allowed; ignored",
-                  where);
-    return NULL;
-}
-
-/* A file that a process of another user names must be his: it would be sent to a server that he names. */
-static const char *token_of_file(struct settings *settings, const char *path, uint32_t owner_uid,
-                                 const char *name)
-{
-    int error = 0;
-    bool is_open = false;
-    const char *text =
-        file_read_text(&settings->arena, path, owner_uid, SETTINGS_FILE_MAX_BYTES, &is_open, &error);
-    if (!text) {
-        settings_note(settings, "%s=\"%s\": cannot be read: %s; ignored", name, path,
-                      error == -EPERM ? "it must belong to the program's user" : strerrordesc_np(-error));
-        return NULL;
-    }
-    if (is_open)
-        settings_note(settings, "%s=\"%s\": other users may read it; chmod 600 is advised", name, path);
-    return token_from(settings, name, text);
-}
-
-static const char *credential_path(struct settings *settings)
-{
-    const char *directory = secure_getenv("CREDENTIALS_DIRECTORY");
-    if (!directory || *directory != '/')
-        return NULL;
-    const char *path = arena_printf(&settings->arena, "%s/telegram-token", directory);
-    return access(path, F_OK) == 0 ? path : NULL;
-}
-
-/* As guard_secrets() in load.c, for a token that a file of the machine holds. */
-static bool may_be_sent(struct settings *settings, uint32_t uid, enum setting_origin origin, const char *name)
-{
-    static const enum setting servers[] = {SETTING_OTELSHIM_TELEGRAM_API_URL, SETTING_OTELSHIM_TELEGRAM_PROXY,
-                                           SETTING_OTELSHIM_TELEGRAM_CERTIFICATE};
-    if (uid == geteuid() || origin <= ORIGIN_ENV_FILE)
-        return true;
-    for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++)
-        if (setting_is_of_process(settings, servers[i])) {
-            settings_note(settings, "%s is not sent to a server from the program's own environment (%s)",
-                          name, settings->names[servers[i]]);
-            return false;
-        }
-    return true;
-}
-
-static const char *understand_token(struct settings *settings, uint32_t uid)
-{
-    const enum setting token = SETTING_OTELSHIM_TELEGRAM_TOKEN, file = SETTING_OTELSHIM_TELEGRAM_TOKEN_FILE;
-    const char *path = settings->values[file], *name = settings_name(file);
-    if (settings->values[token] && (!path || settings->origins[token] <= settings->origins[file]))
-        return token_from(settings, settings->names[token], settings->values[token]);
-    if (settings->is_secret_missing[token] && (!path || settings->origins[file] > ORIGIN_ENVIRONMENT))
-        return NULL; /* the program has one of its own: another's bot is not meant */
-    enum setting_origin origin = settings->origins[file];
-    if (!path) {
-        path = credential_path(settings);
-        origin = ORIGIN_SYSTEM_FILE;
-        name = "credential telegram-token";
-    }
-    if (!path || !may_be_sent(settings, uid, origin, name))
-        return NULL;
-    return token_of_file(settings, path, origin <= ORIGIN_ENV_FILE ? uid : geteuid(), name);
-}
-
 /* ---- lists ---- */
 
 /* -100123, @name, either with /TOPIC. */
@@ -166,12 +80,12 @@ static bool is_chat(const char *text, size_t bytes)
 {
     const char *slash = memchr(text, '/', bytes);
     size_t n = slash ? (size_t)(slash - text) : bytes;
-    if (slash && (bytes - n > 11 || !is_made_of(slash + 1, bytes - n - 1, NULL)))
+    if (slash && (bytes - n > 11 || !alert_text_is_made_of(slash + 1, bytes - n - 1, NULL)))
         return false;
     if (n > 1 && n <= 64 && text[0] == '@')
-        return is_made_of(text + 1, n - 1, "_");
+        return alert_text_is_made_of(text + 1, n - 1, "_");
     size_t sign = n > 0 && text[0] == '-';
-    return n - sign <= 19 && is_made_of(text + sign, n - sign, NULL);
+    return n - sign <= 19 && alert_text_is_made_of(text + sign, n - sign, NULL);
 }
 
 static struct text_list understand_list(struct settings *settings, enum setting setting,
@@ -225,8 +139,8 @@ static bool parse_part(struct settings *settings, const char *text, size_t bytes
         return false;
     const char *name = text, *glob = equals + 1;
     size_t n_name = (size_t)(equals - text), n_glob = bytes - n_name - 1;
-    strip(&name, &n_name);
-    strip(&glob, &n_glob);
+    alert_text_strip(&name, &n_name);
+    alert_text_strip(&glob, &n_glob);
     uint32_t subject = word_of(name, n_name, subjects, n_subjects);
     if (subject == n_subjects || !n_glob)
         return false;
@@ -286,8 +200,8 @@ static bool parse_class(const char *text, size_t bytes, struct alert_settings *a
         return false;
     const char *name = text, *word = equals + 1;
     size_t n_name = (size_t)(equals - text), n_word = bytes - n_name - 1;
-    strip(&name, &n_name);
-    strip(&word, &n_word);
+    alert_text_strip(&name, &n_name);
+    alert_text_strip(&word, &n_word);
     uint32_t class = word_of(name, n_name, classes, N_ALERT_CLASSES),
              sound = word_of(word, n_word, sounds, 3);
     if (class == N_ALERT_CLASSES || sound == 3)
@@ -380,7 +294,7 @@ void settings_understand_alerts(struct settings *settings, uint32_t uid)
     struct alert_settings *alerts = &settings->alerts;
     alerts->is_on =
         flag_of(settings, SETTING_OTELSHIM_ALERTS) && !flag_of(settings, SETTING_OTEL_SDK_DISABLED);
-    alerts->telegram_token = understand_token(settings, uid);
+    alerts->telegram_token = alert_token_understand(settings, uid);
     understand_chats(settings, alerts);
     understand_telegram(settings, alerts);
     alerts->webhook_url = understand_url(settings, SETTING_OTELSHIM_WEBHOOK_URL, "http://, https://");

@@ -1,48 +1,10 @@
 /* record: records and facts, right ones and wrong ones; header area; the clock offset that held. */
-#include "fake_client.h"
+#include "recording.h"
 
 #include "sources/dropbox/header.h"
 #include "sources/dropbox/offset.h"
 #include "sources/dropbox/record.h"
 #include <errno.h>
-
-static const struct wire_instrumentation rows[2] = {{.name = "libpq"}, {.name = "libcurl"}};
-static struct process process = {.instrumentations = rows, .n_instrumentations = 2};
-
-struct fixture {
-    struct record_context context;
-    struct record_memory memory;
-    _Alignas(8) uint8_t bytes[WIRE_CHUNK_BYTES];
-    struct record record;
-};
-
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    fixture->context.process = &process;
-    fixture->context.max_memory_bytes = 64u << 10;
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *fixture = *state;
-    record_memory_fini(&fixture->memory);
-    free(fixture);
-    return 0;
-}
-
-static enum record_result decode(struct fixture *f, uint32_t n_bytes)
-{
-    f->record.bytes = 0;
-    return record_decode(&f->context, &f->memory, f->bytes, n_bytes, &f->record);
-}
-
-static void set_bytes(struct fixture *f, uint32_t bytes)
-{
-    memcpy(f->bytes, &bytes, sizeof(bytes));
-}
 
 static void test_span_with_every_type_of_fact(void **state)
 {
@@ -274,8 +236,6 @@ static void test_offset_is_the_one_that_held(void **state)
     assert_int_equal(offset_at(&history, ~0ull, 0, 0), (2ll * OFFSET_MAX_SAMPLES - 1) * 1000000000);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 static uint32_t put_count(struct fixture *f, uint16_t counter, int64_t delta, uint32_t connection)
 {
     struct wire_count count = {.record = {.kind = WIRE_RECORD_COUNT},
@@ -325,90 +285,6 @@ static void test_counts_right_and_wrong(void **state)
     assert_int_equal(decode(f, 32), RECORD_INVALID);
 }
 
-/* Fixed part, one fact. */
-static uint32_t put_log(struct fixture *f, const struct wire_log *log)
-{
-    struct wire_log copy = *log;
-    copy.record.kind = WIRE_RECORD_LOG;
-    memcpy(f->bytes, &copy, sizeof(copy));
-    uint32_t n = sizeof(copy) + fake_put_text(f->bytes + sizeof(copy), 88, "bought");
-    set_bytes(f, n);
-    return n;
-}
-
-static void test_logs_right_and_wrong(void **state)
-{
-    static const struct wire_log good = {
-        .mono_ns = 5, .tid = 9, .instrumentation = 1, .kind = WIRE_LOG_SYSLOG, .severity = 24};
-    struct fixture *f = *state;
-    struct wire_log log = good;
-    assert_int_equal(decode(f, put_log(f, &log)), RECORD_LOG);
-    assert_ptr_equal(f->record.log.process, &process);
-    assert_ptr_equal(f->record.log.instrumentation, &rows[1]);
-    assert_memory_equal((const uint8_t *)&f->record.log.log + 8, (const uint8_t *)&good + 8,
-                        sizeof(good) - 8);
-    assert_int_equal(f->record.log.n_facts, 1);
-    assert_memory_equal(f->record.log.facts[0].bytes, "bought", 6);
-#define SAYS(change, expected)                                   \
-    do {                                                         \
-        log = good;                                              \
-        change;                                                  \
-        assert_int_equal(decode(f, put_log(f, &log)), expected); \
-    } while (0)
-    SAYS(log.kind = WIRE_LOG_NOTICE, RECORD_LOG);
-    SAYS(log.kind = 0, RECORD_NOTHING);
-    SAYS(log.kind = WIRE_LOG_NOTICE + 1, RECORD_NOTHING); /* of the future */
-    SAYS(log.instrumentation = 2, RECORD_INVALID);
-    SAYS(log.mono_ns = 0, RECORD_INVALID);
-    SAYS(log.severity = 25, RECORD_INVALID);
-    SAYS(log.severity = 0, RECORD_LOG);
-#undef SAYS
-    uint32_t n = put_log(f, &good);
-    uint16_t beyond = 1000;
-    memcpy(f->bytes + sizeof(good) + offsetof(struct wire_fact, bytes), &beyond, sizeof(beyond));
-    assert_int_equal(decode(f, n), RECORD_INVALID);
-    set_bytes(f, sizeof(good) - 8); /* shorter than its fixed part */
-    assert_int_equal(decode(f, n), RECORD_INVALID);
-}
-
-static uint32_t put_measurement(struct fixture *f, const struct wire_measurement *measurement)
-{
-    struct wire_measurement copy = *measurement;
-    copy.record.kind = WIRE_RECORD_MEASUREMENT;
-    memcpy(f->bytes, &copy, sizeof(copy));
-    uint32_t n = sizeof(copy) + fake_put_text(f->bytes + sizeof(copy), 95, "orders");
-    set_bytes(f, n);
-    return n;
-}
-
-static void test_measurements_right_and_wrong(void **state)
-{
-    static const struct wire_measurement good = {
-        .mono_ns = 5, .value = 7, .instrumentation = 1, .instrument = WIRE_HISTOGRAM, .is_double = 1};
-    struct fixture *f = *state;
-    struct wire_measurement measurement = good;
-    assert_int_equal(decode(f, put_measurement(f, &measurement)), RECORD_MEASUREMENT);
-    assert_ptr_equal(f->record.measurement.instrumentation, &rows[1]);
-    assert_int_equal(f->record.measurement.measurement.value, 7);
-    assert_int_equal(f->record.measurement.n_facts, 1);
-    assert_memory_equal(f->record.measurement.facts[0].bytes, "orders", 6);
-#define SAYS(change, expected)                                                   \
-    do {                                                                         \
-        measurement = good;                                                      \
-        change;                                                                  \
-        assert_int_equal(decode(f, put_measurement(f, &measurement)), expected); \
-    } while (0)
-    SAYS(measurement.instrument = WIRE_COUNTER, RECORD_MEASUREMENT);
-    SAYS(measurement.instrument = 0, RECORD_NOTHING);
-    SAYS(measurement.instrument = 5, RECORD_NOTHING); /* of the future */
-    SAYS(measurement.instrumentation = 2, RECORD_INVALID);
-    SAYS(measurement.mono_ns = 0, RECORD_INVALID);
-    SAYS(measurement.is_double = 2, RECORD_INVALID);
-#undef SAYS
-    set_bytes(f, sizeof(good) - 8);
-    assert_int_equal(decode(f, sizeof(good)), RECORD_INVALID);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,8 +293,6 @@ int main(void)
         TEST(test_wrong_records_lose_only_themselves),
         TEST(test_unknown_kind_is_skipped),
         TEST(test_counts_right_and_wrong),
-        TEST(test_logs_right_and_wrong),
-        TEST(test_measurements_right_and_wrong),
         TEST(test_shared_facts_come_first_and_are_replaced),
         TEST(test_shared_facts_are_bounded),
         TEST(test_facts_beyond_the_room_are_left_out),

@@ -22,10 +22,9 @@ struct link {
     char *url;
     struct redis_place place;
     redisAsyncContext *context; /* NULL: not connected */
-    struct loop_watch *watch;
+    struct redis_events events;
     struct loop_lookup *lookup;
     struct loop_timer *idle;
-    int events;
     uint64_t rest_until_ms;
     struct log_limit limit;
 };
@@ -165,51 +164,6 @@ static void close_link(struct link *link)
     fail_unsent(link);
 }
 
-static void ready(void *context, int events)
-{
-    struct link *link = context;
-    if (events & LOOP_READ && link->context)
-        redisAsyncHandleRead(link->context);
-    if (events & LOOP_WRITE && link->context)
-        redisAsyncHandleWrite(link->context);
-}
-
-static void set_events(struct link *link, int add, int remove)
-{
-    link->events = (link->events | add) & ~remove;
-    if (link->watch)
-        loop_watch_set(link->watch, link->events);
-}
-
-static void add_read(void *link)
-{
-    set_events(link, LOOP_READ, 0);
-}
-
-static void del_read(void *link)
-{
-    set_events(link, 0, LOOP_READ);
-}
-
-static void add_write(void *link)
-{
-    set_events(link, LOOP_WRITE, 0);
-}
-
-static void del_write(void *link)
-{
-    set_events(link, 0, LOOP_WRITE);
-}
-
-/* hiredis is about to free the context and close its descriptor. */
-static void cleanup(void *context)
-{
-    struct link *link = context;
-    loop_watch_destroy(link->watch);
-    link->watch = NULL;
-    link->context = NULL;
-}
-
 static void ignore_reply(redisAsyncContext *context, void *reply, void *link)
 {
     (void)context;
@@ -258,15 +212,8 @@ static void connect_to(void *context, const char *address)
         return;
     }
     link->context = redis;
-    link->events = 0;
-    link->watch = loop_watch_create(link->redis->loop, redis->c.fd, ready, link);
     redis->data = link;
-    redis->ev.data = link;
-    redis->ev.addRead = add_read;
-    redis->ev.delRead = del_read;
-    redis->ev.addWrite = add_write;
-    redis->ev.delWrite = del_write;
-    redis->ev.cleanup = cleanup;
+    redis_events_attach(&link->events, link->redis->loop, &link->context);
     redisAsyncSetConnectCallback(redis, connected);
     log_in(link);
     send_all(link);

@@ -1,4 +1,4 @@
-/* dedup_redis_priv: what the two files of the shared table have in common. */
+/* dedup_redis_priv: what the files of the shared table have in common. */
 #ifndef OTELSHIM_ALERT_DEDUP_REDIS_PRIV_H
 #define OTELSHIM_ALERT_DEDUP_REDIS_PRIV_H
 
@@ -13,5 +13,15 @@ struct redis_place {
 
 /* False: not a URL of that form. */
 bool dedup_redis_parse(const char *url, struct redis_place *ret_place);
+
+/* A connection's part of the loop: what hiredis waits for. */
+struct redis_events {
+    struct loop_watch *watch; /* NULL: none */
+    int events;
+    struct redisAsyncContext **context; /* becomes NULL when hiredis frees it */
+};
+
+/* Of a context that has just been made; ends with it. */
+void redis_events_attach(struct redis_events *events, struct loop *loop, struct redisAsyncContext **context);
 
 #endif
