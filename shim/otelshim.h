@@ -514,7 +514,7 @@ static inline void otelshim_add_double_(const char *name, uint32_t instrument, d
 
 /*
  * All take (name, value, attributes…). A value is an int64_t, or where the name says so a double; a metric is always one or
- * the other.
+ * the other (where a program says both, it is a double, exact up to 2^53).
  */
 #define otelshim_counter_add(...) OTELSHIM_ADD_(OTELSHIM_COUNTER, __VA_ARGS__, OTELSHIM_END_) /* only rises */
 #define otelshim_counter_add_double(...) OTELSHIM_ADD_DOUBLE_(OTELSHIM_COUNTER, __VA_ARGS__, OTELSHIM_END_)

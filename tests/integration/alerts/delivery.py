@@ -16,7 +16,8 @@ def storm(lab):
         n = 100_000
         one.run("times", 200, "get", one.bad.url("/status/503"))
         one.wait_for_text("HTTP 503")
-        before = rss_kib(one.exporter.pid)
+        one.settle()
+        before, n_open = rss_kib(one.exporter.pid), descriptors(one.exporter.pid)
         process = one.spawn("times", n - 200, "get", one.bad.url("/status/503"), "get", one.bad.url("/status/504"))
         most = before
         time.sleep(0.5)
@@ -31,8 +32,14 @@ def storm(lab):
         told = [text for text in one.telegram.texts() if "HTTP 503" in text]
         lab.wait_for(lambda: total(one) == n, 20, f"{n} in all, there are {total(one)} in {told}")
         lab.check(len(told) == 1, f"{len(told)} messages")
+        lab.wait_for(lambda: descriptors(one.exporter.pid) <= n_open + 1, 10, f"{n_open} descriptors again, there are {descriptors(one.exporter.pid)}")
         lab.check(most - before < 12 << 10, f"the exporter grew from {before} to {most} KiB")
         print(f"# storm: {n} errors, {len(told)} messages, exporter {before} → {most} KiB", flush=True)
+
+
+def descriptors(pid):
+    """R102: what the documents' reporter leaked."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def total(one):
