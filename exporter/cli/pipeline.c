@@ -6,6 +6,7 @@
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "cli/spool_size.h"
+#include "outputs/alerts/alerts.h"
 #include "signals/spans/assemble.h"
 #include "signals/spans/limits.h"
 
@@ -63,6 +64,7 @@ static void acknowledge_now(struct pipeline *pipeline)
 {
     if (pipeline->n_acknowledgements == 0)
         return;
+    alerts_save(pipeline->alerts);
     kept_acknowledge(pipeline, pipeline->acknowledgements, pipeline->n_acknowledgements);
     pipeline->n_acknowledgements = pipeline->n_unmeasured = 0;
 }

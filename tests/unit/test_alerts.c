@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <glob.h>
 
 #include "alerting.h"
 
@@ -434,6 +435,27 @@ static void test_alerts_distinct(void **state)
     settings_destroy(settings);
 }
 
+/* A kill after the records were acknowledged takes no count along. */
+static void test_alerts_save(void **state)
+{
+    (void)state;
+    struct settings *settings = SETTINGS();
+    glob_t found;
+    char pattern[128], text[16384] = "";
+    for (int i = 0; i < 7; i++)
+        raise_error(settings, "TimeoutError", "no answer");
+    alerts_save(alerts);
+    snprintf(pattern, sizeof(pattern), "%s/alerts/told/*.json", directory);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    FILE *in = fopen(found.gl_pathv[0], "r");
+    assert_non_null(in);
+    assert_true(fread(text, 1, sizeof(text) - 1, in) > 0);
+    fclose(in);
+    globfree(&found);
+    assert_non_null(strstr(text, "\"n\":7,"));
+    settings_destroy(settings);
+}
+
 static void test_alerts_mute(void **state)
 {
     (void)state;
@@ -547,8 +569,8 @@ int main(void)
         TEST(test_alerts_retry_after), TEST(test_alerts_late),      TEST(test_alerts_unsure),
         TEST(test_alerts_dead),        TEST(test_alerts_refused),   TEST(test_alerts_moved),
         TEST(test_alerts_bad),         TEST(test_alerts_bounded),   TEST(test_alerts_without_disk),
-        TEST(test_alerts_distinct),    TEST(test_alerts_mute),      TEST(test_alerts_resolve),
-        TEST(test_alerts_print),       TEST(test_alerts_kept),
+        TEST(test_alerts_distinct),    TEST(test_alerts_mute),      TEST(test_alerts_save),
+        TEST(test_alerts_resolve),     TEST(test_alerts_print),     TEST(test_alerts_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -208,6 +208,7 @@ static void count(struct alerts *alerts, struct entry *entry, uint64_t now_ns)
     else
         alerts->counts.suppressed++;
     entry->n++;
+    alerts->has_counted = true;
     entry->last_unix_ns = now_ns;
     entry->resolved_unix_ns = 0;
     living_touch(alerts, entry);
@@ -290,6 +291,16 @@ void alerts_learn(struct alerts *alerts, const struct settings *settings)
 {
     if (settings->alerts.is_on && senders_learn(alerts->senders, settings))
         queue_wake(alerts->queue);
+}
+
+void alerts_save(struct alerts *alerts)
+{
+    if (!alerts || !alerts->has_counted)
+        return;
+    for (struct entry *entry = NULL; (entry = dedup_next(alerts->dedup, entry));)
+        if (entry->is_changed)
+            dedup_save(alerts->dedup, entry);
+    alerts->has_counted = false;
 }
 
 /* ---- life ---- */

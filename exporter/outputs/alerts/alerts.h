@@ -36,6 +36,11 @@ void alerts_destroy(struct alerts *alerts);
  */
 void alerts_raise(struct alerts *alerts, const struct settings *settings, const struct alert *alert);
 /*
+ * What was raised and only counted is on disk when this returns: before the records that it came from are acknowledged. Costs nothing
+ * where nothing was. NULL is fine.
+ */
+void alerts_save(struct alerts *alerts);
+/*
  * A program with these settings is there: what an earlier exporter, or another token, left for its chats can go out. Cheap when they
  * are known.
  */

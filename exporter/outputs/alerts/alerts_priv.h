@@ -41,6 +41,7 @@ struct alerts {
     char identities[MAX_IDENTITIES][17]; /* of alerts that are never the same as another; a ring */
     uint32_t n_identities;
     uint64_t muted_until_unix_ns;
+    bool has_counted; /* something that is not on disk */
     struct alerts_counts counts;
 };
 
