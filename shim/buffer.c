@@ -297,3 +297,14 @@ void buffer_commit_slowly(struct thread *thread, const struct buffer_reservation
     fence();
     thread->in_record = 0;
 }
+
+void buffer_commit_moved(struct thread *thread, uint64_t lease_id, uint64_t word, uint32_t bytes)
+{
+    const struct buffer_reservation reservation = {
+        .at = thread->lease.at,
+        .lease_id = lease_id,
+        .word = word,
+        .index = (uint32_t)(lease_id >> BUFFER_INDEX_SHIFT) % WIRE_MAX_CHUNKS,
+    };
+    buffer_commit_slowly(thread, &reservation, bytes);
+}

@@ -28,22 +28,31 @@ bool buffer_reserve_as(struct thread *thread, uint32_t max_bytes, enum wire_drop
                        struct buffer_reservation *ret_reservation);
 void buffer_commit_slowly(struct thread *thread, const struct buffer_reservation *reservation,
                           uint32_t bytes);
+/* Of a chunk that was the thread's own: the file is another one now. */
+void buffer_commit_moved(struct thread *thread, uint64_t lease_id, uint64_t word, uint32_t bytes);
+
+/*
+ * Is there room in the chunk that is the thread's own? The usual case: a record may be written to thread->lease.at then, and
+ * buffer_commit_own() publishes it. `box` is dropbox_file().
+ */
+static inline bool buffer_reserve_own(const struct dropbox *box, struct thread *thread, uint32_t max_bytes)
+{
+    if (__builtin_expect(!box || box->generation != thread->generation || thread->in_record, 0))
+        return false;
+    thread->in_record = 1; /* a handler before this found no mark, and left the lease as it was or moved it */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (__builtin_expect(max_bytes <= thread->lease.room_bytes, 1))
+        return true;
+    thread->in_record = 0;
+    return false;
+}
 
 /* buffer_reserve() for a record that is no span: a full pool counts as `full`. `box` is dropbox_file(). */
 static inline bool buffer_reserve_in_as(const struct dropbox *box, struct thread *thread, uint32_t max_bytes,
                                         enum wire_drop full, struct buffer_reservation *ret_reservation)
 {
     const struct thread_lease *mine = &thread->lease;
-    bool is_usual = box && box->generation == thread->generation && !thread->in_record;
-    if (__builtin_expect(is_usual, 1)) {
-        thread->in_record =
-            1; /* a handler before this found no mark, and left the lease as it was or moved it */
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        is_usual = max_bytes <= mine->room_bytes;
-        if (__builtin_expect(!is_usual, 0))
-            thread->in_record = 0;
-    }
-    if (__builtin_expect(!is_usual, 0)) {
+    if (__builtin_expect(!buffer_reserve_own(box, thread, max_bytes), 0)) {
         struct buffer_reservation slow; /* so that the usual one stays in registers */
         bool is_reserved = full == DROP_NO_CHUNK ? buffer_reserve_slowly(thread, max_bytes, &slow)
                                                  : buffer_reserve_as(thread, max_bytes, full, &slow);
@@ -88,28 +97,40 @@ static inline void buffer_prefetch(const uint8_t *line)
 #endif
 }
 
-/* Publishes the first `bytes` (a multiple of 8, at most what was reserved; 0 abandons) by one release store. */
-static inline void buffer_commit(struct thread *thread, const struct buffer_reservation *reservation,
-                                 uint32_t bytes)
+/*
+ * Publishes the first `bytes` (a multiple of 8, at most what was reserved; 0 abandons) of what buffer_reserve_own() gave, by one
+ * release store. `lease_id` and `word` are what thread->lease had then.
+ */
+static inline void buffer_commit_own(struct thread *thread, uint64_t lease_id, uint64_t word, uint32_t bytes)
 {
     /* Asked again: a UNIX-signal handler may have forked meanwhile. The child leaves its parent's file alone. */
     const struct dropbox *box = dropbox_file();
     struct thread_lease *mine = &thread->lease;
-    if (__builtin_expect(!box || box->generation != thread->generation || reservation->lease_id != mine->id,
-                         0)) { /* or it is a shared chunk */
-        const struct buffer_reservation slow = *reservation;
-        buffer_commit_slowly(thread, &slow, bytes);
+    if (__builtin_expect(!box || box->generation != thread->generation || mine->id != lease_id, 0)) {
+        buffer_commit_moved(thread, lease_id, word, bytes);
         return;
     }
-    uint64_t word = reservation->word + bytes / 8;
+    word += bytes / 8;
     __atomic_store_n(mine->word_at, word, __ATOMIC_RELEASE);
     mine->word = word;
-    mine->at = reservation->at + bytes;
+    mine->at += bytes;
     mine->room_bytes -= bytes;
     for (uint32_t ahead = BUFFER_AHEAD_BYTES; ahead < 2 * BUFFER_AHEAD_BYTES; ahead += 64)
         buffer_prefetch(mine->at + ahead);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     thread->in_record = 0;
+}
+
+/* The same of any reservation. */
+static inline void buffer_commit(struct thread *thread, const struct buffer_reservation *reservation,
+                                 uint32_t bytes)
+{
+    if (__builtin_expect(!reservation->is_shared, 1)) {
+        buffer_commit_own(thread, reservation->lease_id, reservation->word, bytes);
+        return;
+    }
+    const struct buffer_reservation slow = *reservation;
+    buffer_commit_slowly(thread, &slow, bytes);
 }
 
 #endif

@@ -18,7 +18,7 @@
 /* May the running episode take one more call? Its last one ended, or is open, not longer ago than the gap. */
 static inline bool episode_is_running(const struct wire_episode *episode, uint64_t gap_ns, uint64_t now_ns)
 {
-    return episode->root.start_mono_ns && episode->calls < EPISODE_MAX_CALLS &&
+    return episode->calls - 1 < EPISODE_MAX_CALLS - 1 && /* 0: there is none */
            now_ns - episode->root.start_mono_ns <= EPISODE_MAX_NS &&
            (now_ns - episode->end_mono_ns <= gap_ns || episode->open_calls);
 }

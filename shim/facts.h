@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <wire.h>
 
 enum wire_attribute {
@@ -95,6 +96,16 @@ static inline bool facts_wants(const struct facts *facts, enum wire_attribute ke
 #define FACT_BYTES_SHIFT 32
 #define FACT_ORIGINAL_SHIFT 48
 
+/* A number as a fact at `at`: 16 bytes. */
+static inline void facts_store_number(uint8_t *at, enum wire_attribute key, enum wire_type type,
+                                      uint64_t value)
+{
+    uint64_t words[2] = {(uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT | 8ull << FACT_BYTES_SHIFT |
+                             8ull << FACT_ORIGINAL_SHIFT,
+                         value};
+    memcpy(at, words, sizeof(words));
+}
+
 /* Eight bytes: nothing to measure, nothing to cut. A UNIX-signal handler that comes in between sees `busy`, and stages
  * elsewhere. */
 static inline void facts_number(struct facts *facts, enum wire_attribute key, enum wire_type type,
@@ -109,10 +120,7 @@ static inline void facts_number(struct facts *facts, enum wire_attribute key, en
         if (facts->cut)
             (*facts->cut)++;
     } else {
-        uint64_t *at = (uint64_t *)(void *)(facts->base + used);
-        at[0] = (uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT | 8ull << FACT_BYTES_SHIFT |
-                8ull << FACT_ORIGINAL_SHIFT;
-        at[1] = value;
+        facts_store_number(facts->base + used, key, type, value);
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         *facts->bytes = used + 16;
     }

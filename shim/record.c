@@ -49,17 +49,26 @@ static uint32_t write_shared(uint8_t *at, const struct wire_facts *block, struct
     return block->record.bytes;
 }
 
-struct record_shared record_write_shared(const struct buffer_reservation *reservation,
-                                         const struct wire_open_span *open, const uint8_t *staged,
-                                         struct interned *const marks[2])
+struct record_shared record_write_shared(const struct record_place *place, const struct wire_open_span *open,
+                                         const uint8_t *staged, struct interned *const marks[2])
 {
     struct record_shared shared = {0};
     for (uint16_t i = 0; i < open->n_shared; i++) {
         const struct wire_facts *block = (const struct wire_facts *)(const void *)(staged + shared.from);
-        shared.written += write_shared(reservation->at + shared.written, block,
-                                       find_mark(marks, block->number), reservation->lease_id);
+        shared.written +=
+            write_shared(place->at + shared.written, block, find_mark(marks, block->number), place->lease_id);
         shared.numbers[i] = block->number;
         shared.from += block->record.bytes;
     }
     return shared;
+}
+
+void record_commit_slowly(struct thread *thread, const struct wire_open_span *open, const uint8_t *staged,
+                          const struct record_end *end)
+{
+    struct buffer_reservation reservation;
+    if (!buffer_reserve_slowly(thread, record_max_bytes(open, end), &reservation))
+        return;
+    const struct record_place place = {reservation.at, reservation.lease_id};
+    buffer_commit(thread, &reservation, record_write(&place, open, staged, end));
 }

@@ -56,34 +56,38 @@ struct record_shared {
     uint32_t written;
 };
 
+/* Where a record goes. */
+struct record_place {
+    uint8_t *at;
+    uint64_t lease_id;
+};
+
 /* The shared blocks that this chunk has not got yet, before the record that refers to them. */
-struct record_shared record_write_shared(const struct buffer_reservation *reservation,
-                                         const struct wire_open_span *open, const uint8_t *staged,
-                                         struct interned *const marks[2]);
+struct record_shared record_write_shared(const struct record_place *place, const struct wire_open_span *open,
+                                         const uint8_t *staged, struct interned *const marks[2]);
 
 /* Does the chunk have this block already? */
-static inline bool record_has(const struct buffer_reservation *reservation, const struct wire_facts *block,
-                              const struct interned *mark)
+static inline bool record_has(uint64_t lease_id, const struct wire_facts *block, const struct interned *mark)
 {
-    return mark && mark->lease_id == reservation->lease_id && mark->number == block->number;
+    return mark && mark->lease_id == lease_id && mark->number == block->number;
 }
 
 /* Nearly always there is one block, or a statement's behind it, and the chunk has them. */
-static inline struct record_shared record_refer(const struct buffer_reservation *reservation,
+static inline struct record_shared record_refer(const struct record_place *place,
                                                 const struct wire_open_span *open, const uint8_t *staged,
                                                 struct interned *const marks[2])
 {
     const struct wire_facts *block = (const struct wire_facts *)(const void *)staged;
-    if (__builtin_expect(open->n_shared && record_has(reservation, block, marks[0]), 1)) {
+    if (__builtin_expect(open->n_shared && record_has(place->lease_id, block, marks[0]), 1)) {
         uint32_t from = block->record.bytes;
         if (open->n_shared == 1)
             return (struct record_shared){.numbers = {block->number}, .from = from};
         const struct wire_facts *second = (const struct wire_facts *)(const void *)(staged + from);
-        if (record_has(reservation, second, marks[1]))
+        if (record_has(place->lease_id, second, marks[1]))
             return (struct record_shared){.numbers = {block->number, second->number},
                                           .from = from + second->record.bytes};
     }
-    const struct buffer_reservation copy = *reservation; /* the usual one stays in registers */
+    const struct record_place copy = *place; /* the usual one stays in registers */
     struct interned *const all[2] = {marks[0], marks[1]};
     return record_write_shared(&copy, open, staged, all);
 }
@@ -109,7 +113,44 @@ struct record_end {
     struct interned *marks[2]; /* what its shared blocks belong to; NULL: the block is written every time */
     uint64_t now_ns;
     enum wire_outcome outcome;
+    bool has_rows; /* one fact more: WIRE_DB_RETURNED_ROWS */
+    int64_t rows;
 };
+
+static inline uint32_t record_max_bytes(const struct wire_open_span *open, const struct record_end *end)
+{
+    return (uint32_t)sizeof(struct wire_span) + open->bytes + (end->has_rows ? RECORD_NUMBER_BYTES : 0);
+}
+
+/* The span as a record, and what it refers to. Returns the bytes. */
+static inline __attribute__((always_inline)) uint32_t record_write(const struct record_place *place,
+                                                                   const struct wire_open_span *open,
+                                                                   const uint8_t *staged,
+                                                                   const struct record_end *end)
+{
+    struct record_shared shared = record_refer(place, open, staged, end->marks);
+    uint32_t own_bytes = open->bytes - shared.from;
+    struct wire_span *span = (struct wire_span *)(void *)(place->at + shared.written);
+    uint8_t *to = (uint8_t *)(span + 1);
+    span->facts = open->facts;
+    span->end_mono_ns = end->now_ns;
+    span->connection = shared.numbers[0];
+    span->statement = shared.numbers[1];
+    span->outcome = (uint8_t)end->outcome;
+    memset(span->reserved, 0, sizeof(span->reserved));
+    record_copy_facts(to, staged + shared.from, own_bytes);
+    if (end->has_rows) {
+        facts_store_number(to + own_bytes, WIRE_DB_RETURNED_ROWS, WIRE_INT, (uint64_t)end->rows);
+        own_bytes += RECORD_NUMBER_BYTES;
+    }
+    span->record =
+        (struct wire_record){.bytes = (uint32_t)sizeof(*span) + own_bytes, .kind = WIRE_RECORD_SPAN};
+    return shared.written + span->record.bytes;
+}
+
+/* Not into the chunk that the thread has. */
+void record_commit_slowly(struct thread *thread, const struct wire_open_span *open, const uint8_t *staged,
+                          const struct record_end *end);
 
 /* Commits the span as one record. `staged` is where its facts lie. No room in the pool: counted there. `box` is
  * dropbox_file(). */
@@ -117,22 +158,14 @@ static inline __attribute__((always_inline)) void
 record_commit(const struct dropbox *box, struct thread *thread, const struct wire_open_span *open,
               const uint8_t *staged, const struct record_end *end)
 {
-    struct buffer_reservation reservation;
-    if (!buffer_reserve_in(box, thread, (uint32_t)sizeof(struct wire_span) + open->bytes, &reservation))
+    if (__builtin_expect(!buffer_reserve_own(box, thread, record_max_bytes(open, end)), 0)) {
+        const struct record_end copy = *end; /* the usual one stays in registers */
+        record_commit_slowly(thread, open, staged, &copy);
         return;
-    struct record_shared shared = record_refer(&reservation, open, staged, end->marks);
-    uint32_t own_bytes = open->bytes - shared.from;
-    struct wire_span *span = (struct wire_span *)(void *)(reservation.at + shared.written);
-    span->record =
-        (struct wire_record){.bytes = (uint32_t)sizeof(*span) + own_bytes, .kind = WIRE_RECORD_SPAN};
-    span->facts = open->facts;
-    span->end_mono_ns = end->now_ns;
-    span->connection = shared.numbers[0];
-    span->statement = shared.numbers[1];
-    span->outcome = (uint8_t)end->outcome;
-    memset(span->reserved, 0, sizeof(span->reserved));
-    record_copy_facts((uint8_t *)(span + 1), staged + shared.from, own_bytes);
-    buffer_commit(thread, &reservation, shared.written + span->record.bytes);
+    }
+    const struct record_place place = {thread->lease.at, thread->lease.id};
+    uint64_t word = thread->lease.word;
+    buffer_commit_own(thread, place.lease_id, word, record_write(&place, open, staged, end));
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include "episode.h"
 #include "ids.h"
 #include "lifecycle.h"
+#include "literal.h"
 #include "record.h"
 #include "sampler.h"
 #include "sequence.h"
@@ -154,7 +155,7 @@ static inline bool is_same(const struct wire_fact *fact, const char *text)
 static inline bool is_block_of(const struct thread_query *query, const uint64_t *words, const char *text)
 {
     return words[1] == query->words[1] && words[0] == query->words[0] && words[2] == query->words[2] &&
-           is_same((const struct wire_fact *)(const void *)(words + 2), text);
+           (query->is_literal || is_same((const struct wire_fact *)(const void *)(words + 2), text));
 }
 
 /* An earlier span's fact lies there, or what looks like one, and has this text. */
@@ -171,8 +172,10 @@ static void stage_block(struct span *span, const char *text, size_t bytes)
     const uint8_t *block = span->facts.base + span->open->bytes;
     query->mark = (struct interned){0};
     span_statement(span, &query->mark, text, bytes);
-    if (span->statement)
-        memcpy(query->words, block, sizeof(query->words));
+    if (!span->statement)
+        return;
+    memcpy(query->words, block, sizeof(query->words));
+    query->is_literal = literal_is(text, bytes);
 }
 
 /* Not the thread's block. For the second time the same text is worth one. */
@@ -360,62 +363,69 @@ static __attribute__((noinline)) void end_entries_above(struct thread *thread, s
         end_as_abandoned(thread, slot, now_ns);
 }
 
+/* Level and depth are constants where the span is the only one. */
+/* six things to know: NOLINTNEXTLINE(readability-function-size) */
 static inline __attribute__((always_inline)) void end(const struct dropbox *box, struct span *span,
-                                                      uint32_t level, uint32_t depth,
-                                                      enum wire_outcome outcome, uint64_t now_ns)
+                                                      uint32_t level, uint32_t depth, struct record_end how)
 {
     struct thread *thread = span->thread;
-    const struct record_end how = {
-        .marks = {span->connection ? &span->connection->interned : span->statement,
-                  span->connection ? span->statement : NULL},
-        .now_ns = now_ns,
-        .outcome = outcome,
-    };
+    how.marks[0] = span->connection ? &span->connection->interned : span->statement;
+    how.marks[1] = span->connection ? span->statement : NULL;
     end_entry(box, thread, thread->slots[level], depth, &how);
     fence();
     thread->busy[level] = 0;
-    dropbox_ring(box, span_is_error(outcome), now_ns);
+    dropbox_ring(box, span_is_error(how.outcome), how.now_ns);
 }
 
 /* Not the only span of its thread, something was lost, or it failed. */
 static __attribute__((noinline)) void end_above(const struct dropbox *box, struct span *span,
-                                                enum wire_outcome outcome)
+                                                struct record_end how)
 {
     struct thread *thread = span->thread;
     struct wire_thread_slot *slot = thread->slots[span->level];
     if (slot->depth < span->depth)
         return; /* somebody ended us as abandoned */
-    uint64_t now_ns = thread_now_ns(thread);
-    if (span_is_error(outcome))
-        callstack_copy(box, thread, span->open->facts.span_id, now_ns);
+    how.now_ns = thread_now_ns(thread);
+    if (span_is_error(how.outcome))
+        callstack_copy(box, thread, span->open->facts.span_id, how.now_ns);
     thread->busy[span->level] = 1;
     fence();
     if (slot->depth > span->depth)
-        end_entries_above(thread, slot, span->depth, now_ns);
+        end_entries_above(thread, slot, span->depth, how.now_ns);
     if (span->open->cut)
         dropbox_count(DROP_FACTS_CUT);
-    end(box, span, span->level, span->depth - 1, outcome, now_ns);
+    end(box, span, span->level, span->depth - 1, how);
 }
 
-void span_end(struct span *span, enum wire_outcome outcome)
+static inline __attribute__((always_inline)) void end_call(struct span *span, struct record_end how)
 {
     struct thread *thread = span->thread;
     const struct dropbox *box = dropbox_file();
-    if (!box || thread->generation != span->generation) {
+    if (__builtin_expect(!box || thread->generation != span->generation, 0)) {
         if (!box)
             thread->generation = 0; /* a fork child came back through the wrapper: process.c asks */
         return;
     }
     const struct wire_thread_slot *slot = thread->slots[0];
     bool is_only = span->open == &slot->open[0] && slot->depth == 1 && !slot->open[0].cut;
-    if (__builtin_expect(!is_only || span_is_error(outcome), 0)) {
-        end_above(box, span, outcome);
+    if (__builtin_expect(!is_only || span_is_error(how.outcome), 0)) {
+        end_above(box, span, how);
         return;
     }
-    uint64_t now_ns = thread_now_ns(thread);
+    how.now_ns = thread_now_ns(thread);
     thread->busy[0] = 1;
     fence();
-    end(box, span, 0, 0, outcome, now_ns);
+    end(box, span, 0, 0, how);
+}
+
+void span_end(struct span *span, enum wire_outcome outcome)
+{
+    end_call(span, (struct record_end){.outcome = outcome});
+}
+
+void span_end_with_rows(struct span *span, int64_t rows)
+{
+    end_call(span, (struct record_end){.outcome = WIRE_OK, .has_rows = true, .rows = rows});
 }
 
 void span_take_over(struct thread *thread, struct wire_thread_slot *slot)

@@ -72,6 +72,9 @@ static inline bool span_is_error(enum wire_outcome outcome)
 /* Ends the span now: one record, then the stack entry goes. */
 void span_end(struct span *span, enum wire_outcome outcome);
 
+/* The same of a query that went well and returned so many rows: a fact less to stage. */
+void span_end_with_rows(struct span *span, int64_t rows);
+
 /* Ends what was left on the thread by frames that are gone, as seen from `frame`: what is open then is the thread's own doing. */
 void span_end_abandoned(struct thread *thread, const void *frame);
 

@@ -32,6 +32,7 @@ struct thread_lease {
 /* The statement of the last span that was alone on this thread (span_begin_query). All zero: none. */
 struct thread_query {
     const char *text;     /* where the program had it */
+    bool is_literal;      /* it cannot change there */
     uint64_t words[3];    /* the block's head and its fact's, as it was staged; words[1] 0: no block */
     struct interned mark; /* the block's */
 };

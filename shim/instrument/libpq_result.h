@@ -93,8 +93,7 @@ static inline void libpq_end_query(struct span *span, const struct libpq_calls *
         libpq_end_without_rows(span, pq, conn, result, status);
         return;
     }
-    facts_int(&span->facts, WIRE_DB_RETURNED_ROWS, pq->PQntuples(result));
-    span_end(span, WIRE_OK);
+    span_end_with_rows(span, pq->PQntuples(result));
 }
 
 #endif

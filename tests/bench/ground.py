@@ -168,12 +168,12 @@ def instructions(ground, command, environment):
     return int(found[1])
 
 
-def instructions_per_span(ground, few=4000, many=14000):
+def instructions_per_span(ground, few=4000, many=14000, **more):
     """What a span costs the program: two lengths, their difference; less the same loop without the shim. Nothing
-    takes the records away meanwhile: both lengths fit the pool."""
+    takes the records away meanwhile: both lengths fit the pool. `more` settings."""
     loop = build_program("loop_span", f"-L{stub_directory()}", "-l:libpq.so.5", *flags_of("libpq")[:-1])
     costs = []
-    for environment in ground.traced(), ground.environment:
+    for environment in ground.traced(**more), ground.environment:
         counts = [instructions(ground, [loop, n, 1], ground.stub(environment)) for n in (few, many)]
         costs.append((counts[1] - counts[0]) / (many - few))
     return costs[0] - costs[1]

@@ -32,7 +32,7 @@ doors = {
 }
 # shim: layers from the bottom; a file includes only headers of its own or a lower layer
 layers = {
-    "sys": 0, "text": 0, "clock": 0, "ids": 0, "wire": 0, "drops": 0, "ratio": 0, "real": 2, "facts": 1, "settings": 2,
+    "sys": 0, "text": 0, "clock": 0, "ids": 0, "literal": 0, "wire": 0, "drops": 0, "ratio": 0, "real": 2, "facts": 1, "settings": 2,
     "sampler": 3, "thread": 3, "start": 3, "dropbox": 3, "buffer": 4, "connection": 5, "record": 5, "episode": 5,
     "span": 6, "operation": 6, "propagate": 6, "lifecycle": 7, "admission": 7, "process": 7,
 }

@@ -1,6 +1,6 @@
 /*
  * repeated: one place in memory, the same statement in it several times, then others: each span has the text that was
- * there. In between another connection, a prepared statement with the same text, a call inside a call.
+ * there. In between another connection, a prepared statement with the same text, a call inside a call, a literal.
  */
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -17,6 +17,13 @@ static void run(PGconn *conn, const char *statement, int n)
         printf("%s: %d\n", PQfname(result, 0), PQntuples(result));
         PQclear(result);
     }
+}
+
+/* That cannot change: its address tells. */
+static void run_literal(PGconn *conn, int n)
+{
+    for (int i = 0; i < n; i++)
+        PQclear(PQexec(conn, i == 3 ? "SELECT 2 AS other" : "SELECT 1 AS literal"));
 }
 
 static void send(PGconn *conn, const char *statement, int n)
@@ -57,11 +64,15 @@ int main(void)
     send(inner, "SELECT 1 AS lemon", 2);
     send(inner, "SELECT 1 AS lemonade", 2);
     send(conn, "SELECT 1 AS lem", 3);
+    run_literal(conn, 4);
+    run_literal(inner, 3);
+    run_literal(conn, 2);
     PQsetNoticeReceiver(conn, run_inside, NULL);
     for (int i = 0; i < 3; i++) {
         strcpy(text, "DO $$ BEGIN RAISE NOTICE 'now'; END $$");
         PQclear(PQexec(conn, text));
     }
+    run_literal(conn, 3);
     PQfinish(inner);
     PQfinish(conn);
     return 0;
