@@ -28,8 +28,10 @@ START_SOURCES := $(wildcard $(addprefix shim/,settings.c text.c start.c dropbox*
 SHIM_SOURCES  := $(filter-out $(START_SOURCES),$(wildcard shim/*/*.c shim/*.c)) $(START_SOURCES)
 SHIM_ASM      := $(wildcard shim/*_$(ARCH).S shim/*/*_$(ARCH).S)
 SHIM_OBJECTS  := $(SHIM_SOURCES:%.c=$(BUILD)/%.o) $(SHIM_ASM:%.S=$(BUILD)/%.o)
+# No vectors of two flags: their constant is a miss in .rodata.
 SHIM_CFLAGS    = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions -fno-stack-protector -fno-lto -fno-plt \
-                 -Wframe-larger-than=2048 -U_FORTIFY_SOURCE $(if $(filter aarch64,$(ARCH)),-mno-outline-atomics)
+                 -Wframe-larger-than=2048 -U_FORTIFY_SOURCE $(if $(filter aarch64,$(ARCH)),-mno-outline-atomics) \
+                 -fno-tree-slp-vectorize
 # No C run-time files: they would write a page and have four symbols looked up at each start and exit. One segment less or two: a
 # mapping costs a program that is loaded into two microseconds.
 SHIM_LDFLAGS   = -nostartfiles -Wl,-z,noseparate-code -Wl,-z,now,-z,defs,-z,nodelete,-Bsymbolic,--hash-style=gnu,--as-needed,--version-script=shim/versions.map \

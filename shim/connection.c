@@ -8,13 +8,15 @@
 #include "connection.h"
 
 #include "dropbox.h"
+#include "hot.h"
 #include "sys.h"
 #include <string.h>
 #include <sys/mman.h>
 
 static_assert(sizeof(struct connection_slot) == 4096, "one page each, so that few are touched");
 
-struct connection_registry connection_registry;
+HOT_DATA struct connection_slot *connection_slots;
+uint64_t connection_cells[CONNECTION_BUCKETS][CONNECTION_BUCKET_CELLS];
 
 /* Of things interned; relaxed atomic. */
 static uint32_t numbers;
@@ -32,14 +34,14 @@ uint32_t connection_new_number(void)
 
 static struct connection_slot *get_slots(void)
 {
-    struct connection_slot *slots = __atomic_load_n(&connection_registry.slots, __ATOMIC_ACQUIRE);
+    struct connection_slot *slots = __atomic_load_n(&connection_slots, __ATOMIC_ACQUIRE);
     size_t bytes = CONNECTION_MAX * sizeof(struct connection_slot);
     if (slots)
         return slots;
     struct connection_slot *mine =
         sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-    if (!mine || __atomic_compare_exchange_n(&connection_registry.slots, &slots, mine, false,
-                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    if (!mine || __atomic_compare_exchange_n(&connection_slots, &slots, mine, false, __ATOMIC_ACQ_REL,
+                                             __ATOMIC_ACQUIRE))
         return mine;
     sys_munmap(mine, bytes); /* another thread was faster */
     return slots;
@@ -60,11 +62,11 @@ static struct connection_slot *claim_slot(struct connection_slot *slots)
 
 struct connection *connection_find_slowly(const void *handle)
 {
-    struct connection_slot *slots = __atomic_load_n(&connection_registry.slots, __ATOMIC_ACQUIRE);
+    struct connection_slot *slots = __atomic_load_n(&connection_slots, __ATOMIC_ACQUIRE);
     if (!slots || !handle)
         return NULL;
     for (unsigned which = 0; which < 2; which++) {
-        const uint64_t *cells = connection_registry.cells[connection_hash(handle, which)];
+        const uint64_t *cells = connection_cells[connection_hash(handle, which)];
         for (uint32_t i = 0; i < CONNECTION_BUCKET_CELLS; i++) {
             uint64_t value = __atomic_load_n(&cells[i], __ATOMIC_ACQUIRE);
             if (value >> 16 == (uint64_t)(uintptr_t)handle)
@@ -77,7 +79,7 @@ struct connection *connection_find_slowly(const void *handle)
 static bool enter_index(const void *handle, uint64_t number)
 {
     for (unsigned which = 0; which < 2; which++) {
-        uint64_t *cells = connection_registry.cells[connection_hash(handle, which)];
+        uint64_t *cells = connection_cells[connection_hash(handle, which)];
         for (uint32_t i = 0; i < CONNECTION_BUCKET_CELLS; i++) {
             uint64_t empty = 0;
             if (__atomic_compare_exchange_n(&cells[i], &empty, (uint64_t)(uintptr_t)handle << 16 | number,
@@ -115,13 +117,13 @@ void connection_close(const void *handle)
     if (!is_followable(handle) || !connection_find(handle))
         return;
     for (unsigned which = 0; which < 2; which++) {
-        uint64_t *cells = connection_registry.cells[connection_hash(handle, which)];
+        uint64_t *cells = connection_cells[connection_hash(handle, which)];
         for (uint32_t i = 0; i < CONNECTION_BUCKET_CELLS; i++) {
             uint64_t value = __atomic_load_n(&cells[i], __ATOMIC_RELAXED);
             if (value >> 16 != (uint64_t)(uintptr_t)handle)
                 continue;
             __atomic_store_n(&cells[i], 0, __ATOMIC_RELEASE);
-            __atomic_store_n(&connection_registry.slots[(value & 0xffff) - 1].is_used, 0, __ATOMIC_RELEASE);
+            __atomic_store_n(&connection_slots[(value & 0xffff) - 1].is_used, 0, __ATOMIC_RELEASE);
         }
     }
 }
@@ -130,8 +132,8 @@ void connection_visit(uint16_t instrumentation,
                       void (*visit)(struct connection *connection, const void *argument),
                       const void *argument)
 {
-    struct connection_slot *slots = __atomic_load_n(&connection_registry.slots, __ATOMIC_ACQUIRE);
-    const uint64_t *cells = &connection_registry.cells[0][0];
+    struct connection_slot *slots = __atomic_load_n(&connection_slots, __ATOMIC_ACQUIRE);
+    const uint64_t *cells = &connection_cells[0][0];
     for (uint32_t i = 0; slots && i < CONNECTION_BUCKETS * CONNECTION_BUCKET_CELLS; i++) {
         uint64_t value = __atomic_load_n(&cells[i], __ATOMIC_ACQUIRE);
         if (value && slots[(value & 0xffff) - 1].connection.instrumentation == instrumentation)

@@ -46,11 +46,11 @@ struct connection_slot {
     struct connection connection;
 };
 
-struct connection_registry {
-    struct connection_slot *slots;                               /* NULL until the first open() */
-    uint64_t cells[CONNECTION_BUCKETS][CONNECTION_BUCKET_CELLS]; /* handle << 16 | slot + 1; 0 empty */
-};
-extern __attribute__((visibility("hidden"))) struct connection_registry connection_registry;
+extern __attribute__((
+    visibility("hidden"))) struct connection_slot *connection_slots; /* NULL until the first open() */
+/* handle << 16 | slot + 1; 0 empty */
+extern __attribute__((visibility("hidden")))
+uint64_t connection_cells[CONNECTION_BUCKETS][CONNECTION_BUCKET_CELLS];
 
 static inline uint32_t connection_hash(const void *handle, unsigned which)
 {
@@ -64,10 +64,10 @@ struct connection *connection_find_slowly(const void *handle);
 /* NULL: the handle was never seen being created (or the registry was full then). */
 static inline struct connection *connection_find(const void *handle)
 {
-    uint64_t value = __atomic_load_n(connection_registry.cells[connection_hash(handle, 0)], __ATOMIC_ACQUIRE);
+    uint64_t value = __atomic_load_n(connection_cells[connection_hash(handle, 0)], __ATOMIC_ACQUIRE);
     if (__builtin_expect(value >> 16 != (uint64_t)(uintptr_t)handle || !handle, 0))
         return connection_find_slowly(handle);
-    return &__atomic_load_n(&connection_registry.slots, __ATOMIC_RELAXED)[(value & 0xffff) - 1].connection;
+    return &__atomic_load_n(&connection_slots, __ATOMIC_RELAXED)[(value & 0xffff) - 1].connection;
 }
 
 /* The entry of `handle`, new and empty even if one was left over from an earlier life of the address. */

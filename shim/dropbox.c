@@ -1,6 +1,7 @@
 /* dropbox: this process's file, from its first span to its exit; see dropbox.h. Making it is dropbox_map.c. */
 #include "clock.h"
 #include "dropbox_priv.h"
+#include "hot.h"
 #include "start.h"
 #include "sys.h"
 
@@ -15,7 +16,7 @@
 #define GENERATION_MASK 0x3ffffffu /* it is the upper part of a lease id (buffer.c) */
 
 static const struct dropbox *const no_box = NULL;
-struct dropbox_process dropbox_process = {.box_at = &no_box};
+HOT_DATA struct dropbox_process dropbox_process = {.box_at = &no_box};
 
 static struct {
     uint32_t generation; /* of the last file made; raised by the thread that makes one */

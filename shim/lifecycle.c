@@ -10,6 +10,7 @@
 #include "admission.h"
 #include "crash/crash.h"
 #include "dropbox.h"
+#include "hot.h"
 #include "instrument/instrument.h"
 #include "loader.h"
 #include "process.h"
@@ -18,7 +19,7 @@
 #include "sys.h"
 #include <string.h>
 
-uint32_t lifecycle_state __attribute__((section(".data"))); /* see loader.c */
+uint32_t lifecycle_state HOT_DATA;
 
 #define PID_1_FLUSH_TIMEOUT_MS 2000u
 

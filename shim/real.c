@@ -7,6 +7,7 @@
 #include "real.h"
 
 #include "connection.h"
+#include "hot.h"
 #include "real_libc.h"
 #include "real_scope.h"
 #include <errno.h>
@@ -86,7 +87,8 @@ static const struct library *publish_library(struct library *mine)
     return NULL;
 }
 
-uintptr_t real_known_from = UINTPTR_MAX, real_known_to;
+HOT_DATA uintptr_t real_known_from = UINTPTR_MAX;
+HOT_DATA uintptr_t real_known_to;
 
 /* Only ever wider, whoever does it at once. */
 static void widen_known(uintptr_t from, uintptr_t to)

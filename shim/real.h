@@ -95,10 +95,19 @@ void *real_wrapper_of(const struct real_entry *entry);
 extern __attribute__((visibility("hidden"))) uintptr_t real_known_from, real_known_to;
 bool real_is_internal_there(const struct real_entry *entry, const void *address);
 
+static inline bool real_is_known(const void *address)
+{
+    uintptr_t at = (uintptr_t)address;
+    return at >= __atomic_load_n(&real_known_from, __ATOMIC_RELAXED) &&
+           at < __atomic_load_n(&real_known_to, __ATOMIC_RELAXED);
+}
+
 /* The plain case of real_is_internal(), at once: does `address` lie in the library of the last answer? For entry points that
  * libraries call themselves at every turn. */
 static inline bool real_is_in_library(const struct real_entry *entry, const void *address)
 {
+    if (!real_is_known(address))
+        return false;
     const struct real_library *library = __atomic_load_n(&entry->library, __ATOMIC_ACQUIRE);
     return library && (uintptr_t)address - library->text_from < library->text_to - library->text_from;
 }
@@ -107,9 +116,7 @@ static inline bool real_is_in_library(const struct real_entry *entry, const void
  * real_find(): before, the library is not known. */
 static inline bool real_is_internal(const struct real_entry *entry, const void *address)
 {
-    uintptr_t at = (uintptr_t)address;
-    return at >= __atomic_load_n(&real_known_from, __ATOMIC_RELAXED) &&
-           at < __atomic_load_n(&real_known_to, __ATOMIC_RELAXED) && real_is_internal_there(entry, address);
+    return real_is_known(address) && real_is_internal_there(entry, address);
 }
 
 #endif

@@ -1,6 +1,8 @@
 /* libpq_result: see libpq_result.h. */
 #include "instrument/libpq_result.h"
 
+#include "hot.h"
+
 #include <stdatomic.h>
 
 /* Two copies of libpq in one process are real (a wheel's and the system's); more are looked up again each time. */
@@ -14,7 +16,7 @@ struct slot {
     struct libpq_calls calls;
 };
 
-static struct slot slots[MAX_LIBRARIES];
+HOT_DATA static struct slot slots[MAX_LIBRARIES];
 
 static void load_calls(struct libpq_calls *ret_calls, const struct real_entry *entry)
 {

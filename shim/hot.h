@@ -1,0 +1,15 @@
+/*
+ * hot: where the words lie that every span reads.
+ *
+ * Between two calls of a program the kernel, the program and often the server have used the CPU's caches. A word that lies
+ * alone then costs a miss there and one in the TLB; these lie side by side, on a page that the loader has touched already.
+ */
+#ifndef OTELSHIM_HOT_H
+#define OTELSHIM_HOT_H
+
+#define HOT_DATA __attribute__((section("hot_data")))
+
+/* Never called in a steady loop: the paths that lead there stand apart from the others, too. */
+#define COLD __attribute__((cold))
+
+#endif
