@@ -17,14 +17,13 @@ static inline __attribute__((always_inline)) bool begin(struct libpq_sending *se
 {
     struct connection *connection = lifecycle_is_active() ? libpq_connection_of(conn, entry) : NULL;
     struct operation *operation = NULL;
-    struct facts facts;
     if (!connection)
         return false;
     struct libpq_state *state = libpq_state_of(connection);
     if (__builtin_expect(state->attention & LIBPQ_CONNECTING, 0)) /* its end was not seen */
         libpq_finish_queries(connection);
     if (__builtin_expect(libpq_queue_may_record(&state->queue), 1))
-        operation = operation_open(INSTRUMENT_libpq, kind, connection, &facts);
+        operation = operation_open(INSTRUMENT_libpq, kind, connection, NULL);
     else
         dropbox_count(DROP_NO_OPERATION);
     *sending = (struct libpq_sending){.connection = connection, .state = state, .operation = operation};
