@@ -102,12 +102,9 @@ static inline bool real_is_known(const void *address)
            at < __atomic_load_n(&real_known_to, __ATOMIC_RELAXED);
 }
 
-/* The plain case of real_is_internal(), at once: does `address` lie in the library of the last answer? For entry points that
- * libraries call themselves at every turn. */
+/* The plain case of real_is_internal(): does `address` lie in the library of the last answer? */
 static inline bool real_is_in_library(const struct real_entry *entry, const void *address)
 {
-    if (!real_is_known(address))
-        return false;
     const struct real_library *library = __atomic_load_n(&entry->library, __ATOMIC_ACQUIRE);
     return library && (uintptr_t)address - library->text_from < library->text_to - library->text_from;
 }
@@ -117,6 +114,13 @@ static inline bool real_is_in_library(const struct real_entry *entry, const void
 static inline bool real_is_internal(const struct real_entry *entry, const void *address)
 {
     return real_is_known(address) && real_is_internal_there(entry, address);
+}
+
+/* The same for entry points that libraries call themselves at every turn: the plain case at once. */
+static inline bool real_is_often_internal(const struct real_entry *entry, const void *address)
+{
+    return real_is_known(address) &&
+           (real_is_in_library(entry, address) || real_is_internal_there(entry, address));
 }
 
 #endif

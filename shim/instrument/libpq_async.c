@@ -137,6 +137,9 @@ static __attribute__((noinline)) void follow_other_result(struct connection *con
                                                           PGresult *result, ExecStatusType status)
 {
     struct libpq_state *state = libpq_state_of(connection);
+    if (status == PGRES_PIPELINE_SYNC)
+        return;
+    begin_result(&state->answer);
     if (libpq_is_failure(status)) {
         libpq_follow_failure(connection, conn, result);
     } else if (libpq_is_copy(status)) {
@@ -154,13 +157,11 @@ static inline void follow_result(struct connection *connection, const PGconn *co
 {
     struct libpq_state *state = libpq_state_of(connection);
     ExecStatusType status = libpq_status_of(state->pq, result);
-    if (__builtin_expect(status == PGRES_PIPELINE_SYNC, 0))
-        return;
-    begin_result(&state->answer);
     if (__builtin_expect(status != PGRES_TUPLES_OK, 0)) {
         follow_other_result(connection, conn, result, status);
         return;
     }
+    begin_result(&state->answer);
     follow_rows(state, result);
     state->answer.is_whole = true;
 }
@@ -168,10 +169,16 @@ static inline void follow_result(struct connection *connection, const PGconn *co
 /*
  * In a pipeline a query has one last result. NULL comes behind it, but not where the pipeline is aborted and the program
  * has sent something in between: then libpq goes on to the next query at once (pqAppendCmdQueueEntry of 14 to 17).
+ * True: nothing is left that the result could be of.
  */
-static bool is_of_next(const struct libpq_answer *answer)
+static inline bool is_of_nobody(struct connection *connection, const PGconn *conn)
 {
-    return answer->has_failed || answer->is_whole;
+    struct libpq_state *state = libpq_state_of(connection);
+    bool is_complete = state->answer.has_failed || state->answer.is_whole;
+    if (__builtin_expect(!is_complete, 1) || !libpq_is_pipelined(state->pq, conn))
+        return false;
+    libpq_finish_oldest(connection);
+    return !state->queue.n;
 }
 
 /* NULL came: the oldest query is over, but where a pipeline has nothing to say yet. */
@@ -191,21 +198,15 @@ EXPORTED PGresult *PQgetResult(PGconn *conn)
 {
     CALL_SITE;
     __typeof__(&PQgetResult) real = REAL_OF(PQgetResult, conn);
-    if (real_is_in_library(&entry_points[ENTRY_PQgetResult], call_site))
+    if (real_is_often_internal(&entry_points[ENTRY_PQgetResult], call_site))
         return real(conn); /* every synchronous call comes by here, on Debian three times */
     PGresult *result = real(conn);
     struct connection *connection = libpq_find_connection(conn);
-    if (!connection || !(libpq_state_of(connection)->attention & LIBPQ_QUEUED) || !lifecycle_is_active() ||
-        IS_INTERNAL(PQgetResult))
+    if (!connection || !(libpq_state_of(connection)->attention & LIBPQ_QUEUED) || !lifecycle_is_active())
         return result;
-    if (!result) {
+    if (!result)
         follow_end(connection, conn);
-        return NULL;
-    }
-    struct libpq_state *state = libpq_state_of(connection);
-    if (__builtin_expect(is_of_next(&state->answer), 0) && libpq_is_pipelined(state->pq, conn))
-        libpq_finish_oldest(connection);
-    if (state->queue.n)
+    else if (!is_of_nobody(connection, conn))
         follow_result(connection, conn, result);
     return result;
 }

@@ -113,7 +113,7 @@ struct libpq_state {
     bool may_change_path;      /* a statement that was sent begins with SET or the like */
     bool is_preparing; /* PQsendPrepare, outside a pipeline: `text` is to be kept as `name` if it succeeds */
     uint32_t text_bytes;   /* of the statement that was sent last; more than `text` holds, where it was cut */
-    const char *text_from; /* where the program had it */
+    const char *text_from; /* where the program had it; NULL: it was cut */
     char name[LIBPQ_NAME_BYTES];
     char text[LIBPQ_TEXT_BYTES]; /* beginning of the statement that was sent last */
 };

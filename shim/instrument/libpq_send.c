@@ -39,8 +39,7 @@ bool libpq_send_begin(struct libpq_sending *sending, enum wire_operation kind, c
 /* The statement that was sent before, whole, and again at the same place. */
 static inline bool is_again(const struct libpq_state *state, const char *text)
 {
-    return text && text == state->text_from && state->text_bytes < sizeof(state->text) &&
-           strncmp(text, state->text, sizeof(state->text)) == 0;
+    return text && text == state->text_from && strncmp(text, state->text, sizeof(state->text)) == 0;
 }
 
 static __attribute__((noinline)) void keep_text(struct libpq_state *state, const char *text)
@@ -50,7 +49,7 @@ static __attribute__((noinline)) void keep_text(struct libpq_state *state, const
     if (kept)
         memcpy(state->text, text, kept);
     state->text[kept] = 0;
-    state->text_from = text;
+    state->text_from = bytes < sizeof(state->text) ? text : NULL;
     state->text_bytes = (uint32_t)bytes;
     state->text_mark = (struct interned){.number = connection_new_number()};
 }
