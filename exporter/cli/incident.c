@@ -159,7 +159,8 @@ static void start_child(struct pipeline *pipeline, struct incident *incident)
     snprintf(into, sizeof(into), "%s", store->path);
     char *argv[] = {name, command, case_option, file, into_option, into, NULL};
     incident->step = INCIDENT_RUNNING;
-    if (incident->is_stored && disposable_start(&incident->child, self_path(), argv, incident->root_fd, -1) == 0)
+    if (incident->is_stored &&
+        disposable_start(&incident->child, self_path(), argv, incident->root_fd, -1) == 0)
         crashing->n_children++;
 }
 
