@@ -200,7 +200,6 @@ static void remember_option(struct curl_state *state, CURLoption option, void *v
         break;
     case CURLOPT_CONNECT_ONLY:
         state->connect_only = (uint8_t)(uintptr_t)value;
-        state->target = CURL_TARGET_NEW;
         break;
     case CURLOPT_TIMEOUT:
         state->timeout_ms = read_timeout(value, 1000);
