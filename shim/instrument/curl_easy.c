@@ -18,18 +18,20 @@ static bool is_running(const struct curl_state *state)
     return state && (state->is_performing || state->multi);
 }
 
+/* Without a state, too, where nothing is recorded: libcurl's own calls in there are jumps (curl_priv.h). */
 static CURLcode call_real(__typeof__(&curl_easy_perform) real, CURL *handle, struct curl_state *state)
 {
-    if (!state)
-        return real(handle);
     const void *performing_before = thread_peek()->performing;
-    state->knows_total = false;
-    bool was_performing = state->is_performing;
-    state->is_performing = true;
+    bool was_performing = state && state->is_performing;
+    if (state) {
+        state->knows_total = false;
+        state->is_performing = true;
+    }
     thread_peek()->performing = handle;
     CURLcode code = real(handle);
     thread_peek()->performing = performing_before;
-    state->is_performing = was_performing;
+    if (state)
+        state->is_performing = was_performing;
     return code;
 }
 
