@@ -9,7 +9,4 @@
 
 #define HOT_DATA __attribute__((section("hot_data")))
 
-/* Never called in a steady loop: the paths that lead there stand apart from the others, too. */
-#define COLD __attribute__((cold))
-
 #endif

@@ -53,7 +53,8 @@ size_t memory_copy_by_pages(void *to, uint64_t from, size_t bytes)
     while (at < bytes && is_there(from + at)) {
         size_t n = STEP - ((from + at) & (STEP - 1));
         n = n < bytes - at ? n : bytes - at;
-        crash_copy((uint8_t *)to + at, (const void *)(uintptr_t)(from + at), n); /* NOLINT(performance-no-int-to-ptr) */
+        /* where the program's stack is: NOLINTNEXTLINE(performance-no-int-to-ptr) */
+        crash_copy((uint8_t *)to + at, (const void *)(uintptr_t)(from + at), n);
         at += n;
     }
     return at;
