@@ -7,12 +7,9 @@
 
 #include <elf.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 #define NS_PER_S 1000000000u
 #define COUNT_BITS 8u
-/* Below this far under the top of the main thread's stack there is nothing else: mmap() keeps 128 MiB away. */
-#define MAIN_STACK_BYTES (8ull << 20)
 #define MAX_BYTES (sizeof(struct wire_stack) + WIRE_STACK_MAX)
 
 /* Second and how many stacks it has had; relaxed, any thread. A fork child goes on with its parent's. */
@@ -62,19 +59,14 @@ static inline __attribute__((always_inline)) void copy_registers(uint64_t *regis
 #endif
 
 /*
- * Not beyond the top of the thread's own stack. The main thread's is there up to its top, for sure. Another's may have been made by anybody
- * (fibers, coroutines) and lie anywhere: pages are asked for.
+ * Not beyond the top of the thread's own stack. A stack may have been made by anybody (fibers, coroutines) and lie anywhere: pages
+ * are asked for. Not by memcpy(): AddressSanitizer's looks for what lies between the program's variables.
  */
 static uint32_t copy_stack(struct thread *thread, uint64_t from, uint8_t *to)
 {
     uint64_t top = thread_stack_top(thread), bytes = WIRE_STACK_MAX;
     if (from < top && top - from < bytes)
         bytes = (top - from) & ~7ull;
-    if (top == getauxval(AT_RANDOM) && from < top && top - from < MAIN_STACK_BYTES) {
-        memcpy(to, (const void *)(uintptr_t)from,
-               bytes); /* NOLINT(performance-no-int-to-ptr): the stack pointer */
-        return (uint32_t)bytes;
-    }
     return (uint32_t)memory_copy_by_pages(to, from, bytes) & ~7u;
 }
 
