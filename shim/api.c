@@ -86,7 +86,7 @@ EXPORTED int otelshim_current(char *trace_id, char *span_id)
     const struct dropbox *box = lifecycle_is_active() ? dropbox_file() : NULL;
     struct thread *thread = box ? thread_get_in(box) : NULL;
     if (thread)
-        context = current_get(thread, FRAME, thread_now_ns(thread));
+        current_get(thread, FRAME, thread_now_ns(thread), &context);
     bool has = memcmp(context.span_id, none, sizeof(none)) != 0;
     print_id(trace_id, context.trace_id, has ? sizeof(context.trace_id) : 0);
     print_id(span_id, context.span_id, has ? sizeof(context.span_id) : 0);

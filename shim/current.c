@@ -17,17 +17,18 @@ bool current_find_open(struct span_context *ret_context)
     return open != NULL;
 }
 
-struct span_context current_get(struct thread *thread, const void *frame, uint64_t now_ns)
+void current_get(struct thread *thread, const void *frame, uint64_t now_ns, struct span_context *ret_context)
 {
     const struct shim_settings *settings = settings_get();
     const struct wire_thread_slot *slot = thread->slots[0];
     span_end_abandoned(thread, frame);
     const struct wire_span_facts *open = thread_newest_open(thread, slot);
     if (open)
-        return span_context_of(open);
-    if (settings->has_parent)
-        return settings->parent;
-    if (episode_is_running(&slot->episode, settings->trace_gap_ns, now_ns))
-        return span_context_of(&slot->episode.root);
-    return (struct span_context){0};
+        *ret_context = span_context_of(open);
+    else if (settings->has_parent)
+        *ret_context = settings->parent;
+    else if (episode_is_running(&slot->episode, settings->trace_gap_ns, now_ns))
+        *ret_context = span_context_of(&slot->episode.root);
+    else
+        *ret_context = (struct span_context){0};
 }

@@ -13,9 +13,9 @@
 bool current_find_open(struct span_context *ret_context);
 
 /*
- * All of it; flags 0 and ids of zeros where there is nothing. An episode counts as long as another call would join it. `frame` is
+ * All of it into *ret_context; flags 0 and ids of zeros where there is nothing. An episode counts as long as another call would join it. `frame` is
  * the caller's: what frames that are gone have left open is ended first.
  */
-struct span_context current_get(struct thread *thread, const void *frame, uint64_t now_ns);
+void current_get(struct thread *thread, const void *frame, uint64_t now_ns, struct span_context *ret_context);
 
 #endif

@@ -19,7 +19,8 @@ bool log_begin(struct log *log, const struct log_head *head, uint32_t fact_bytes
     log->now_ns = thread_now_ns(log->thread);
     if (head->kind == WIRE_LOG_ERROR)
         callstack_copy(log->box, log->thread, NULL, log->now_ns);
-    struct span_context context = current_get(log->thread, head->frame, log->now_ns);
+    struct span_context context;
+    current_get(log->thread, head->frame, log->now_ns, &context);
     if (fact_bytes > FACTS_MAX)
         fact_bytes = FACTS_MAX;
     if (!buffer_reserve_in_as(log->box, log->thread, (uint32_t)sizeof(struct wire_log) + fact_bytes,

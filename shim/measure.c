@@ -70,7 +70,8 @@ void measure(const struct otelshim_metric *metric, uint64_t value, bool is_doubl
     if (!thread)
         return;
     uint64_t now_ns = thread_now_ns(thread);
-    struct span_context context = current_get(thread, frame, now_ns);
+    struct span_context context;
+    current_get(thread, frame, now_ns, &context);
     struct texts texts = measure_texts(metric);
     uint32_t fact_bytes = texts.size + list->size < FACTS_MAX ? texts.size + list->size : FACTS_MAX;
     volatile uint32_t bytes = 0, busy;
