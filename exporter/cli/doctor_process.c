@@ -146,9 +146,11 @@ static void tell_file(struct doctor *doctor, const struct process_look *look)
     struct wire_counters counters;
     const char *reason = "";
     int fd = open(look->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    int error = fd < 0 ? -errno : fstat(fd, &status) < 0 ? -errno : 0;
+    int error = fd < 0 ? -errno : 0;
     if (!error && pread(fd, area, sizeof(area), 0) != (ssize_t)sizeof(area))
         error = -EBADMSG;
+    if (!error && fstat(fd, &status) < 0) /* last: it may just be made */
+        error = -errno;
     if (fd >= 0)
         close(fd);
     if (!error)

@@ -80,8 +80,8 @@ static int read_file(struct trial *trial, uint64_t *ret_file_bytes)
             continue;
         int fd = openat(dirfd(entries), entry->d_name, O_RDONLY | O_CLOEXEC);
         uint64_t magic = 0;
-        if (fd >= 0 && fstat(fd, &status) == 0 &&
-            pread(fd, trial->area, sizeof(trial->area), 0) == (ssize_t)sizeof(trial->area))
+        if (fd >= 0 && pread(fd, trial->area, sizeof(trial->area), 0) == (ssize_t)sizeof(trial->area) &&
+            fstat(fd, &status) == 0) /* in this order: it is just being made */
             memcpy(&magic, trial->area, sizeof(magic));
         if (magic == WIRE_MAGIC) {
             *ret_file_bytes = (uint64_t)status.st_size;

@@ -147,8 +147,8 @@ static int open_file(const struct box *box, const char *name, int *ret_fd, struc
     return 0;
 }
 
-/* The magic is looked at first and by itself: what a host stored before it is then there. */
-static int read_header(struct client *client, uint64_t file_bytes, const char **ret_reason)
+/* The magic is looked at first and by itself: what a host did before it stored that is then there, the size of its file, too. */
+static int read_header(struct client *client, const char **ret_reason)
 {
     struct dropbox *dropbox = client->dropbox;
     uint64_t magic = 0;
@@ -156,10 +156,12 @@ static int read_header(struct client *client, uint64_t file_bytes, const char **
         return -EAGAIN;
     atomic_thread_fence(memory_order_acquire);
     ssize_t n = pread(client->fd, dropbox->area, sizeof(dropbox->area), 0);
-    if (n < 0)
+    struct stat status;
+    if (n < 0 || fstat(client->fd, &status) < 0)
         return -errno;
+    client->bytes = (uint64_t)status.st_size;
     struct header header;
-    int error = header_decode(dropbox->area, (size_t)n, file_bytes, &header, ret_reason);
+    int error = header_decode(dropbox->area, (size_t)n, client->bytes, &header, ret_reason);
     if (error)
         return error;
     client->process = header.process;
@@ -275,14 +277,13 @@ int client_open(struct dropbox *dropbox, struct box *box, struct box_file *file,
     client->fd = client->pidfd = -1;
     int error = open_file(box, file->name, &client->fd, &status, ret_reason);
     if (!error)
-        error = read_header(client, (uint64_t)status.st_size, ret_reason);
+        error = read_header(client, ret_reason);
     if (!error && !add_to_table(dropbox, client))
         error = -ENOMEM;
     if (error) {
         free_client(client);
         return error;
     }
-    client->bytes = (uint64_t)status.st_size;
     client->process.uid = status.st_uid; /* what it says itself is only a claim */
     client->process.is_foreign =
         !dropbox->pid_namespace || client->process.pid_namespace != dropbox->pid_namespace;
