@@ -76,6 +76,21 @@ static void test_relieve_spools_what_is_in_flight_too(void **state)
     stop(&fixture);
 }
 
+/* Nothing is in flight, and nothing comes after it: what was spooled to make room goes out all the same. */
+static void test_relieved_batch_is_sent(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"", STUB_OK, NULL};
+    struct fixture fixture;
+    start(&fixture, answers);
+    add_spans(&fixture, 2);
+    otlp_relieve(fixture.otlp);
+    assert_int_equal(counts_of(&fixture).spooled_batches, 1);
+    run_until(&fixture, is_idle, 0);
+    EXPECT_REQUESTS(&fixture, "ab");
+    stop(&fixture);
+}
+
 static void test_without_spool_nothing_is_acknowledged(void **state)
 {
     (void)state;
@@ -131,6 +146,7 @@ int main(void)
         cmocka_unit_test(test_long_retry_after_is_not_slept_through),
         cmocka_unit_test(test_spool_all_and_restart),
         cmocka_unit_test(test_relieve_spools_what_is_in_flight_too),
+        cmocka_unit_test(test_relieved_batch_is_sent),
         cmocka_unit_test(test_without_spool_nothing_is_acknowledged),
         cmocka_unit_test(test_down_without_spool_recovers),
     };

@@ -266,6 +266,7 @@ void otlp_relieve(struct otlp *otlp)
     batcher_close(&otlp->batcher);
     loop_timer_stop(otlp->schedule_timer);
     otlp->is_due = false;
+    pump_soon(otlp); /* where nothing is under way nobody else would look at the spool again */
     if (flight_spool_queued(otlp))
         return;
     while (!batcher_has_room(&otlp->batcher)) {
