@@ -18,6 +18,7 @@ LEFT_OUT = {
     "60/named_workers": "asks for the other threads", "61/many_threads": "512 threads and their stacks take qemu 16 s", "61/in_d_state": "asks for the other threads",
     "72/jemalloc": "not in the private root", "72/tcmalloc": "not in the private root", "72/in_tcmalloc": "not in the private root", "77/inside_printf": TRAMPOLINE, "91/under_two_handlers": TRAMPOLINE,
     "57/abort_handler_returns": ENDING, "70/alternate_overflow": ENDING,
+    "89/jit_named": "a perf map names what lies in an executable mapping, and of those nothing is known",
     "90/bad_clock": "qemu has no vDSO", "93/replaced": "its shell would be the emulator's", "93/deleted": "its shell would be the emulator's",
 }
 # What the slot and qemu have to say less, or the processor says otherwise. `reason`: qemu gives no ESR, nobody knows the mappings.
