@@ -260,7 +260,7 @@ void callstacks_on_stack(void *context, const struct raw_stack *raw)
     stacks->n_calls++;
     call->key = ++stacks->n_keys;
     if (!call_collect(&call->crash, raw) ||
-        (!find_known(stacks, call) && !call_collect_maps(&call->crash, raw->process))) {
+        (!find_known(stacks, call) && !collect_maps(&call->crash, raw->process))) {
         destroy_call(stacks, call);
         return;
     }

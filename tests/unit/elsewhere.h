@@ -12,6 +12,12 @@
 #include <unistd.h>
 
 #define REFUSED 77 /* not root, or nothing can be mounted */
+/* tests/run and tests/check show the line. */
+#define SKIP_REFUSED()                                                                 \
+    do {                                                                               \
+        print_message("skipped: %s: not root, or nothing can be mounted\n", __func__); \
+        skip();                                                                        \
+    } while (0)
 
 /* What `ask` returns, at most 76. */
 static inline int ask_elsewhere(const char *place, int (*ask)(int which), int which)

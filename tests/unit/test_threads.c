@@ -276,7 +276,7 @@ static void test_threads_names_yama(void **state)
     for (int scope = 0; scope < 4; scope++) {
         int result = ask_elsewhere("/proc/sys/kernel", says_scope, scope);
         if (result == REFUSED)
-            skip(); /* not root, or nothing can be mounted */
+            SKIP_REFUSED();
         assert_int_equal(result, 0);
     }
 }

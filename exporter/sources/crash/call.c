@@ -31,11 +31,6 @@ bool call_collect(struct crash_case *crash, const struct raw_stack *raw)
     return true;
 }
 
-bool call_collect_maps(struct crash_case *crash, const struct process *process)
-{
-    return collect_maps(crash, process);
-}
-
 uint64_t call_pc(const struct crash_case *crash)
 {
     return crash->threads[0].registers[crash->machine == EM_AARCH64 ? WIRE_AARCH64_PC : WIRE_X86_64_IP];

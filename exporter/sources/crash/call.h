@@ -12,8 +12,6 @@
 
 /* An empty case. False: it is of another machine. */
 bool call_collect(struct crash_case *crash, const struct raw_stack *raw);
-/* What was mapped where. False: nobody knows (the process is gone, or not ours to look into): it cannot be unwound. */
-bool call_collect_maps(struct crash_case *crash, const struct process *process);
 /* Has the stack of `crash` these return addresses at these places, and this program counter? */
 bool call_is_like(const struct crash_case *crash, uint64_t pc, const struct call_mark *marks,
                   uint32_t n_marks);

@@ -82,6 +82,25 @@ static inline void run_alone(void (*fn)(void))
     assert_int_equal(status, 0);
 }
 
+/* A whole test program: each of TESTS(X), a list of X(function), alone. */
+#define ALONE_TEST(name)                  \
+    static void test_##name(void **state) \
+    {                                     \
+        (void)state;                      \
+        run_alone(name);                  \
+    }
+#define ALONE_ROW(name) cmocka_unit_test(test_##name),
+#define MAIN_ALONE(TESTS, buffer_bytes)                           \
+    TESTS(ALONE_TEST)                                             \
+    int main(void)                                                \
+    {                                                             \
+        const struct CMUnitTest tests[] = {TESTS(ALONE_ROW)};     \
+        make_box(buffer_bytes);                                   \
+        int n_failed = cmocka_run_group_tests(tests, NULL, NULL); \
+        remove_box();                                             \
+        return n_failed;                                          \
+    }
+
 struct mapped_file {
     int fd;
     char name[330];

@@ -447,20 +447,4 @@ static void any_sequence_of_calls_comes_out_as_the_model_says(void)
     X(a_handler_at_any_instruction_harms_nothing)       \
     X(any_sequence_of_calls_comes_out_as_the_model_says)
 
-#define DEFINE(name)                      \
-    static void test_##name(void **state) \
-    {                                     \
-        (void)state;                      \
-        run_alone(name);                  \
-    }
-TESTS(DEFINE)
-
-int main(void)
-{
-#define ROW(name) cmocka_unit_test(test_##name),
-    const struct CMUnitTest tests[] = {TESTS(ROW)};
-    make_box("2097152");
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_box();
-    return failed;
-}
+MAIN_ALONE(TESTS, "2097152")

@@ -213,20 +213,4 @@ static void a_fork_child_begins_anew(void)
     X(a_handler_inside_the_shim_closes_too)        \
     X(a_fork_child_begins_anew)
 
-#define DEFINE(name)                      \
-    static void test_##name(void **state) \
-    {                                     \
-        (void)state;                      \
-        run_alone(name);                  \
-    }
-TESTS(DEFINE)
-
-int main(void)
-{
-#define ROW(name) cmocka_unit_test(test_##name),
-    const struct CMUnitTest tests[] = {TESTS(ROW)};
-    make_box("2097152");
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_box();
-    return failed;
-}
+MAIN_ALONE(TESTS, "2097152")

@@ -238,20 +238,4 @@ static void a_handler_at_any_instruction_loses_nothing(void)
     X(any_bytes_are_taken)                          \
     X(a_handler_at_any_instruction_loses_nothing)
 
-#define DEFINE(name)                      \
-    static void test_##name(void **state) \
-    {                                     \
-        (void)state;                      \
-        run_alone(name);                  \
-    }
-TESTS(DEFINE)
-
-int main(void)
-{
-#define ROW(name) cmocka_unit_test(test_##name),
-    const struct CMUnitTest tests[] = {TESTS(ROW)};
-    make_box("4194304");
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_box();
-    return failed;
-}
+MAIN_ALONE(TESTS, "4194304")

@@ -89,20 +89,4 @@ static void without_a_span_there_is_nothing(void)
     X(what_the_request_brought_makes_no_lines) \
     X(without_a_span_there_is_nothing)
 
-#define DEFINE(name)                      \
-    static void test_##name(void **state) \
-    {                                     \
-        (void)state;                      \
-        run_alone(name);                  \
-    }
-TESTS(DEFINE)
-
-int main(void)
-{
-#define ROW(name) cmocka_unit_test(test_##name),
-    const struct CMUnitTest tests[] = {TESTS(ROW)};
-    make_box("2097152");
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_box();
-    return failed;
-}
+MAIN_ALONE(TESTS, "2097152")
