@@ -101,17 +101,18 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct world *world;
+    pthread_t threads[N_TURNS];
     pthread_t gone; /* where has_gone: it may still be in what libraries do when a thread ends */
     bool has_gone;
-    int turn, n_left, n_running;
+    int turn, n_left;
 } relay = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void *relay_run(void *argument);
 
+/* With the lock held. */
 static void relay_start(int number)
 {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, relay_run, (void *)(intptr_t)number))
+    if (pthread_create(&relay.threads[number], NULL, relay_run, (void *)(intptr_t)number))
         abort();
 }
 
@@ -147,24 +148,24 @@ static void *relay_run(void *argument)
         }
         pthread_cond_broadcast(&relay.changed);
     }
-    if (!is_leaving)
-        relay.n_running--;
-    pthread_cond_broadcast(&relay.changed);
     pthread_mutex_unlock(&relay.lock);
     return NULL;
 }
 
+/* To the end of the last thread: libraries' own ends of threads and of the process do not bear each other. */
 static void run_relay(struct world *w, int n_steps)
 {
     pthread_mutex_lock(&relay.lock);
     relay.world = w;
     relay.n_left = n_steps;
-    relay.n_running = N_TURNS;
     for (int i = 0; i < N_TURNS; i++)
         relay_start(i);
-    while (relay.n_running)
+    while (relay.n_left > 0)
         pthread_cond_wait(&relay.changed, &relay.lock);
+    relay_join();
     pthread_mutex_unlock(&relay.lock);
+    for (int i = 0; i < N_TURNS; i++)
+        pthread_join(relay.threads[i], NULL);
 }
 
 /* ---- side by side ---- */
