@@ -36,6 +36,7 @@ SETTING(B3, SHIM, TEXT, "", PLAIN, "b3 single header", "parent of this process's
 SETTING(OTELSHIM_BODY_BYTES, SHIM, COUNT, "0", PLAIN, "0 to 2048", "bytes of request and response bodies that rules may look into; 0: none")
 SETTING(OTELSHIM_ALERT_STACK, SHIM, BOOL, "false", PLAIN, "true, false", "true: a call that fails is told with the stack of its thread")
 SETTING(OTELSHIM_SYSLOG, SHIM, BOOL, "true", PLAIN, "true, false", "false: leave syslog(3) alone")
+SETTING(OTELSHIM_STDIO, SHIM, ENUM, "false", PLAIN, "false, true, stdout, stderr", "lines of standard output and error as log records")
 /* hand-over */
 SETTING(OTELSHIM_DIR, SHIM, PATH, "", PLAIN, "absolute path", "drop box; default $XDG_RUNTIME_DIR/otelshim, else /dev/shm/otelshim-<uid>")
 SETTING(OTELSHIM_BUFFER_SIZE, SHIM, BYTES, "8388608", PLAIN, "65536 to 67108864 bytes (K, M)", "pool of chunks per process")

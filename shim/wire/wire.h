@@ -285,7 +285,7 @@ struct wire_count {
 };
 static_assert(sizeof(struct wire_count) == 40, "aligned");
 
-/* Why a log record was made: syslog(3), or a call of otelshim.h. */
+/* Why a log record was made: syslog(3), a call of otelshim.h, or bytes for standard output or error. */
 enum wire_log_kind {
     WIRE_LOG_SYSLOG = 1, /* WIRE_LOG_FORMAT and its WIRE_LOG_ARGUMENTs */
     WIRE_LOG_LINE = 2,   /* otelshim_log(): WIRE_LOG_BODY */
@@ -294,6 +294,7 @@ enum wire_log_kind {
     WIRE_LOG_TRADE =
         5, /* otelshim_trade(): WIRE_LOG_NAME is the template's name, custom attributes its fields */
     WIRE_LOG_NOTICE = 6, /* otelshim_notice() */
+    WIRE_LOG_OUTPUT = 7, /* OTELSHIM_STDIO: WIRE_LOG_BODY is what one write(2) wrote, or a piece of it */
 };
 
 struct wire_log {
@@ -306,7 +307,9 @@ struct wire_log {
     uint8_t kind;             /* enum wire_log_kind */
     uint8_t severity;         /* SeverityNumber of OpenTelemetry, 1 to 24 */
     uint8_t flags;            /* WIRE_SPAN_… of that span */
-    uint8_t reserved[7];
+    uint8_t stream;           /* WIRE_LOG_OUTPUT: 1 standard output, 2 standard error */
+    uint8_t reserved[2];
+    uint32_t piece; /* WIRE_LOG_OUTPUT: number of the piece in its process's stream: 1, 2, …, wraps */
     /* facts follow, up to record.bytes */
 };
 static_assert(sizeof(struct wire_log) == 56, "aligned");

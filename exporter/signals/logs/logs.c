@@ -184,6 +184,7 @@ static void assemble_kind(struct log_record *record, struct arena *arena, const 
         assemble_syslog(record, arena, raw, settings);
         break;
     case WIRE_LOG_LINE:
+    case WIRE_LOG_OUTPUT:
         break;
     case WIRE_LOG_EVENT:
         record->event_name = record->name;

@@ -267,7 +267,7 @@ static enum record_result decode_log(struct record_context *context, const uint8
     if (log.instrumentation >= context->process->n_instrumentations || !log.mono_ns ||
         log.severity > MAX_SEVERITY)
         return RECORD_INVALID;
-    if (log.kind < WIRE_LOG_SYSLOG || log.kind > WIRE_LOG_NOTICE)
+    if (log.kind < WIRE_LOG_SYSLOG || log.kind > WIRE_LOG_OUTPUT)
         return RECORD_NOTHING; /* of the future */
     if (!read_facts(bytes + sizeof(log), n_bytes - (uint32_t)sizeof(log), context->facts, RAW_MAX_FACTS, &n))
         return RECORD_INVALID;
