@@ -150,7 +150,7 @@ uint32_t metering_count(struct pipeline *pipeline, struct traced *traced, const 
         .n_facts = raw->n_facts,
     };
     const struct span *span = assemble_call(&pipeline->scratch, &call, raw->process->settings);
-    return derive_count(traced->metrics, raw, span) ? 1 : 0;
+    return derive_count(traced->metrics, raw, span);
 }
 
 static void tell(void *context, const char *line)

@@ -109,6 +109,7 @@ struct settings {
     struct problem *problems;
     uint32_t n_problems;
     bool raw;
+    bool has_old_http, has_old_database; /* names of before the conventions were stable, too */
     bool has_bad_rule; /* one of `include`, `exclude` was not understood */
     bool keep_errors;  /* OTELSHIM_KEEP */
     bool exponential_histograms;

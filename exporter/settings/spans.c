@@ -1,4 +1,7 @@
-/* spans: what the settings say of single spans: limits, OTELSHIM_KEEP, OTELSHIM_INCLUDE and OTELSHIM_EXCLUDE. */
+/*
+ * spans: what the settings say of single spans: limits, OTELSHIM_KEEP, OTEL_SEMCONV_STABILITY_OPT_IN, OTELSHIM_INCLUDE and
+ * OTELSHIM_EXCLUDE.
+ */
 #include "settings/settings_priv.h"
 
 #include <string.h>
@@ -94,6 +97,19 @@ static void understand_keep(struct settings *settings)
             settings_note_element(settings, setting, word, bytes, "word");
 }
 
+/* ---- OTEL_SEMCONV_STABILITY_OPT_IN ---- */
+
+/* Without /dup it asks for what is always done. */
+static void understand_names(struct settings *settings)
+{
+    const char *cursor = settings->values[SETTING_OTEL_SEMCONV_STABILITY_OPT_IN], *word;
+    size_t bytes;
+    while (setting_next_element(&cursor, &word, &bytes)) {
+        settings->has_old_http |= setting_words_equal(word, bytes, "http/dup");
+        settings->has_old_database |= setting_words_equal(word, bytes, "database/dup");
+    }
+}
+
 /* ---- rules ---- */
 
 static bool parse_rule(struct settings *settings, const char *text, size_t bytes, struct rule *ret_rule)
@@ -142,6 +158,7 @@ void settings_understand_spans(struct settings *settings)
 {
     understand_limits(settings);
     understand_keep(settings);
+    understand_names(settings);
     settings->include = understand_rules(settings, SETTING_OTELSHIM_INCLUDE);
     settings->exclude = understand_rules(settings, SETTING_OTELSHIM_EXCLUDE);
 }

@@ -111,7 +111,8 @@ void settings_check_row(struct settings *settings, enum setting setting)
     bool is_exporter = setting == SETTING_OTEL_METRICS_EXPORTER || setting == SETTING_OTEL_LOGS_EXPORTER;
     if (is_exporter && refuse_later_exporters(settings, setting))
         return;
-    if (is_exporter || setting == SETTING_OTEL_TRACES_EXPORTER || setting == SETTING_OTEL_PROPAGATORS)
+    if (is_exporter || setting == SETTING_OTEL_TRACES_EXPORTER || setting == SETTING_OTEL_PROPAGATORS ||
+        setting == SETTING_OTEL_SEMCONV_STABILITY_OPT_IN)
         check_words(settings, setting);
     else if (!is_valid(setting, settings->values[setting])) {
         bool is_protocol = setting == SETTING_OTEL_EXPORTER_OTLP_PROTOCOL ||

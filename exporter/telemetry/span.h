@@ -29,7 +29,7 @@ struct span_likeness {
     struct span_measured {
         const void *set; /* NULL: not looked for yet */
         uint64_t generation;
-        void *series, *rows; /* struct series of that set; NULL: none */
+        void *series, *second; /* struct series of that set; NULL: none */
         int64_t n_rows;
         const struct attribute *peer, *peer_port; /* NULL: none */
     } measured; /* signals/metrics/derive.c only: where the calls are counted */

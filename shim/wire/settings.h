@@ -111,6 +111,7 @@ SETTING(OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT, EXPORTER, COUNT, "", PLAIN,
 SETTING(OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "", PLAIN, "0 or more", "attributes of a log record; default OTEL_ATTRIBUTE_COUNT_LIMIT")
 SETTING(OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS, EXPORTER, LIST, "", PLAIN, "methods, comma-separated", "replaces the list of known HTTP methods")
 SETTING(OTELSHIM_URL_TEMPLATES, EXPORTER, LIST, "", PLAIN, "paths, comma-separated: /v1/orders/{id}", "url.template of HTTP requests, and their spans' names")
+SETTING(OTEL_SEMCONV_STABILITY_OPT_IN, EXPORTER, LIST, "", PLAIN, "http, http/dup, database, database/dup", "/dup: the names of before the conventions were stable (http.method, db.statement, http.client.duration), too; else the stable ones only")
 SETTING(OTEL_SPAN_LINK_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "no span has links yet")
 SETTING(OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "attributes of a span event; default OTEL_ATTRIBUTE_COUNT_LIMIT where that is set")
 SETTING(OTEL_LINK_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "no span has links yet")

@@ -33,7 +33,7 @@ TOOLS = {
 emulator = []  # "qemu-aarch64 -L ROOT": another architecture's programs; they come from below ROOT
 
 # Attributes whose value differs from run to run: only their presence is compared.
-VOLATILE = {"thread.id", "http.response.body.size", "otelshim.library.version"}
+VOLATILE = {"thread.id", "http.response.body.size", "http.response_content_length", "otelshim.library.version"}
 RESOURCE_KEYS = ["service.name", "telemetry.sdk.name", "telemetry.sdk.language", "process.executable.name"]
 
 

@@ -208,6 +208,11 @@ static void test_settings_malformed(void **state)
         {"OTEL_TRACES_EXPORTER", "otlp,zipkin",
          "OTEL_TRACES_EXPORTER=\"otlp,zipkin\": otlp, console, none; other words ignored"},
         {"OTEL_PROPAGATORS", "jaeger", NULL},
+        {"OTEL_SEMCONV_STABILITY_OPT_IN", "http/dup,messaging/dup",
+         "OTEL_SEMCONV_STABILITY_OPT_IN=\"http/dup,messaging/dup\": http, http/dup, database, database/dup; "
+         "other words ignored"},
+        {"OTEL_SEMCONV_STABILITY_OPT_IN", "messaging",
+         "OTEL_SEMCONV_STABILITY_OPT_IN=\"messaging\": http, http/dup, database, database/dup; ignored"},
         {"OTEL_TRACES_SAMPLER", "sometimes", NULL},
         {"OTEL_TRACES_SAMPLER_ARG", "abc", "OTEL_TRACES_SAMPLER_ARG=\"abc\": 0 to 1; using default 1.0"},
         {"OTEL_TRACES_SAMPLER_ARG", "1.01", NULL},

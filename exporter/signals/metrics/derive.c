@@ -31,6 +31,12 @@ enum {
     KEY_PEER_ADDRESS, /* from here on not of points */
     KEY_PEER_PORT,
     KEY_DB_ROWS,
+    KEY_OLD_METHOD, /* of signals/spans/old_names.c */
+    KEY_OLD_STATUS,
+    KEY_OLD_PROTOCOL_VERSION,
+    KEY_OLD_PEER_NAME,
+    KEY_OLD_PEER_PORT,
+    KEY_OLD_DB_SYSTEM,
     N_KEYS
 };
 #define FIRST_OF_DB KEY_DB_SYSTEM
@@ -56,6 +62,12 @@ static const char *const keys[N_KEYS] = {
     "network.peer.address",
     "network.peer.port",
     "db.response.returned_rows",
+    "http.method",
+    "http.status_code",
+    "net.protocol.version",
+    "net.peer.name",
+    "net.peer.port",
+    "db.system",
 };
 static_assert(END_OF_POINTS - FIRST_OF_DB <= AGGREGATE_MAX_ATTRIBUTES, "a point has room for all of them");
 static_assert(FIRST_OF_DB + END_OF_POINTS - FIRST_OF_BOTH <= AGGREGATE_MAX_ATTRIBUTES, "likewise");
@@ -92,6 +104,12 @@ static void look(const struct span *span, struct found *ret_found)
     memset(ret_found, 0, sizeof(*ret_found));
     for (uint32_t i = 0; i + span->attributes.n_custom < span->attributes.n; i++)
         ret_found->items[index_of(span->attributes.items[i].key)] = &span->attributes.items[i];
+}
+
+static struct attribute text_attribute(const char *key, const char *text, size_t n_bytes)
+{
+    return (struct attribute){
+        .key = key, .type = ATTRIBUTE_STRING, .value.string = {.bytes = text, .n_bytes = (uint32_t)n_bytes}};
 }
 
 /* Attributes of a point out of [from, to) and those that all have; returns how many. */
@@ -139,16 +157,35 @@ static bool may_be_exemplar(const struct metric_set *set, const struct raw_span 
 }
 
 /* What is filled in by the caller waits from now on. *ret_exemplar NULL: it may not be one. */
-static struct measured *wait(struct metric_set *set, struct series *series, struct series *rows,
+static struct measured *wait(struct metric_set *set, struct series *series, struct series *second,
                              struct exemplar **ret_exemplar)
 {
     struct measured *measured = waiting_add(&set->waiting, ret_exemplar);
     measured->series = series;
-    measured->rows = rows;
+    measured->second = second;
     series_hold(series);
-    if (rows)
-        series_hold(rows);
+    if (second)
+        series_hold(second);
     return measured;
+}
+
+/* The request under its old name, with the attributes of then: NULL where the span has none. */
+static struct series *find_old_http(struct metric_set *set, const struct series *series,
+                                    const struct found *found)
+{
+    static const char protocol_name[] = "net.protocol.name";
+    struct attribute chosen[AGGREGATE_MAX_ATTRIBUTES];
+    uint32_t n = 0;
+    if (!found->items[KEY_OLD_METHOD])
+        return NULL;
+    for (uint32_t i = KEY_OLD_METHOD; i <= KEY_OLD_PEER_PORT; i++)
+        if (found->items[i]) {
+            chosen[n] = *found->items[i];
+            chosen[n++].key = keys[i];
+        }
+    chosen[n++] = text_attribute(protocol_name, "http", 4);
+    return metric_set_find(set, INSTRUMENT_OLD_HTTP_DURATION, series->stream->scope_index,
+                           series->stream->scope, chosen, n);
 }
 
 /* Where the call is counted. No series: it is not. */
@@ -172,9 +209,11 @@ static struct span_measured find_series(struct metric_set *set, const struct raw
                                      .peer_port = found.items[KEY_PEER_PORT]};
     const struct attribute *rows = is_http ? NULL : found.items[KEY_DB_ROWS];
     if (rows && rows->type == ATTRIBUTE_INT && rows->value.integer >= 0) {
-        measured.rows = series_sibling(set, series, INSTRUMENT_DB_RETURNED_ROWS);
+        measured.second = series_sibling(set, series, INSTRUMENT_DB_RETURNED_ROWS);
         measured.n_rows = rows->value.integer;
     }
+    if (is_http)
+        measured.second = find_old_http(set, series, &found);
     measured.generation = metric_set_generation();
     return measured;
 }
@@ -198,7 +237,7 @@ bool derive_span(struct metric_set *set, const struct raw_span *raw, const struc
     if (!found->series)
         return false;
     struct exemplar *exemplar = NULL, **wanted = may_be_exemplar(set, raw) ? &exemplar : NULL;
-    struct measured *measured = wait(set, found->series, found->rows, wanted);
+    struct measured *measured = wait(set, found->series, found->second, wanted);
     measured->value = (double)(span->end_unix_ns - span->start_unix_ns) / 1e9;
     measured->number = found->n_rows;
     if (exemplar)
@@ -207,12 +246,6 @@ bool derive_span(struct metric_set *set, const struct raw_span *raw, const struc
 }
 
 /* ---- counts ---- */
-
-static struct attribute text_attribute(const char *key, const char *text, size_t n_bytes)
-{
-    return (struct attribute){
-        .key = key, .type = ATTRIBUTE_STRING, .value.string = {.bytes = text, .n_bytes = (uint32_t)n_bytes}};
-}
 
 static int64_t port_of(const struct raw_count *raw, const struct found *found)
 {
@@ -259,7 +292,21 @@ static uint32_t choose_http(const struct found *found, const char *key, const ch
     return n;
 }
 
-bool derive_count(struct metric_set *set, const struct raw_count *raw, const struct span *span)
+/* The same connection under the metric's old name. */
+static void count_old(struct metric_set *set, const struct raw_count *raw, const struct span *span,
+                      const struct attribute *pool_name, const struct attribute *state)
+{
+    static const char old_name[] = "pool.name", old_state[] = "state";
+    struct attribute chosen[] = {*pool_name, *state};
+    chosen[0].key = old_name;
+    chosen[1].key = old_state;
+    struct series *series =
+        metric_set_find(set, INSTRUMENT_OLD_DB_CONNECTIONS,
+                        scope_index_of(raw->process, raw->instrumentation), span->scope, chosen, 2);
+    wait(set, series, NULL, NULL)->number = raw->delta;
+}
+
+uint32_t derive_count(struct metric_set *set, const struct raw_count *raw, const struct span *span)
 {
     static const char direction[] = "network.io.direction", state[] = "http.connection.state",
                       pool_name[] = "db.client.connection.pool.name",
@@ -286,7 +333,10 @@ bool derive_count(struct metric_set *set, const struct raw_count *raw, const str
     struct series *series = metric_set_find(
         set, instrument, scope_index_of(raw->process, raw->instrumentation), span->scope, chosen, n);
     wait(set, series, NULL, NULL)->number = raw->delta;
-    return true;
+    if (instrument != INSTRUMENT_DB_CONNECTION_COUNT || !found.items[KEY_OLD_DB_SYSTEM])
+        return 1;
+    count_old(set, raw, span, &chosen[0], &chosen[1]);
+    return 2;
 }
 
 /* ---- counting ---- */
@@ -296,6 +346,13 @@ uint64_t derive_next(const struct metric_set *set)
     return waiting_next(&set->waiting);
 }
 
+/* The rows of a statement, or a request under its old name. */
+static double second_value(const struct measured *measured)
+{
+    bool is_old = measured->second->stream->row == instrument_row(INSTRUMENT_OLD_HTTP_DURATION);
+    return is_old ? measured->value * 1e3 : (double)measured->number;
+}
+
 static void count(struct metric_set *set, const struct measured *measured, struct exemplar *exemplar)
 {
     if (measured->series->histogram)
@@ -303,12 +360,13 @@ static void count(struct metric_set *set, const struct measured *measured, struc
     else
         series_add(set, measured->series, measured, exemplar);
     series_drop(measured->series);
-    if (!measured->rows)
+    if (!measured->second)
         return;
+    double value = second_value(measured);
     if (exemplar)
-        exemplar->value = (double)measured->number;
-    series_record(set, measured->rows, (double)measured->number, exemplar);
-    series_drop(measured->rows);
+        exemplar->value = value;
+    series_record(set, measured->second, value, exemplar);
+    series_drop(measured->second);
 }
 
 void derive_settle(struct metric_set *set, uint64_t first, uint32_t n)

@@ -8,6 +8,9 @@
  * (it is a round trip of its own); those that say how many rows came are one of db.client.response.returned_rows, too.
  * Calls that were open when their process died are counted with what they took until then. Roots are no calls.
  *
+ * A span that has the names of before the conventions were stable (spans/old_names.h) is counted under those, too:
+ * http.client.duration, in milliseconds, and db.client.connections.usage. db.client.operation.duration is new.
+ *
  * Attributes are the span's own, so error.type is the same; left out are those that tell single calls apart (url.full,
  * db.query.text) and network.peer.*, which unsampled records do not have: exemplars show it. Context: loop.
  */
@@ -21,8 +24,8 @@
 
 /* `span` is what was assembled of `raw`, before any limit was applied. True: something waits for derive_settle(). */
 bool derive_span(struct metric_set *set, const struct raw_span *raw, const struct span *span);
-/* `span` as a call with the count's facts would be assembled. */
-bool derive_count(struct metric_set *set, const struct raw_count *raw, const struct span *span);
+/* `span` as a call with the count's facts would be assembled. Returns how many wait. */
+uint32_t derive_count(struct metric_set *set, const struct raw_count *raw, const struct span *span);
 /* The number of the next that will wait. */
 uint64_t derive_next(const struct metric_set *set);
 /* Those `n` from `first` on are counted now: their records are about to be acknowledged. */

@@ -5,6 +5,8 @@
 
 static const double http_seconds[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
                                       0.5,   0.75, 1,     2.5,  5,     7.5, 10};
+static const double http_milliseconds[] = {0,   5,   10,   25,   50,   75,   100,  250,
+                                           500, 750, 1000, 2500, 5000, 7500, 10000};
 static const double db_seconds[] = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10};
 static const double rows[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000};
 
@@ -30,6 +32,13 @@ static const struct instrument_row table[N_INSTRUMENTS] = {
     [INSTRUMENT_WEBSOCKET_MESSAGES] = {"otelshim.websocket.messages", "{message}",
                                        "WebSocket messages sent and received whole.", NO_BOUNDS,
                                        INSTRUMENT_COUNTER},
+    [INSTRUMENT_OLD_HTTP_DURATION] = {"http.client.duration", "ms",
+                                      "Measures the duration of outbound HTTP requests.",
+                                      BOUNDS(http_milliseconds), INSTRUMENT_HISTOGRAM},
+    [INSTRUMENT_OLD_DB_CONNECTIONS] =
+        {"db.client.connections.usage", "{connection}",
+         "The number of connections that are currently in state described by the `state` attribute",
+         NO_BOUNDS, INSTRUMENT_UP_DOWN_COUNTER},
     [INSTRUMENT_PROCESS_CPU_TIME] = {"process.cpu.time", "s",
                                      "Total CPU seconds broken down by different CPU modes.", NO_BOUNDS,
                                      INSTRUMENT_OBSERVED_COUNTER},

@@ -14,9 +14,9 @@ struct series;
 /* What one record adds. */
 struct measured {
     struct series *series;
-    struct series *rows; /* NULL: it says nothing of rows */
-    double value;        /* of a duration; of a number that is_double */
-    int64_t number;      /* rows; of a sum: by how much it changes */
+    struct series *second; /* of another metric, of rows, say; NULL: there is none */
+    double value;          /* of a duration; of a number that is_double */
+    int64_t number;        /* rows; of a sum: by how much it changes */
     bool has_exemplar, is_double;
     bool is_taken; /* waiting.c only */
     uint64_t exemplar;
@@ -36,7 +36,7 @@ struct waiting {
 /* The number that the next one will have. */
 uint64_t waiting_next(const struct waiting *waiting);
 /*
- * The newest: series NULL, rows NULL, to be filled in at once, and so is *ret_exemplar; `ret_exemplar` NULL: it may not be
+ * The newest: series NULL, second NULL, to be filled in at once, and so is *ret_exemplar; `ret_exemplar` NULL: it may not be
  * one.
  */
 struct measured *waiting_add(struct waiting *waiting, struct exemplar **ret_exemplar);

@@ -12,7 +12,7 @@ struct alike_key {
     uint64_t connection, statement;
     uint32_t n_bytes;
     uint16_t instrumentation;
-    uint8_t operation, outcome, kind, is_raw, reserved[6];
+    uint8_t operation, outcome, kind, is_raw, has_old_names, reserved[5];
 };
 static_assert(sizeof(struct alike_key) == 32, "no padding: it is compared and hashed as bytes");
 
@@ -61,6 +61,7 @@ static struct alike_key key_of(const struct raw_span *raw, const struct settings
         .outcome = (uint8_t)raw->outcome,
         .kind = (uint8_t)raw->kind,
         .is_raw = settings->raw,
+        .has_old_names = settings->has_old_database,
     };
 }
 

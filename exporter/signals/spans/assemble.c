@@ -2,6 +2,7 @@
 #include "signals/spans/assemble_priv.h"
 
 #include "signals/spans/alike.h"
+#include "signals/spans/old_names.h"
 
 #define FLAG_IS_REMOTE_KNOWN 0x100u
 #define FLAG_IS_REMOTE 0x200u
@@ -195,6 +196,8 @@ static void assemble_rest(struct arena *arena, const struct raw_span *raw, const
         item->type = ATTRIBUTE_BOOL;
         item->value.flag = true;
     }
+    if (settings->has_old_http || settings->has_old_database)
+        old_names_add(&assembly);
     family_internal_add_said(&assembly);
     if (raw->stack)
         assembly_add_string(&assembly, "code.stacktrace",

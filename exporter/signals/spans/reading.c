@@ -52,6 +52,9 @@ const struct statement_reading *reading_of_statement(const struct raw_fact *stat
     char *at = (char *)(reading + 1);
     reading->redacted = store(&at, text, sql_result.n_text);
     reading->summary = store(&at, summary, sql_result.n_summary);
+    size_t table = sql_result.table ? sql_result.table : reading->summary.n_bytes;
+    reading->table =
+        (struct text){reading->summary.bytes + table, reading->summary.n_bytes - (uint32_t)table};
     return reading;
 }
 

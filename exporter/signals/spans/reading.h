@@ -12,6 +12,7 @@
 struct statement_reading {
     struct text redacted; /* db.query.text without literals */
     struct text summary;  /* db.query.summary; empty: nothing is known */
+    struct text table;    /* the end of it that is the only table's name; empty: there is none, or several */
 };
 const struct statement_reading *reading_of_statement(const struct raw_fact *statement);
 

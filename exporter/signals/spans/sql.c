@@ -180,7 +180,8 @@ void sql_read(const struct sql_statement *statement, struct sql_reading *reading
             break;
     }
     reading->n_text = reading->text ? redact_rest(&redactor, &tokens[i ^ 1], statement->is_cut) : 0;
-    reading->n_summary = reading->summary ? sql_summary_end(&summary) : 0;
+    reading->table = 0;
+    reading->n_summary = reading->summary ? sql_summary_end(&summary, &reading->table) : 0;
 }
 
 size_t sql_redact(const struct sql_statement *statement, char *out, size_t max)

@@ -38,6 +38,7 @@ struct sql_reading {
     char *text, *summary; /* caller's buffers */
     size_t max_text, max_summary;
     size_t n_text, n_summary; /* results */
+    size_t table; /* where in the summary the name of the only table begins; 0: none, or not one */
 };
 void sql_read(const struct sql_statement *statement, struct sql_reading *reading);
 

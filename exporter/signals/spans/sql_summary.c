@@ -14,6 +14,7 @@ static void put_word(struct sql_summary *summary, const char *word, size_t n_byt
         summary->out[summary->used++] = ' ';
     memcpy(summary->out + summary->used, word, n_bytes);
     summary->used += n_bytes;
+    summary->n_words++;
 }
 
 static bool may_be_half(const struct sql_summary *summary, const struct sql_token *token)
@@ -79,8 +80,11 @@ void sql_name_begin(struct sql_summary *summary, const struct sql_token *token)
 
 static void end_name(struct sql_summary *summary)
 {
-    if (summary->has_name && (summary->is_qualified || !is_cte(summary)))
+    if (summary->has_name && (summary->is_qualified || !is_cte(summary))) {
         put_word(summary, summary->name, summary->n_name);
+        summary->n_targets++;
+        summary->target_verb = summary->verb;
+    }
     summary->has_name = false;
 }
 
@@ -233,7 +237,7 @@ void sql_summary_begin(struct sql_summary *summary, const struct sql_statement *
                        size_t max)
 {
     summary->out = out;
-    summary->used = 0;
+    summary->used = summary->n_words = summary->n_targets = 0;
     summary->max = max < SQL_SUMMARY_MAX_BYTES ? max : SQL_SUMMARY_MAX_BYTES;
     summary->is_full = max == 0;
     summary->string_as_name = statement->dialect && statement->dialect->string_as_name;
@@ -244,9 +248,14 @@ void sql_summary_begin(struct sql_summary *summary, const struct sql_statement *
     sql_statement_begin(summary);
 }
 
-size_t sql_summary_end(struct sql_summary *summary)
+size_t sql_summary_end(struct sql_summary *summary, size_t *ret_table)
 {
     if (summary->has_name && !summary->after_dot)
         end_name(summary);
+    bool is_one = summary->n_words == 2 && summary->n_targets == 1 && !summary->is_full;
+    uint8_t verb = is_one ? summary->target_verb : SQL_NO_KEYWORD;
+    bool has_table = verb == SQL_SELECT || verb == SQL_INSERT || verb == SQL_UPDATE || verb == SQL_DELETE;
+    const char *blank = has_table ? memchr(summary->out, ' ', summary->used) : NULL;
+    *ret_table = blank ? (size_t)(blank - summary->out) + 1 : 0;
     return summary->used;
 }

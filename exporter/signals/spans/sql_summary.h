@@ -25,7 +25,9 @@ struct sql_summary {
     /* output */
     char *out;
     size_t used, max;
-    bool is_full; /* a word did not fit: nothing more follows */
+    uint32_t n_words, n_targets;
+    uint8_t target_verb; /* enum sql_keyword: whose the last target is */
+    bool is_full;        /* a word did not fit: nothing more follows */
     bool string_as_name;
     const char *cut_at; /* a word that ends here may be half a word; NULL: none does */
 
@@ -67,7 +69,7 @@ static inline void sql_summary_take(struct sql_summary *summary, const struct sq
         summary->previous_keyword = SQL_NO_KEYWORD;
     }
 }
-/* Returns the length. */
-size_t sql_summary_end(struct sql_summary *summary);
+/* Returns the length. *ret_table: where its only target begins, where it is of one SELECT, INSERT, UPDATE or DELETE; else 0. */
+size_t sql_summary_end(struct sql_summary *summary, size_t *ret_table);
 
 #endif
