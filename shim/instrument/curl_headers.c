@@ -1,6 +1,6 @@
 /*
- * curl_headers: headers that OTELSHIM_REQUEST_HEADERS and OTELSHIM_RESPONSE_HEADERS ask for; the user agent; how many
- * requests were hidden in one call.
+ * curl_headers: X-Request-ID of a request, and headers that OTELSHIM_REQUEST_HEADERS and OTELSHIM_RESPONSE_HEADERS ask for;
+ * the user agent; how many requests were hidden in one call.
  *
  *   copied    "Name: value" of the program's own list, and what curl_easy_header() (7.83) has of the last answer
  *   not read  headers that libcurl makes itself, but for CURLOPT_USERAGENT
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define NAME_BYTES 64u
+#define REQUEST_ID "X-Request-ID" /* recorded without being asked for */
 #define LINE_BYTES 512u
 #define MAX_VALUES 8u      /* of one header of an answer */
 #define MAX_REQUESTS 1000u /* CURLOPT_MAXREDIRS is 30 or, before 8.3, without limit */
@@ -59,6 +60,22 @@ static const char *find_value(const struct curl_slist *list, const char *name)
     return NULL;
 }
 
+/* What is always looked for. The first letter tells nearly every line to be another one. */
+static void add_known_headers(struct facts *facts, const struct curl_slist *item)
+{
+    const char *host = NULL;
+    for (; item; item = item->next) {
+        char first = item->data ? (char)(*item->data | 0x20) : 0;
+        if (first == 'h' && !host) {
+            host = value_of(item->data, "Host");
+            if (host)
+                facts_text(facts, WIRE_HTTP_HOST, host);
+        } else if (first == 'x' && !facts->always_only && value_of(item->data, REQUEST_ID)) {
+            facts_text(facts, WIRE_HTTP_REQUEST_HEADER, item->data);
+        }
+    }
+}
+
 /* Apart, so that requests of which nothing is asked need no room for names. */
 static __attribute__((noinline)) void
 add_request_headers(struct facts *facts, const struct curl_slist *headers, const char *wanted)
@@ -66,16 +83,14 @@ add_request_headers(struct facts *facts, const struct curl_slist *headers, const
     char name[NAME_BYTES];
     while (next_name(&wanted, name))
         for (const struct curl_slist *item = headers; item; item = item->next)
-            if (item->data && value_of(item->data, name))
+            if (item->data && value_of(item->data, name) && !value_of(item->data, REQUEST_ID))
                 facts_text(facts, WIRE_HTTP_REQUEST_HEADER, item->data);
 }
 
 void curl_headers_begin(struct facts *facts, const struct curl_state *state)
 {
     const struct shim_settings *settings = settings_get();
-    const char *host = state->headers ? find_value(state->headers, "Host") : NULL;
-    if (host)
-        facts_text(facts, WIRE_HTTP_HOST, host);
+    add_known_headers(facts, state->headers);
     if (facts->always_only)
         return;
     if (settings->request_headers && state->headers)

@@ -77,6 +77,8 @@ int main(void)
     list = curl_slist_append(list, "X-One: 2");
     list = curl_slist_append(list, "X-Empty;");
     list = curl_slist_append(list, "X-Unasked: 1");
+    list = curl_slist_append(list, "x-request-id: 4711-ours"); /* recorded without a setting */
+    list = curl_slist_append(list, "X-Request-ID-Not: 1");
     CURL *handle = new_handle("/headers");
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, list);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "bot/1.0");
