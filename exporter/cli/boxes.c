@@ -45,6 +45,15 @@ static bool is_locked(int directory_fd)
     return is_held;
 }
 
+bool boxes_is_served(const char *path)
+{
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool is_held = fd >= 0 && is_locked(fd);
+    if (fd >= 0)
+        close(fd);
+    return is_held;
+}
+
 struct listing {
     struct box_place *places;
     uint32_t n, max;

@@ -21,6 +21,9 @@ struct box_place {
  * ones below them. Returns how many. */
 uint32_t boxes_list(struct box_place *ret_places, uint32_t max_places);
 
+/* An exporter has the box's lock; it may not listen yet. */
+bool boxes_is_served(const char *path);
+
 /* Files of programs in a box. */
 uint32_t boxes_count_files(const char *path);
 

@@ -2,6 +2,7 @@
 #include "cli/control.h"
 
 #include "base/clock.h"
+#include "cli/boxes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_ANSWER_BYTES (16u << 20)
@@ -307,10 +309,25 @@ int control_ask(const char *directory, const char *request, uint32_t timeout_ms,
     return 0;
 }
 
+/* An exporter that begins has the box's lock before it listens. */
+static bool may_listen_soon(const char *directory, int error, int64_t until_ms)
+{
+    static const struct timespec moment = {.tv_nsec = 2000000};
+    if ((error != -ENOENT && error != -ECONNREFUSED) || now_ms() >= until_ms || !boxes_is_served(directory))
+        return false;
+    nanosleep(&moment, NULL);
+    return true;
+}
+
 static bool tell(const char *directory, const char *request)
 {
     char *thanks;
-    if (control_ask(directory, request, TELL_MS, &thanks) != 0)
+    int64_t until_ms = now_ms() + TELL_MS;
+    int error;
+    do
+        error = control_ask(directory, request, TELL_MS, &thanks);
+    while (error && may_listen_soon(directory, error, until_ms));
+    if (error)
         return false;
     free(thanks);
     return true;

@@ -93,7 +93,7 @@ static int bench_fini(void **state)
 static void assert_answer(const struct bench *bench, const char *request, const char *expected)
 {
     char *text = NULL;
-    assert_int_equal(control_ask(bench->directory, request, 3000, &text), 0);
+    assert_int_equal(control_ask(bench->directory, request, 30000, &text), 0);
     assert_string_equal(text, expected);
     free(text);
 }
@@ -113,7 +113,7 @@ static void test_ask_gets_a_long_answer_whole(void **state)
 {
     struct bench *bench = *state;
     char *text = NULL;
-    assert_int_equal(control_ask(bench->directory, "long", 5000, &text), 0);
+    assert_int_equal(control_ask(bench->directory, "long", 30000, &text), 0);
     assert_int_equal(strlen(text), LONG_BYTES);
     for (uint32_t i = 0; i < LONG_BYTES; i++)
         if (text[i] != (char)('a' + (int)(i % 26)))
@@ -162,7 +162,10 @@ static void test_more_clients_than_places_are_refused(void **state)
     assert_true(control_ask(bench->directory, "pid", 300, &text) < 0);
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         close(fds[i]);
-    usleep(50000);
+    for (int i = 0; i < 3000 && control_ask(bench->directory, "pid", 300, &text) < 0;
+         i++) /* until the ends are noticed */
+        usleep(10000);
+    free(text);
     assert_answer(bench, "pid", "you said pid");
 }
 
@@ -203,6 +206,39 @@ static void test_ask_without_exporter(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+static void *begin_late(void *context)
+{
+    struct bench *bench = context;
+    usleep(100000);
+    assert_int_equal(control_create(&bench->control, bench->loop, bench->directory, answer, bench), 0);
+    loop_run(bench->loop);
+    return NULL;
+}
+
+/* Where nobody has the lock, at once no; where somebody has it, when he listens. */
+static void test_tell_waits_for_an_exporter_that_begins(void **state)
+{
+    (void)state;
+    struct bench bench = {.directory = "/tmp/test_control.XXXXXX"};
+    assert_non_null(mkdtemp(bench.directory));
+    assert_false(control_tell_expected(bench.directory, getpid()));
+    char path[100];
+    snprintf(path, sizeof(path), "%s/lock", bench.directory);
+    int lock_fd = open(path, O_CREAT | O_RDWR, 0600);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    assert_int_equal(fcntl(lock_fd, F_OFD_SETLK, &lock), 0);
+    bench.loop = loop_create();
+    pthread_create(&bench.thread, NULL, begin_late, &bench);
+    assert_true(control_tell_expected(bench.directory, getpid()));
+    loop_post(bench.loop, stop_loop, bench.loop);
+    pthread_join(bench.thread, NULL);
+    control_destroy(bench.control);
+    loop_destroy(bench.loop);
+    close(lock_fd);
+    unlink(path);
+    assert_int_equal(rmdir(bench.directory), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_init, bench_fini)
@@ -214,6 +250,7 @@ int main(void)
         TEST(test_more_clients_than_places_are_refused),
         TEST(test_socket_is_the_users_alone),
         cmocka_unit_test(test_ask_without_exporter),
+        cmocka_unit_test(test_tell_waits_for_an_exporter_that_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
