@@ -33,7 +33,7 @@ static void test_logs_right_and_wrong(void **state)
     } while (0)
     SAYS(log.kind = WIRE_LOG_NOTICE, RECORD_LOG);
     SAYS(log.kind = 0, RECORD_NOTHING);
-    SAYS(log.kind = WIRE_LOG_NOTICE + 1, RECORD_NOTHING); /* of the future */
+    SAYS(log.kind = WIRE_LOG_OUTPUT + 1, RECORD_NOTHING); /* of the future */
     SAYS(log.instrumentation = 2, RECORD_INVALID);
     SAYS(log.mono_ns = 0, RECORD_INVALID);
     SAYS(log.severity = 25, RECORD_INVALID);
