@@ -79,7 +79,7 @@ class Bench:
 
     def close(self):
         self.exporter.terminate()
-        self.exporter.wait(10)
+        self.exporter.wait(60)
         if self.servers.exists():
             subprocess.run([root / "tests/servers/stop", self.servers], check=False, stdout=subprocess.DEVNULL)
 
@@ -104,10 +104,10 @@ class Bench:
             if program == "psql":
                 inside = f"{emulator[-1]}/usr/lib/postgresql/15/bin/psql"
             command = " ".join(["exec", *emulator, *preload, inside, *test["command"].split()[1:]])
-        return subprocess.run(["sh", "-c", command], env=environment, cwd=self.directory, timeout=60,
+        return subprocess.run(["sh", "-c", command], env=environment, cwd=self.directory, timeout=300,
                               stdin=subprocess.DEVNULL, capture_output=True)
 
-    def wait_until_drained(self, seconds=15):
+    def wait_until_drained(self, seconds=90):
         """The exporter removes the file of a dead process once everything in it was delivered."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -182,7 +182,7 @@ def token(lab):
         one.run("get", one.bad.url(f"/status/503/bot{TOKEN}/x"), "get", f"http://127.0.0.1:1/bot{TOKEN}/getMe")
         look()
         process = one.spawn("get", one.bad.url("/status/200"), "crash")
-        process.wait(20)
+        process.wait(120)
         time.sleep(2)
         look()
         one.telegram.ask("/up", {})

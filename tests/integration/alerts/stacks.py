@@ -18,7 +18,7 @@ def fail(one, *calls, **more):
     words = []
     for call in calls:
         words += [str(word).replace("again", "first") for word in call] + ["pause", "2500"] + [str(word) for word in call]
-    result = one.lab.run([FAILING, *words, "pause", "1500"], one.traced(**more), timeout=120)
+    result = one.lab.run([FAILING, *words, "pause", "1500"], one.traced(**more), timeout=720)
     one.lab.check(result.returncode == 0, f"status {result.returncode}: {result.stderr}")
 
 
@@ -105,7 +105,7 @@ def flood(lab):
         expect_stack(one, "place_order", "ConnectionRefusedError", url)
         dropped = next(each["dropped"] for each in lab.status()["processes"] if each["service"] == "trader").get("no_stack", 0)
         lab.check(50 <= dropped <= 90, f"left out: {dropped}")
-        process.wait(20)
+        process.wait(120)
         one.settle()
         spans = [span for span in lab.spans("trader") if span["attributes"].get("url.full") == url]
         lab.check(len(spans) == 100, f"{len(spans)} spans")
@@ -118,7 +118,7 @@ def gone(lab):
     """The program ends with its failure: the alert comes all the same, in time; with the stack or without."""
     with town(lab, OTELSHIM_ALERT_STACK="true", OTELSHIM_ALERT_STREAK="0", OTELSHIM_ALERT_ERROR_RATE="0") as one:
         url = f"http://127.0.0.1:{closed_port()}/gone"
-        lab.run([FAILING, "easy", url], one.traced(), timeout=60)
+        lab.run([FAILING, "easy", url], one.traced(), timeout=360)
         expect(one, "ConnectionRefusedError", url)
 
 

@@ -37,7 +37,7 @@ class Telegram:
     def ask(self, path, body=None):
         request = urllib.request.Request(f"http://127.0.0.1:{self.control}{path}",
                                          data=None if body is None else json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.loads(answer.read())
 
     def messages(self, chat=CHAT):
@@ -178,7 +178,7 @@ class Town:
         """What was recorded is read, and what is to be told is told."""
         box = str(self.lab.box)
         ask = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        ask.settimeout(30)
+        ask.settimeout(180)
         with ask:
             ask.connect(box + "/control")
             ask.sendall(b"flush\n")
@@ -206,4 +206,4 @@ def town(lab, *options, **more):
 
 def kill(process):
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(60)

@@ -30,8 +30,11 @@ static void *hit_the_first(void *argument)
     return argument;
 }
 
+static _Atomic int n_idle;
+
 static void *idle(void *argument)
 {
+    n_idle++;
     pause();
     return argument;
 }
@@ -51,6 +54,18 @@ static void in_flight(PGconn *conn)
     call(conn, 1); /* STUB_DELAY_US is a minute */
 }
 
+static void come_back(int number)
+{
+    (void)number;
+}
+
+/* SIGUSR1 ends the call, as an interrupted sleep. */
+static void held(PGconn *conn)
+{
+    sigaction(SIGUSR1, &(struct sigaction){.sa_handler = come_back}, NULL);
+    in_flight(conn);
+}
+
 static void inside(PGconn *conn)
 {
     pthread_t thread;
@@ -65,10 +80,12 @@ static void recent(PGconn *conn)
     *nowhere = 1;
 }
 
-/* How it ended can only be known of a process that was seen alive. */
+/* How it ended can only be known of a process that was seen alive: deaths.py closes its input when it was. */
 static void let_be_seen(void)
 {
-    usleep(300000);
+    char byte;
+    while (read(0, &byte, 1) > 0)
+        ;
 }
 
 static void handled(PGconn *conn)
@@ -163,8 +180,8 @@ static void leave_threads(PGconn *conn)
 static void spin(PGconn *conn)
 {
     (void)conn;
-    alarm(4); /* its handler ends it */
-    signal(SIGALRM, leave);
+    signal(SIGUSR1, leave); /* sent by deaths.py */
+    alarm(300);
     for (volatile long i = 0;; i++)
         ;
 }
@@ -179,8 +196,7 @@ static void deadlock(PGconn *conn)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     (void)conn;
-    signal(SIGALRM, leave);
-    alarm(4);
+    signal(SIGUSR1, leave);
     pthread_mutex_lock(&mutex);
     pthread_mutex_lock(&mutex);
 }
@@ -196,17 +212,18 @@ static void many(PGconn *conn)
     pthread_t thread;
     for (int i = 0; i < 63; i++)
         pthread_create(&thread, NULL, idle, conn);
+    while (n_idle < 63)
+        usleep(1000);
     puts("ready");
     fflush(stdout);
-    char byte;
-    while (read(0, &byte, 1) > 0) /* until deaths.py closes it */
-        ;
+    let_be_seen(); /* until deaths.py closes its input */
 }
 
 static const struct {
     const char *name;
     void (*run)(PGconn *conn);
 } deeds[] = {{"in_flight", in_flight},
+             {"held", held},
              {"inside", inside},
              {"recent", recent},
              {"handled", handled},

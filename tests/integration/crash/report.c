@@ -57,9 +57,12 @@ static __attribute__((noinline)) int fetch(const char *url, const char *secret, 
     return result;
 }
 
+static _Atomic int is_named;
+
 static void *wait_forever(void *name)
 {
     pthread_setname_np(pthread_self(), name);
+    is_named = 1;
     for (;;)
         pause();
     return NULL;
@@ -71,7 +74,8 @@ int main(int argc, char **argv)
 {
     pthread_t thread;
     pthread_create(&thread, NULL, wait_forever, waiter);
-    usleep(20000);
+    while (!is_named)
+        usleep(1000);
     const char *secret = argc > 2 ? argv[2] : "";
     return fetch(argv[1], secret, argc > 3);
 }

@@ -68,7 +68,7 @@ class Bench:
 
     def close(self):
         self.exporter.terminate()
-        self.exporter.wait(10)
+        self.exporter.wait(60)
         self.receiver.close()
         self.server.shutdown()
 
@@ -79,7 +79,7 @@ class Bench:
                                    env={**self.environment, "LD_PRELOAD": str(build / "libotelshim.so"), "OTEL_SERVICE_NAME": "reported",
                                         "AWS_SECRET_ACCESS_KEY": SECRET, **settings},
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        process.wait(20)
+        process.wait(120)
         assert process.returncode == -11, process.returncode
         def find():
             return [path for path in set(self.store.glob("*.json")) - known
@@ -89,11 +89,11 @@ class Bench:
         return json.loads(found[0].read_text()), found[0].with_suffix(".txt").read_text()
 
     def run(self, *arguments):
-        return subprocess.run([otelshim, *arguments], env=self.environment, capture_output=True, text=True, timeout=30)
+        return subprocess.run([otelshim, *arguments], env=self.environment, capture_output=True, text=True, timeout=180)
 
 
-def until(condition, seconds):
-    end = time.monotonic() + seconds
+def until(condition, seconds, patience=6):
+    end = time.monotonic() + seconds * patience
     while not (value := condition()) and time.monotonic() < end:
         time.sleep(0.02)
     return value

@@ -108,7 +108,7 @@ def start_campaign(lab):
         lab.box = lab.box.with_name(f"start-{which}")
         lab.box.mkdir(mode=0o700)
         service, what, n_calls = campaign.run(which, 0, OTELSHIM_EXPORTER=str(build / "otelshim"))
-        if not lab.until(lambda: not lab.files(), 1):
+        if not lab.until(lambda: not lab.files(), 1, patience=1):
             n_helped += 1
             lab.start_exporter()
         lab.wait_for(lambda: not lab.files(), 10, f"an empty box after {what}")

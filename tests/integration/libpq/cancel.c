@@ -7,16 +7,18 @@
 
 static PGcancel *cancel;
 
+static void set_alarm(int us)
+{
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_usec = us}}, NULL);
+}
+
+/* Again and again: the first may come before the query does. Between two queries the server ignores it. */
 static void on_alarm(int signal_number)
 {
     char error[128];
     (void)signal_number;
     PQcancel(cancel, error, sizeof(error));
-}
-
-static void alarm_soon(void)
-{
-    setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_usec = 200000}}, NULL);
+    set_alarm(200000);
 }
 
 int main(void)
@@ -24,16 +26,18 @@ int main(void)
     PGconn *conn = PQconnectdb("");
     cancel = PQgetCancel(conn);
     signal(SIGALRM, on_alarm);
-    alarm_soon();
-    PGresult *result = PQexec(conn, "SELECT pg_sleep(10)");
+    set_alarm(200000);
+    PGresult *result = PQexec(conn, "SELECT pg_sleep(100)");
+    set_alarm(0);
     printf("%s\n", PQresultErrorField(result, PG_DIAG_SQLSTATE));
     PQclear(result);
-    alarm_soon();
-    PQsendQuery(conn, "SELECT pg_sleep(11)");
+    set_alarm(200000);
+    PQsendQuery(conn, "SELECT pg_sleep(110)");
     while ((result = PQgetResult(conn))) {
         printf("%s\n", PQresultErrorField(result, PG_DIAG_SQLSTATE));
         PQclear(result);
     }
+    set_alarm(0);
     PQfreeCancel(cancel);
     result = PQexec(conn, "SELECT pg_terminate_backend(pg_backend_pid())");
     printf("%s %d\n", PQresStatus(PQresultStatus(result)), PQstatus(conn) == CONNECTION_BAD);

@@ -65,7 +65,7 @@ def sampled(ratio):
 def plain_run(lab, **more):
     exporter = lab.serve()
     program = call(lab, **more)
-    lab.check(program.wait(60) == 0, "the program failed")
+    lab.check(program.wait(360) == 0, "the program failed")
     lab.stop_exporter(exporter)
     lab.deliver(**getattr(lab, "more", {}))
 
@@ -107,7 +107,7 @@ def restarts(lab):
         time.sleep(0.4)
         lab.stop_exporter(exporter)
         exporter = lab.serve()
-    lab.check(program.wait(60) == 0, "the program failed")
+    lab.check(program.wait(360) == 0, "the program failed")
     lab.stop_exporter(exporter)
     lab.deliver(**getattr(lab, "more", {}))
     check_totals(lab)
@@ -132,7 +132,7 @@ def kills(lab):
         time.sleep(0.35)
         lab.stop_exporter(exporter, signal.SIGKILL)
         exporter = lab.serve()
-    lab.check(program.wait(60) == 0, "the program failed")
+    lab.check(program.wait(360) == 0, "the program failed")
     lab.stop_exporter(exporter)
     lab.deliver(**getattr(lab, "more", {}))
     lab.receiver.decode()
@@ -168,7 +168,7 @@ def processes(lab):
     program = call(lab, n=500, pause_us=2000)
     time.sleep(1)
     program.send_signal(signal.SIGKILL)
-    program.wait(10)
+    program.wait(60)
     time.sleep(0.3)
     lab.stop_exporter(exporter)
     lab.deliver(**getattr(lab, "more", {}))
@@ -194,7 +194,7 @@ def refused(lab):
     lab.more = {"OTEL_METRICS_EXPORTER": "none"}
     exporter = lab.serve()
     program = call(lab, n=300, pause_us=3000)
-    lab.check(program.wait(60) == 0, "the program failed")
+    lab.check(program.wait(360) == 0, "the program failed")
     time.sleep(0.5)
     lab.stop_exporter(exporter)
     lab.receiver.decode()
@@ -208,8 +208,8 @@ def quiet(lab):
     """Short programs share a request; none is asked for: none comes."""
     exporter = lab.serve()
     for _ in range(8):
-        call(lab, n=1, OTEL_METRIC_EXPORT_INTERVAL="60000").wait(20)
-    call(lab, n=1, OTEL_METRICS_EXPORTER="none").wait(20)
+        call(lab, n=1, OTEL_METRIC_EXPORT_INTERVAL="60000").wait(120)
+    call(lab, n=1, OTEL_METRICS_EXPORTER="none").wait(120)
     end = time.monotonic() + 9
     while not lab.receiver.waiting_metrics() and time.monotonic() < end:
         time.sleep(0.1)

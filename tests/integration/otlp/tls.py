@@ -60,7 +60,7 @@ def spans_of(directory, receiver, seconds, **settings):
         return len(receiver.spans)
     finally:
         exporter.terminate()
-        exporter.wait(10)
+        exporter.wait(60)
 
 
 def cases(directory):

@@ -98,7 +98,7 @@ def comes_and_goes(lab):
         collector.stop()
         time.sleep(0.7)
         collector.start()
-    lab.check(process.wait(60) == 0, "the program's exit status")
+    lab.check(process.wait(360) == 0, "the program's exit status")
     lab.wait_until_drained(60)
     check_all(lab, collector, "flapping", 4000, may_repeat=True)
 
@@ -213,7 +213,7 @@ def once_and_leaves(lab):
     for round_ in (1, 2):
         running = [lab.spawn([program("calls"), "20", "1", "10000"], environment) for _ in range(12)]
         for process in running:
-            lab.check(process.wait(30) == 0, "exit status")
+            lab.check(process.wait(180) == 0, "exit status")
         lab.wait_for(lambda: len(lab.auto_started()) <= 1, 5, "all exporters but one to leave")
         lab.wait_until_drained()
         n = len(lab.calls("many"))
@@ -232,7 +232,7 @@ def replaced(lab):
         time.sleep(0.3)
         for pid in lab.auto_started():
             os.kill(pid, signal.SIGKILL)
-    lab.check(process.wait(60) == 0, "exit status")
+    lab.check(process.wait(360) == 0, "exit status")
     lab.wait_for(lambda: lab.auto_started() and lab.is_served(), 10, "an exporter")
     lab.wait_until_drained()
     numbers = {number_of(s)[1] for s in lab.calls("replaced")}

@@ -23,6 +23,7 @@ OTELSHIM = build / "otelshim"
 PROGRAMS = build / "tests/integration/robust"
 FILE_NAME = re.compile(r"\d+-\d+-\d+$")
 DROPS_OF_SPANS = ["no_chunk", "no_thread_slot", "no_operation", "nested", "too_deep", "no_memory", "file_late"]
+PATIENCE = 6  # deadlines are for quiet machines: who waits for what must come loses nothing by waiting longer on others
 building = threading.Lock()
 
 
@@ -106,12 +107,11 @@ class Lab:
 
     def run(self, command, environment=None, **options):
         return subprocess.run(command, env=environment or self.environment, cwd=self.directory,
-                              timeout=options.pop("timeout", 60), stdin=subprocess.DEVNULL, capture_output=True, **options)
+                              timeout=options.pop("timeout", 60 * PATIENCE), stdin=subprocess.DEVNULL, capture_output=True, **options)
 
     def spawn(self, command, environment=None, **options):
-        options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **options}
-        process = subprocess.Popen(command, env=environment or self.environment, cwd=self.directory,
-                                   stdin=subprocess.DEVNULL, **options)
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **options}
+        process = subprocess.Popen(command, env=environment or self.environment, cwd=self.directory, **options)
         self.programs.append(process)
         return process
 
@@ -158,7 +158,7 @@ class Lab:
 
     def stop_exporter(self, exporter, how=signal.SIGTERM):
         exporter.send_signal(how)
-        return exporter.wait(20)
+        return exporter.wait(20 * PATIENCE)
 
     def serve(self, **more):
         """An exporter whose own settings lead to the receiver."""
@@ -166,7 +166,7 @@ class Lab:
 
     def deliver(self, **more):
         """What is in the spool is sent by one whose own settings lead there."""
-        self.start_exporter("--leave-after", "0", wait=False, OTEL_EXPORTER_OTLP_ENDPOINT=self.receiver.url, **more).wait(40)
+        self.start_exporter("--leave-after", "0", wait=False, OTEL_EXPORTER_OTLP_ENDPOINT=self.receiver.url, **more).wait(40 * PATIENCE)
 
     def status(self, box=None):
         """The report of the exporter that serves the box, None without one."""
@@ -180,8 +180,8 @@ class Lab:
     # ---- waiting ----
 
     @staticmethod
-    def until(condition, seconds):
-        deadline = time.monotonic() + seconds
+    def until(condition, seconds, patience=PATIENCE):
+        deadline = time.monotonic() + seconds * patience
         while not condition():
             if time.monotonic() > deadline:
                 return False
@@ -189,7 +189,10 @@ class Lab:
         return True
 
     def wait_for(self, condition, seconds, what):
-        return self.check(self.until(condition, seconds), f"waited {seconds} s in vain for {what}")
+        """What must come: `what` may be a function that makes the text when it is needed."""
+        if self.until(condition, seconds):
+            return True
+        return self.check(False, f"waited {seconds * PATIENCE} s in vain for {what() if callable(what) else what}")
 
     def files(self, box=None):
         try:
@@ -207,7 +210,7 @@ class Lab:
     def wait_until_drained(self, seconds=20):
         """The exporter removes the file of a dead process once all of it was delivered or spooled; then the spool."""
         return self.wait_for(lambda: not self.files() and not self.spooled(), seconds,
-                             lambda_text("an empty box and spool", lambda: f"{self.files()} {self.spooled()}"))
+                             lambda: f"an empty box and spool ({self.files()} {self.spooled()})")
 
     # ---- what arrived ----
 
@@ -243,7 +246,7 @@ class Lab:
         for process in self.programs + self.exporters:
             if process.poll() is None:
                 process.kill()
-                process.wait(10)
+                process.wait(10 * PATIENCE)
         for pid in self.auto_started():
             os.kill(pid, signal.SIGKILL)
         if self.servers:
@@ -251,7 +254,7 @@ class Lab:
         self.receiver.close()
         if self.problems:
             logs = [self.directory / "exporter.log", self.state / "otelshim/export.log"]
-            report = "".join(f"{log.name}:\n" + "".join(log.open(errors="replace").readlines()[-12:])
+            report = "".join(f"{log.name}:\n" + "".join(log.open(errors="replace").readlines()[-60:])
                              for log in logs if log.exists())
         self.temporary.cleanup()
         self.shared.cleanup()
@@ -269,13 +272,3 @@ class Lab:
             except OSError:
                 pass
         return found
-
-
-class lambda_text:
-    """Text that is made when it is printed."""
-
-    def __init__(self, text, more):
-        self.text, self.more = text, more
-
-    def __str__(self):
-        return f"{self.text} ({self.more()})"

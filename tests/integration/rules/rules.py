@@ -23,7 +23,7 @@ class Telegram:
         self.process = subprocess.Popen(
             [root / "tests/fakes/telegram", "--port-file", self.port_file, "--ca", self.ca, "--no-limits"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        Lab.until(lambda: self.port_file.exists() and self.ca.exists(), 20)
+        Lab.until(lambda: self.port_file.exists() and len(self.port_file.read_text().split()) == 2, 20)
         self.port, self.control = self.port_file.read_text().split()
 
     def settings(self):
@@ -31,7 +31,7 @@ class Telegram:
                 "OTELSHIM_TELEGRAM_CERTIFICATE": str(self.ca)}
 
     def messages(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.control}/messages", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.control}/messages", timeout=60) as answer:
             return json.load(answer)
 
     def texts(self):
@@ -39,7 +39,7 @@ class Telegram:
 
     def close(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 class Bench(Lab):

@@ -25,7 +25,7 @@ def is_drained(lab):
 def plain_run(lab, n=N, **more):
     exporter = lab.serve()
     program = say(lab, n, **more)
-    lab.check(program.wait(60) == 0, "the program failed")
+    lab.check(program.wait(360) == 0, "the program failed")
     lab.check(is_drained(lab), "its file is still there")
     lab.stop_exporter(exporter)
     lab.deliver()
@@ -135,7 +135,7 @@ def kills(lab):
         time.sleep(0.35)
         lab.stop_exporter(exporter, signal.SIGKILL)
         exporter = lab.serve()
-    lab.check(program.wait(60) == 0, "the program failed")
+    lab.check(program.wait(360) == 0, "the program failed")
     lab.stop_exporter(exporter)
     lab.deliver()
     lab.receiver.decode()
@@ -152,7 +152,7 @@ def restarts(lab):
         time.sleep(0.4)
         lab.stop_exporter(exporter)
         exporter = lab.serve()
-    lab.check(program.wait(60) == 0, "the program failed")
+    lab.check(program.wait(360) == 0, "the program failed")
     lab.stop_exporter(exporter)
     lab.deliver()
     lab.receiver.decode()
@@ -170,7 +170,7 @@ def held(lab):
         time.sleep(0.35)
         lab.stop_exporter(exporter, signal.SIGKILL)
         exporter = lab.serve()
-    lab.check(program.wait(60) == 0, "the program failed")
+    lab.check(program.wait(360) == 0, "the program failed")
     lab.check(is_drained(lab), "its file is still there")
     lab.stop_exporter(exporter)
     lab.deliver()
@@ -186,7 +186,7 @@ def logs_down(lab):
     closed = "http://127.0.0.1:9/v1/logs"
     exporter = lab.serve()
     program = say(lab, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=closed, OTEL_EXPORTER_OTLP_LOGS_TIMEOUT="300")
-    lab.check(program.wait(60) == 0, "the program failed")
+    lab.check(program.wait(360) == 0, "the program failed")
     lab.check(is_drained(lab), "logs hold up the file")
     lab.stop_exporter(exporter)
     lab.deliver()
@@ -203,7 +203,7 @@ def logs_down_without_spool(lab):
     exporter = lab.serve()
     program = say(lab, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT="http://127.0.0.1:9/v1/logs", OTEL_EXPORTER_OTLP_LOGS_TIMEOUT="300",
                   OTELSHIM_SPOOL_SIZE="0", OTEL_BLRP_MAX_QUEUE_SIZE="20", OTEL_BLRP_MAX_EXPORT_BATCH_SIZE="5")
-    lab.check(program.wait(60) == 0, "the program failed")
+    lab.check(program.wait(360) == 0, "the program failed")
     end = time.monotonic() + 10
     while len({s["id"] for s in lab.receiver.spans}) < 2 * N and time.monotonic() < end:
         lab.receiver.decode()
