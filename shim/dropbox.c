@@ -264,6 +264,12 @@ void dropbox_count(enum wire_drop reason)
         (void)__atomic_fetch_add(&box->counters->dropped[reason], 1, __ATOMIC_RELAXED);
 }
 
+uint32_t dropbox_number_piece(uint32_t stream)
+{
+    struct dropbox_words *words = __atomic_load_n(&dropbox_process.words, __ATOMIC_ACQUIRE);
+    return words ? __atomic_add_fetch(&words->n_pieces[stream - 1], 1, __ATOMIC_RELAXED) : 0;
+}
+
 bool dropbox_populate(const void *address, size_t bytes)
 {
     for (uint32_t i = 0; i < MAX_IMAGES; i++) {
@@ -339,10 +345,20 @@ static void remove_file(const struct dropbox_image *image)
     sys_close(directory);
 }
 
-void dropbox_close(uint32_t timeout_ms)
+void dropbox_close_later(uint32_t timeout_ms)
 {
     const struct dropbox *box = dropbox_file();
     if (!box || dropbox_image(box)->pid != sys_getpid()) /* a vfork child must not close its parent's */
+        return;
+    if (timeout_ms)
+        wait_for_delivery(box, timeout_ms * 1000000ull);
+    (void)__atomic_fetch_or(&box->header->state, WIRE_STATE_EXITED, __ATOMIC_RELEASE);
+}
+
+void dropbox_close(uint32_t timeout_ms)
+{
+    const struct dropbox *box = dropbox_file();
+    if (!box || dropbox_image(box)->pid != sys_getpid())
         return;
     if (timeout_ms)
         wait_for_delivery(box, timeout_ms * 1000000ull);

@@ -48,6 +48,7 @@ struct dropbox_words {
     uint32_t is_maker_slow; /* nobody waits for it any more */
     uint32_t is_closed;     /* refused because the process exits */
     uint32_t n_late;        /* calls that went on without it: for the file to come to count */
+    uint32_t n_pieces[2];   /* of standard output and error: output.c */
 };
 
 /* dropbox.c alone writes it. */
@@ -83,6 +84,9 @@ const struct dropbox *dropbox_reopen_if_moved(void);
 
 /* Adds one to a drop counter of the file; nothing without a file. Hot, async-signal-safe. */
 void dropbox_count(enum wire_drop reason);
+
+/* Number of the next piece of `stream` (1 or 2) in this process: 1, 2, …; a fork child begins anew. 0: nothing was ever recorded. */
+uint32_t dropbox_number_piece(uint32_t stream);
 
 /* Past the question whether it is asleep. */
 void dropbox_ring_now(const struct dropbox *box, uint32_t asleep, uint64_t now_mono_ns);
@@ -147,6 +151,9 @@ void dropbox_on_make(void (*fill)(uint8_t *area));
  * waits at most so long until everything is acknowledged.
  */
 void dropbox_close(uint32_t timeout_ms);
+
+/* The same, but the file stays open: what libc writes after all destructors is still to come. May be called again. */
+void dropbox_close_later(uint32_t timeout_ms);
 
 /* Around exec of this process image: marks the header EXECED, or takes the mark back when exec failed. Nothing in
  * a fork or vfork child (raw getpid() differs). */

@@ -8,10 +8,12 @@
 #include "lifecycle.h"
 
 #include "admission.h"
+#include "clock.h"
 #include "crash/crash.h"
 #include "dropbox.h"
 #include "hot.h"
 #include "instrument/instrument.h"
+#include "instrument/stdio.h"
 #include "loader.h"
 #include "process.h"
 #include "settings.h"
@@ -53,6 +55,8 @@ static void describe_instrumentations(uint8_t *area)
     header->instrumentations_offset = WIRE_INSTRUMENTATIONS_OFFSET;
     header->n_instrumentations = N_INSTRUMENTS;
     header->entry_points_bytes = used;
+    if (stdio_is_blind())
+        ((struct wire_counters *)(void *)(area + WIRE_COUNTERS_OFFSET))->dropped[DROP_NO_STDIO] = 1;
 }
 static_assert(N_INSTRUMENTS <= WIRE_MAX_INSTRUMENTATIONS, "rows fit the header area");
 
@@ -82,6 +86,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
         start_note_directory();
         dropbox_note_arguments(argc, argv, envp);
         dropbox_bell_register();
+        if (settings->stdio && lifecycle_is_active())
+            stdio_start(settings->stdio);
         loader_start();
         crash_start();
     }
@@ -99,9 +105,42 @@ static uint32_t flush_timeout_ms(void)
     return sys_getpid() == 1 ? PID_1_FLUSH_TIMEOUT_MS : 0;
 }
 
+/* The flush timeout is one for all that is written from here on. */
+static uint64_t leaving_until_ns;
+
+static void close_later(void)
+{
+    uint64_t now_ns = leaving_until_ns ? clock_mono_ns() : 0;
+    if (dropbox_file())
+        dropbox_close_later(now_ns < leaving_until_ns ? (uint32_t)((leaving_until_ns - now_ns) / 1000000u)
+                                                      : 0);
+}
+
+/* Standard output that is a file or a pipe is written by exit() itself, when no code of ours runs any more but the hook. */
+static void leave(void)
+{
+    uint32_t active = LIFECYCLE_ACTIVE, timeout_ms = flush_timeout_ms();
+    const struct dropbox *box = dropbox_file();
+    if (box && crash_note_exit())
+        dropbox_keep(box);
+    leaving_until_ns = timeout_ms ? clock_mono_ns() + timeout_ms * 1000000ull : 0;
+    close_later();
+    __atomic_compare_exchange_n(&lifecycle_state, &active, LIFECYCLE_LEAVING, false, __ATOMIC_RELAXED,
+                                __ATOMIC_RELAXED);
+}
+
 __attribute__((destructor)) static void stop(void)
 {
-    lifecycle_before_exit();
+    if (settings_get()->stdio)
+        leave();
+    else
+        lifecycle_before_exit();
+}
+
+void lifecycle_after_writing(void)
+{
+    if (__builtin_expect(__atomic_load_n(&lifecycle_state, __ATOMIC_RELAXED) == LIFECYCLE_LEAVING, 0))
+        close_later();
 }
 
 void lifecycle_before_exit(void)

@@ -13,7 +13,8 @@
 
 bool log_begin(struct log *log, const struct log_head *head, uint32_t fact_bytes)
 {
-    log->thread = admit(&log->box);
+    bool is_output = head->kind == WIRE_LOG_OUTPUT;
+    log->thread = is_output && lifecycle_is_writing() ? admit_thread(&log->box) : admit(&log->box);
     if (!log->thread)
         return false;
     log->now_ns = thread_now_ns(log->thread);

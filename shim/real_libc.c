@@ -110,6 +110,11 @@ void *libc_find_behind_us(const char *name)
     return find(name, BEHIND_US, ELF_DEFAULT);
 }
 
+void *libc_find_anywhere(const char *name)
+{
+    return find(name, ANYWHERE, ELF_DEFAULT);
+}
+
 void *libc_find_once(void **known, const char *name)
 {
     void *found = __atomic_load_n(known, __ATOMIC_RELAXED);

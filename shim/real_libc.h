@@ -27,7 +27,9 @@ const struct libc_loader *libc_loader_get(void);
 
 /* What a program's call of `name` would reach without us: the first definer behind us. NULL: none. */
 void *libc_find_behind_us(const char *name);
-/* The same, remembered in *known. No lock, no allocation: for calls that are made in UNIX-signal handlers. */
+/* Its first definer, wherever it stands; NULL: none. We do not count. */
+void *libc_find_anywhere(const char *name);
+/* The same as libc_find_behind_us(), remembered in *known. No lock, no allocation: for calls that are made in UNIX-signal handlers. */
 void *libc_find_once(void **known, const char *name);
 
 /* The same of up to LIBC_MAX_NAMES names at once, in one walk: to read each object's dynamic section is most of the work. */

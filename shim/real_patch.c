@@ -25,6 +25,11 @@ static struct {
     uint32_t
         waiting_from; /* lowest object that somebody who came meanwhile left to the holder, + 1; 0 none */
 } patching __attribute__((section(".data")));
+/* Set once, by the constructor, before anything is patched. */
+static struct {
+    const struct patch_hook *at;
+    uint32_t n;
+} hooks __attribute__((section(".data")));
 static struct {
     struct patch_slots slots;
     void *wrappers[PATCH_MAX_SLOTS]; /* of each of them; NULL: it stays as it is */
@@ -52,6 +57,28 @@ static struct relocations find_relocations(const struct elf_object *object, ElfW
     return found;
 }
 
+void patch_set_hooks(const struct patch_hook *wanted, uint32_t n)
+{
+    hooks.at = wanted;
+    hooks.n = n;
+}
+
+static const struct patch_hook *find_hook(const char *name)
+{
+    for (uint32_t i = 0; i < hooks.n; i++)
+        if (!strcmp(hooks.at[i].name, name))
+            return &hooks.at[i];
+    return NULL;
+}
+
+static bool is_exported(const struct elf_object *exporter, const char *text)
+{
+    if (!exporter)
+        return false;
+    struct elf_name name = elf_hash_name(text);
+    return elf_find(exporter, &name, ELF_AS_BOUND, NULL) != NULL;
+}
+
 static void collect_from(struct patch_slots *slots, const struct elf_object *object,
                          struct relocations relocations, const struct elf_object *exporter)
 {
@@ -61,32 +88,39 @@ static void collect_from(struct patch_slots *slots, const struct elf_object *obj
         uint32_t symbol = (uint32_t)ELF64_R_SYM(relocation->r_info);
         if ((type != R_SLOT && type != R_GLOBAL) || object->symbols[symbol].st_shndx != SHN_UNDEF)
             continue;
-        struct elf_name name = elf_hash_name(object->strings + object->symbols[symbol].st_name);
-        if (slots->n == PATCH_MAX_SLOTS || !elf_find(exporter, &name, ELF_AS_BOUND, NULL))
+        const char *name = object->strings + object->symbols[symbol].st_name;
+        const struct patch_hook *hook = find_hook(name);
+        if (slots->n == PATCH_MAX_SLOTS || (!hook && !is_exported(exporter, name)))
             continue;
         uintptr_t at = object->base + relocation->r_offset;
         slots->at[slots->n++] = (struct patch_slot){
             .at = (void **)at, /* NOLINT(performance-no-int-to-ptr) */
-            .name = name.text,
+            .name = name,
             .version = elf_reference_version(object, symbol),
             .is_relro = at >= slots->relro_from && at < slots->relro_to,
+            .hook = hook,
         };
+    }
+}
+
+static void find_relro(const struct dl_phdr_info *info, uintptr_t *ret_from, uintptr_t *ret_to)
+{
+    uintptr_t in_page = getauxval(AT_PAGESZ) - 1;
+    *ret_from = *ret_to = 0;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type != PT_GNU_RELRO)
+            continue;
+        uintptr_t from = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+        *ret_from = from & ~in_page; /* as ld.so protects it */
+        *ret_to = (from + info->dlpi_phdr[i].p_memsz) & ~in_page;
     }
 }
 
 void patch_collect(struct patch_slots *ret_slots, const struct elf_object *object,
                    const struct dl_phdr_info *info, const struct elf_object *exporter)
 {
-    uintptr_t in_page = getauxval(AT_PAGESZ) - 1;
     ret_slots->n = 0;
-    ret_slots->relro_from = ret_slots->relro_to = 0;
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        if (info->dlpi_phdr[i].p_type != PT_GNU_RELRO)
-            continue;
-        uintptr_t from = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-        ret_slots->relro_from = from & ~in_page; /* as ld.so protects it */
-        ret_slots->relro_to = (from + info->dlpi_phdr[i].p_memsz) & ~in_page;
-    }
+    find_relro(info, &ret_slots->relro_from, &ret_slots->relro_to);
     collect_from(ret_slots, object, find_relocations(object, DT_JMPREL, DT_PLTRELSZ), exporter);
     collect_from(ret_slots, object, find_relocations(object, DT_RELA, DT_RELASZ), exporter);
 }
@@ -133,15 +167,35 @@ static void *find_target(const struct patch_slot *slot, const struct elf_object 
     return found.n == 1 ? found.at[0].function : NULL;
 }
 
+/* One that was bound to somebody else's function of that name stays with it. */
+static bool may_hook(const struct patch_slot *slot, const struct elf_object *object)
+{
+    void *held = __atomic_load_n(slot->at, __ATOMIC_RELAXED);
+    bool is_bound = !elf_has_text(object, held);
+    return slot->hook->real && (is_bound ? held == slot->hook->real : slot->hook->is_first);
+}
+
 /* The wrapper for a slot; NULL: it stays as it is. */
 static void *choose_wrapper(const struct patch_slot *slot, const struct elf_object *object, void *handle)
 {
     const void *call_site = (const char *)object->text_from; /* NOLINT(performance-no-int-to-ptr) */
+    if (slot->hook)
+        return may_hook(slot, object) ? slot->hook->hook : NULL;
     struct real_entry *entry = real_entry_of(slot->name, slot->version);
     void *target = entry ? find_target(slot, object, handle) : NULL;
     if (!target || scope_is_shim(target) || real_find(entry, call_site, NULL) != target)
         return NULL;
     return real_wrapper_of(entry);
+}
+
+static bool allow_writing(uintptr_t from, uintptr_t to)
+{
+    return !sys_is_error(sys_call3(__NR_mprotect, (long)from, (long)(to - from), PROT_READ | PROT_WRITE));
+}
+
+static void forbid_writing(uintptr_t from, uintptr_t to)
+{
+    (void)sys_call3(__NR_mprotect, (long)from, (long)(to - from), PROT_READ);
 }
 
 static void write_slots(const struct patch_slots *slots, const struct elf_object *object, void *handle)
@@ -152,15 +206,52 @@ static void write_slots(const struct patch_slots *slots, const struct elf_object
         wrappers[i] = choose_wrapper(&slots->at[i], object, handle);
         needs_relro |= wrappers[i] && slots->at[i].is_relro;
     }
-    size_t bytes = slots->relro_to - slots->relro_from;
     if (needs_relro)
-        may_write_relro = !sys_is_error(
-            sys_call3(__NR_mprotect, (long)slots->relro_from, (long)bytes, PROT_READ | PROT_WRITE));
+        may_write_relro = allow_writing(slots->relro_from, slots->relro_to);
     for (uint32_t i = 0; i < slots->n; i++)
         if (wrappers[i] && (may_write_relro || !slots->at[i].is_relro))
             __atomic_store_n(slots->at[i].at, wrappers[i], __ATOMIC_RELEASE);
     if (needs_relro && may_write_relro)
-        (void)sys_call3(__NR_mprotect, (long)slots->relro_from, (long)bytes, PROT_READ);
+        forbid_writing(slots->relro_from, slots->relro_to);
+}
+
+/* ---- tables of functions ---- */
+struct tables {
+    void *function;
+    uintptr_t from, to;
+};
+
+static int find_tables(struct dl_phdr_info *info, size_t size, void *of)
+{
+    struct tables *tables = of;
+    struct elf_object object;
+    (void)size;
+    if (!elf_read(&object, info) || !elf_has_text(&object, tables->function))
+        return 0;
+    find_relro(info, &tables->from, &tables->to);
+    return 1;
+}
+
+static void **next_place(void **at, const struct tables *tables)
+{
+    while ((uintptr_t)at < tables->to && *at != tables->function)
+        at++;
+    return (uintptr_t)at < tables->to ? at : NULL;
+}
+
+uint32_t patch_tables(void *from, void *to)
+{
+    struct tables tables = {.function = from};
+    uint32_t n = 0;
+    (void)dl_iterate_phdr(find_tables, &tables);
+    void **at = (void **)tables.from; /* NOLINT(performance-no-int-to-ptr) */
+    at = next_place(at, &tables);
+    if (!at || !allow_writing(tables.from, tables.to))
+        return 0;
+    for (; at; at = next_place(at + 1, &tables), n++)
+        __atomic_store_n(at, to, __ATOMIC_RELEASE);
+    forbid_writing(tables.from, tables.to);
+    return n;
 }
 
 /* ---- all objects ---- */
@@ -179,10 +270,12 @@ static int collect_object(struct dl_phdr_info *info, size_t size, void *of)
     const struct elf_object *self = libc_get_self();
     (void)size;
     if (visit->at++ < visit->from || !elf_read(&visit->object, info) ||
-        visit->object.dynamic == self->dynamic ||
-        (visit->unknown_only && !patch_wants_unknown_version(&visit->object, self)))
+        visit->object.dynamic == self->dynamic)
         return 0;
-    patch_collect(&state.slots, &visit->object, info, self);
+    bool is_wrapped = !visit->unknown_only || patch_wants_unknown_version(&visit->object, self);
+    if (!is_wrapped && !hooks.n)
+        return 0;
+    patch_collect(&state.slots, &visit->object, info, is_wrapped ? self : NULL);
     visit->is_found = state.slots.n > 0;
     return visit->is_found;
 }

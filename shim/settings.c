@@ -289,6 +289,18 @@ static bool is_exactly(enum row row, const char *wanted)
     return scanned.values[row] && !strcmp(scanned.values[row], wanted);
 }
 
+static uint8_t parse_stdio(const char *value)
+{
+    static const struct {
+        const char *name;
+        uint8_t streams;
+    } choices[] = {{"true", 1u << 1 | 1u << 2}, {"stdout", 1u << 1}, {"stderr", 1u << 2}};
+    for (size_t i = 0; value && i < sizeof(choices) / sizeof(choices[0]); i++)
+        if (text_equals_ignoring_case(value, choices[i].name))
+            return choices[i].streams;
+    return 0;
+}
+
 /* What is opted into, because it copies more than needed. */
 static void understand_options(struct shim_settings *settings)
 {
@@ -296,6 +308,7 @@ static void understand_options(struct shim_settings *settings)
     settings->sql_comment = is_on(ROW_OTELSHIM_SQL_COMMENT);
     settings->user_agent = is_on(ROW_OTELSHIM_USER_AGENT);
     settings->alert_stack = is_on(ROW_OTELSHIM_ALERT_STACK);
+    settings->stdio = parse_stdio(scanned.values[ROW_OTELSHIM_STDIO]);
     const char *log = scanned.values[ROW_OTELSHIM_SYSLOG];
     settings->syslog = !log || !text_equals_ignoring_case(log, "false");
     uint32_t body_bytes = (uint32_t)number_or(ROW_OTELSHIM_BODY_BYTES, 0, INT32_MAX);

@@ -35,6 +35,7 @@ struct shim_settings {
     bool user_agent;         /* OTELSHIM_USER_AGENT */
     bool syslog;             /* OTELSHIM_SYSLOG, unless false */
     bool alert_stack;        /* OTELSHIM_ALERT_STACK */
+    uint8_t stdio;           /* OTELSHIM_STDIO: bit 1 << descriptor of each stream that is wanted; 0 none */
     uint32_t body_bytes;     /* OTELSHIM_BODY_BYTES; 0: bodies are not looked at */
     bool crash_off;          /* OTELSHIM_CRASH=0 */
     bool crash_quit;         /* OTELSHIM_CRASH_QUIT=1 */

@@ -61,6 +61,7 @@ struct thread {
     const void *performing; /* curl_easy.c: the handle that curl_easy_perform runs here now; NULL none */
     uint64_t last_probe_ns, custom_refused_ns;
     uint64_t stack_top; /* thread_stack_top(); 0 not looked up */
+    bool is_in_perror;  /* instrument/stdio.c */
 };
 
 /* The variable itself; everybody but thread.c goes through the functions below. */

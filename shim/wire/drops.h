@@ -18,3 +18,4 @@ DROP(10, FILE_LATE, "file_late", "another thread took too long to make the file:
 DROP(11, NO_CHUNK_LOG, "no_chunk_log", "the pool of chunks was full: a log record was lost")
 DROP(12, FOREIGN_SPAN, "foreign_span", "a span of otelshim.h was ended on another thread than it was begun on: ignored")
 DROP(13, NO_STACK, "no_stack", "a call failed without its stack: more than ten in a second, or no room")
+DROP(14, NO_STDIO, "no_stdio", "OTELSHIM_STDIO: this libc's stdio cannot be seen, only write(2)")
