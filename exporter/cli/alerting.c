@@ -78,11 +78,19 @@ static const char *resource_text(const struct resource *resource, const char *ke
     return item && item->type == ATTRIBUTE_STRING ? item->value.string.bytes : NULL;
 }
 
-static void say_whose(struct alert *alert, const struct process *process)
+/* A build id tells people nothing: enough of it to tell two of them apart. */
+static const char *short_version(struct arena *arena, const struct process *process)
+{
+    const char *version = resource_text(process->resource, "service.version");
+    bool is_build_id = version && *version && strcmp(version, process->build_id) == 0;
+    return is_build_id ? arena_printf(arena, "%.12s", version) : version;
+}
+
+static void say_whose(struct arena *arena, struct alert *alert, const struct process *process)
 {
     const struct resource *resource = process->resource;
     alert->service = resource->service_name;
-    alert->version = resource_text(resource, "service.version");
+    alert->version = short_version(arena, process);
     alert->environment = resource_text(resource, "deployment.environment.name");
     alert->host = resource_text(resource, "host.name");
     alert->pid = process->pid;
@@ -90,7 +98,7 @@ static void say_whose(struct alert *alert, const struct process *process)
 
 static void raise_it(struct traced *traced, struct alert *alert)
 {
-    say_whose(alert, traced->process);
+    say_whose(&traced->pipeline->alert_scratch, alert, traced->process);
     alerts_raise(traced->pipeline->alerts, traced->process->settings, alert);
 }
 

@@ -4,6 +4,7 @@
 #include "cli/callstacks.h"
 #include "cli/client_settings.h"
 #include "cli/crashing.h"
+#include "cli/executable.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "signals/metrics/aggregate.h"
@@ -85,6 +86,7 @@ void traced_begin(struct pipeline *pipeline, struct process *process)
 {
     struct traced *traced = create(pipeline, process);
     process->settings = client_settings_create(process);
+    executable_describe(process);
     process->resource = resource_create(process, process->settings);
     const struct settings *settings = process->settings;
     snprintf(traced->service, sizeof(traced->service), "%s", process->resource->service_name);

@@ -33,6 +33,8 @@ struct process {
     uint64_t trace_gap_ns;
     uint8_t parent_trace_id[16], parent_span_id[8];
     bool has_parent;
+    /* what the executable says of itself (cli/executable.c); "" unknown */
+    char package_version[64], build_id[129]; /* hexadecimal */
     /* made from the above by cli/export.c when the process is first seen */
     struct settings *settings;
     struct resource *resource;

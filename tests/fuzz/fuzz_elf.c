@@ -1,5 +1,6 @@
-/* Any bytes as an ELF file, and as an ld.so.cache: read to the end, without leaving them. */
+/* Any bytes as an ELF file, its notes, and as an ld.so.cache: read to the end, without leaving them. */
 #include "elf_file.h"
+#include "elf_notes.h"
 #include "libraries.h"
 #include <string.h>
 
@@ -25,6 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         elf_file_each_symbol(&elf, ELF_IMPORTED, true, count, &n);
         elf_file_close(&elf);
     }
+    struct elf_notes notes;
+    if (elf_notes_read_bytes(data, size, &notes) == 0)
+        n += strlen(notes.build_id) + strlen(notes.package);
     (void)libraries_look_up(data, size, "libc.so.6", path);
     return 0;
 }

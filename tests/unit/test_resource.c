@@ -114,6 +114,48 @@ static void test_resource_create_precedence(void **state)
     resource_release(r);
 }
 
+/* Who says it: the settings, the package, the linker; of an interpreter nobody but the settings. */
+static void test_resource_create_version(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *exe, *package, *build_id, *said, *expected;
+    } rows[] = {
+        {"/opt/bot/trader", "", "", NULL, NULL},
+        {"/opt/bot/trader", "", "00ff", NULL, "00ff"},
+        {"/opt/bot/trader", "1.2-3", "00ff", NULL, "1.2-3"},
+        {"/opt/bot/trader", "1.2-3", "00ff", "service.version=9", "9"},
+        {"/opt/bot/trader (deleted)", "", "00ff", NULL, "00ff"},
+        {"/usr/bin/python3.11", "3.11.2-6", "00ff", NULL, NULL},
+        {"/usr/bin/python3.11", "3.11.2-6", "00ff", "service.version=9", "9"},
+        {"/usr/sbin/php-fpm8.2", "", "00ff", NULL, NULL},
+        {"/usr/bin/perl", "", "00ff", NULL, NULL},
+        {"/usr/bin/perltrader", "", "00ff", NULL, "00ff"},
+        {"/bin/sh", "", "00ff", NULL, NULL},
+        {"/opt/shop", "", "00ff", NULL, "00ff"},
+        {"/opt/nodemon7", "", "00ff", NULL, "00ff"},
+        {"/lib64/ld-linux-x86-64.so.2", "", "00ff", NULL, NULL},
+        {"/lib/x86_64-linux-gnu/ld-2.31.so", "", "00ff", NULL, NULL},
+        {"/usr/bin/qemu-aarch64", "", "00ff", NULL, NULL},
+        {"", "", "00ff", NULL, "00ff"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct process process = self();
+        process.exe = rows[i].exe;
+        snprintf(process.package_version, sizeof(process.package_version), "%s", rows[i].package);
+        snprintf(process.build_id, sizeof(process.build_id), "%s", rows[i].build_id);
+        struct resource *r = create(
+            &process, (const char *[]){rows[i].said ? "OTEL_RESOURCE_ATTRIBUTES" : NULL, rows[i].said, NULL});
+        const char *version = text_of(r, "service.version"),
+                   *id = text_of(r, "process.executable.build_id.gnu");
+        if (!rows[i].expected != !version || (version && strcmp(version, rows[i].expected) != 0))
+            fail_msg("%s: %s", rows[i].exe, version ? version : "none");
+        assert_true(*rows[i].build_id ? id && strcmp(id, rows[i].build_id) == 0 : !id);
+        assert_null(conformance_check_resource(r));
+        resource_release(r);
+    }
+}
+
 static void test_resource_create_odd_processes(void **state)
 {
     (void)state;
@@ -204,11 +246,9 @@ static void test_machine_find_container(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resource_create_detects),
-        cmocka_unit_test(test_resource_create_precedence),
-        cmocka_unit_test(test_resource_create_odd_processes),
-        cmocka_unit_test(test_machine_parse_container),
-        cmocka_unit_test(test_machine_find_container),
+        cmocka_unit_test(test_resource_create_detects), cmocka_unit_test(test_resource_create_precedence),
+        cmocka_unit_test(test_resource_create_version), cmocka_unit_test(test_resource_create_odd_processes),
+        cmocka_unit_test(test_machine_parse_container), cmocka_unit_test(test_machine_find_container),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,6 +66,41 @@ static void set_arguments(struct making *making)
                           n_arguments);
 }
 
+/*
+ * What runs here is a text of somebody else's: the executable's version would be taken for that of the program. Languages, shells, and
+ * what runs another program's file: a name that ends in '-' is the beginning of many (ld-linux-x86-64.so.2, qemu-aarch64).
+ */
+static const char *const interpreters[] = {
+    "python",  "pypy",    "node",     "nodejs", "deno",   "bun",        "perl", "ruby",      "php",
+    "php-fpm", "php-cgi", "java",     "lua",    "luajit", "tclsh",      "wish", "expect",    "R",
+    "Rscript", "guile",   "erl",      "beam.",  "julia",  "octave-cli", "mono", "mono-sgen", "dotnet",
+    "awk",     "gawk",    "mawk",     "bash",   "sh",     "dash",       "zsh",  "ksh",       "mksh",
+    "fish",    "busybox", "valgrind", "wine",   "wine64", "ld.so",      "ld-",  "qemu-",     NULL};
+
+/* "python3.11" is "python", "php-fpm8.2" "php-fpm". */
+static bool is_interpreter(const char *name)
+{
+    for (const char *const *each = interpreters; *each; each++) {
+        size_t n = strlen(*each);
+        if (strncmp(name, *each, n) != 0)
+            continue;
+        const char *rest = name + n;
+        if (strchr("-.", (*each)[n - 1]) || !rest[strspn(rest, "-.0123456789")])
+            return true;
+    }
+    return false;
+}
+
+/* The package's version, else the build id: whole, as debuginfod and crash reports have it. */
+static void set_version(struct making *making)
+{
+    const struct process *process = making->process;
+    set(making, "process.executable.build_id.gnu", process->build_id);
+    if (!*making->exe_name || !is_interpreter(making->exe_name))
+        set(making, "service.version",
+            *process->package_version ? process->package_version : process->build_id);
+}
+
 static void detect_process(struct making *making)
 {
     const struct process *process = making->process;
@@ -74,6 +109,7 @@ static void detect_process(struct making *making)
                       process->is_foreign ? "process.vpid" : "process.pid", process->pid);
     set(making, "process.executable.name", making->exe_name);
     set(making, "process.executable.path", making->exe_path);
+    set_version(making);
     set_arguments(making);
     if (process->start_ticks)
         set(making, "process.creation.time", machine_print_start(&resource->arena, process->start_ticks));

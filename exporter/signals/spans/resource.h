@@ -12,7 +12,8 @@
 
 /*
  * With one reference, the caller's. What is detected yields to OTEL_RESOURCE_ATTRIBUTES, and that to OTEL_SERVICE_NAME.
- * service.instance.id is new with every call.
+ * service.instance.id is new with every call. service.version, where nobody says one, is the executable's (package, else build id),
+ * unless that is an interpreter: its version would be taken for the program's.
  */
 struct resource *resource_create(const struct process *process, const struct settings *settings);
 
