@@ -3,6 +3,7 @@
 #include "cli/alerting.h"
 #include "cli/callstacks.h"
 #include "cli/crashing.h"
+#include "cli/lines.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "cli/spool_size.h"
@@ -177,6 +178,7 @@ static uint32_t look(void *context)
     crashing_look(pipeline);
     bool is_short = dropbox_pool_pct(pipeline->dropbox) > 50;
     kept_look(pipeline, is_short);
+    lines_look(pipeline);
     acknowledge_soon(pipeline);
     arena_reset(&pipeline->scratch);
     if (is_short)
@@ -248,6 +250,7 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
     alerting_start(pipeline);
     crashing_start(pipeline);
     callstacks_start(pipeline);
+    lines_start(pipeline);
     pipeline->acknowledge_timer = loop_timer_create(loop, acknowledge_due, pipeline);
     if (options->console) {
         struct console_style style = console_style_of(options->console);
@@ -276,6 +279,7 @@ void pipeline_destroy(struct pipeline *pipeline)
     crashing_stop(pipeline);
     traced_fini(pipeline);
     callstacks_stop(pipeline);
+    lines_stop(pipeline);
     alerting_stop(pipeline);
     destinations_fini(pipeline);
     dropbox_destroy(pipeline->dropbox);
@@ -322,6 +326,7 @@ void pipeline_spool(struct pipeline *pipeline)
 {
     crashing_leave(pipeline);
     callstacks_leave(pipeline);
+    lines_leave(pipeline);
     loop_timer_destroy(pipeline->acknowledge_timer); /* at once, from now on */
     pipeline->acknowledge_timer = NULL;
     acknowledge_now(pipeline);
@@ -361,7 +366,7 @@ bool pipeline_is_delivered(const struct pipeline *pipeline)
         if (!otlp_is_idle(each->otlp))
             return false;
     return metering_is_handed_over(pipeline) && crashing_is_idle(pipeline) && callstacks_is_idle(pipeline) &&
-           alerting_is_idle(pipeline);
+           lines_is_idle(pipeline) && alerting_is_idle(pipeline);
 }
 
 bool pipeline_is_stuck(const struct pipeline *pipeline)

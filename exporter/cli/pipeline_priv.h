@@ -24,6 +24,8 @@ struct mortality;
 struct alerts;
 struct judge;
 struct rule_set;
+struct lines;
+struct pieces;
 
 /* One OTLP destination of one signal: several processes may share it. */
 struct destination {
@@ -52,6 +54,8 @@ struct traced {
     struct destination *metrics_destination;
     struct destination *logs_destination; /* records.c: from its first log record on */
     bool has_lost_logs;                   /* said */
+    struct pieces *pieces;                /* lines.c, with the next; NULL: it wrote none */
+    struct measured_range lines_measured; /* by rules, of lines that are being told */
     struct metric_set *metrics;           /* where there is one */
     bool is_shown;                        /* on the console */
     const char *missing;                  /* secret without which nothing is sent; NULL: none */
@@ -93,6 +97,7 @@ struct pipeline {
     struct live *live;
     struct crashing *crashing;
     struct callstacks *callstacks;
+    struct lines *lines;
     struct alerts *alerts;
     struct settings *own_settings;    /* of this exporter, for what is left of processes that are gone */
     struct arena alert_scratch;       /* alerts that are being made */
@@ -120,6 +125,8 @@ void records_on_log(void *context, const struct raw_log *raw, const struct recei
 /* The same, at its place in its lane, which is not asked for again. */
 void records_pass_log(struct pipeline *pipeline, struct traced *traced, const struct raw_log *raw,
                       const struct receipt *placed);
+/* Where its log records go; NULL: nobody takes them. */
+struct otlp *records_logs_of(struct pipeline *pipeline, struct traced *traced);
 /* Nothing of the process is held up by its log records. */
 bool records_have_room(const struct traced *traced);
 void records_on_measurement(void *context, const struct raw_measurement *raw, const struct receipt *receipt);

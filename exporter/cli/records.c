@@ -2,6 +2,7 @@
 #include "cli/alerting.h"
 #include "cli/callstacks.h"
 #include "cli/client_settings.h"
+#include "cli/lines.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "signals/logs/logs.h"
@@ -65,7 +66,7 @@ static void tell_lost(struct pipeline *pipeline, struct traced *traced, const ch
 }
 
 /* Made for the first one: few programs log. NULL: none is asked for, or cannot be had. */
-static struct otlp *logs_of(struct pipeline *pipeline, struct traced *traced)
+struct otlp *records_logs_of(struct pipeline *pipeline, struct traced *traced)
 {
     const struct process *process = traced->process;
     const struct settings *settings = process->settings;
@@ -98,6 +99,10 @@ void records_on_log(void *context, const struct raw_log *raw, const struct recei
     struct pipeline *pipeline = context;
     struct traced *traced = traced_take(pipeline, raw->process, receipt);
     struct receipt placed = lanes_enter(traced->lanes, receipt);
+    if (raw->log.kind == WIRE_LOG_OUTPUT) {
+        lines_take(pipeline, traced, raw, &placed);
+        return;
+    }
     traced->n_logs++;
     if (!callstacks_hold_log(pipeline, traced, raw, &placed))
         records_pass_log(pipeline, traced, raw, &placed);
@@ -107,7 +112,7 @@ void records_pass_log(struct pipeline *pipeline, struct traced *traced, const st
                       const struct receipt *placed)
 {
     const struct settings *settings = traced->process->settings;
-    struct otlp *otlp = is_off(traced) ? NULL : logs_of(pipeline, traced);
+    struct otlp *otlp = is_off(traced) ? NULL : records_logs_of(pipeline, traced);
     struct arena *arena = otlp ? otlp_arena(otlp) : &pipeline->scratch;
     struct measured_range measured = {metering_next(traced), 0};
     bool is_told = alerting_wants(traced) && !is_off(traced);

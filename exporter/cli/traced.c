@@ -5,6 +5,7 @@
 #include "cli/client_settings.h"
 #include "cli/crashing.h"
 #include "cli/executable.h"
+#include "cli/lines.h"
 #include "cli/metering.h"
 #include "cli/pipeline_priv.h"
 #include "signals/metrics/aggregate.h"
@@ -144,6 +145,7 @@ static void copy_counts(void *context, const struct process *process, const stru
 static void release(struct traced *traced)
 {
     callstacks_forget(traced->pipeline, traced);
+    lines_forget(traced);
     kept_release(traced->pipeline, traced);
     alerting_end(traced);
     lanes_destroy(traced->lanes);

@@ -18,6 +18,8 @@ struct log_record {
     uint8_t kind;                           /* enum wire_log_kind; 0: not said by the program */
     const char *name; /* event, type of the error, template of the trade notice; NULL: none */
     struct text body; /* NULL: none */
+    /* of standard output and error: the whole line, and what it says without time and level; NULL: none */
+    struct text line, message;
     struct attributes attributes;
     bool has_trace, has_span;
     uint8_t trace_id[16], span_id[8];

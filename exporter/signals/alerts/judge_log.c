@@ -14,7 +14,8 @@
 static enum alert_level level_of(const struct log_record *record)
 {
     int severity = (int)record->severity;
-    if (severity >= SEVERITY_FATAL || (record->kind == WIRE_LOG_SYSLOG && severity >= SYSLOG_CRITICAL))
+    bool has_words_of_syslog = record->kind == WIRE_LOG_SYSLOG || record->kind == WIRE_LOG_OUTPUT;
+    if (severity >= SEVERITY_FATAL || (has_words_of_syslog && severity >= SYSLOG_CRITICAL))
         return ALERT_LEVEL_CRITICAL;
     return severity >= SEVERITY_ERROR  ? ALERT_LEVEL_ERROR
            : severity >= SEVERITY_WARN ? ALERT_LEVEL_WARN
@@ -44,7 +45,8 @@ static const char *print_value(struct arena *arena, const struct attribute *item
 /* What the program added. Not: what repeats type and message, or says where in the program it was. */
 static bool is_context(const char *key)
 {
-    static const char *const others[] = {"thread.", "exception.", "otelshim.", "syslog.facility"};
+    static const char *const others[] = {"thread.", "exception.", "otelshim.", "syslog.facility",
+                                         "log.iostream"};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (strncmp(key, others[i], strlen(others[i])) == 0)
             return false;
@@ -109,18 +111,28 @@ static void add_stack(struct alert *alert, struct arena *arena, const struct log
     alert->stack = lines;
 }
 
+/* What says so, where it does not say what it is. */
+static const char *type_of(const struct log_record *record)
+{
+    const struct attribute *stream = attribute_find(&record->attributes, "log.iostream");
+    if (record->kind == WIRE_LOG_OUTPUT && stream && stream->type == ATTRIBUTE_STRING)
+        return stream->value.string.bytes;
+    return record->kind == WIRE_LOG_SYSLOG ? "syslog" : "log";
+}
+
 bool judge_log(const struct settings *settings, const struct log_record *record, struct arena *arena,
                struct alert *ret_alert)
 {
     enum alert_level level = level_of(record);
-    bool is_line =
-        record->kind == WIRE_LOG_SYSLOG || record->kind == WIRE_LOG_LINE || record->kind == WIRE_LOG_EVENT;
+    bool is_line = record->kind == WIRE_LOG_SYSLOG || record->kind == WIRE_LOG_LINE ||
+                   record->kind == WIRE_LOG_EVENT || record->kind == WIRE_LOG_OUTPUT;
+    const char *message = record->message.bytes ? record->message.bytes : record->body.bytes;
     if (!record->kind || !settings->alerts.is_on || (is_line && level < settings->alerts.min_level))
         return false;
     *ret_alert = (struct alert){.class = ALERT_LOG,
                                 .level = level,
                                 .time_unix_ns = record->time_unix_ns,
-                                .message = record->body.bytes ? record->body.bytes : ""};
+                                .message = message ? message : ""};
     add_context(ret_alert, arena, record);
     if (record->has_trace && record->flags & WIRE_SPAN_SAMPLED) {
         ret_alert->trace_id = text_print_hex(arena, record->trace_id, sizeof(record->trace_id));
@@ -136,7 +148,7 @@ bool judge_log(const struct settings *settings, const struct log_record *record,
         ret_alert->type = record->name ? record->name : "Error";
         add_stack(ret_alert, arena, record);
     } else {
-        ret_alert->type = record->name ? record->name : record->kind == WIRE_LOG_SYSLOG ? "syslog" : "log";
+        ret_alert->type = record->name ? record->name : type_of(record);
     }
     return judge_admit(settings, NULL, ret_alert);
 }

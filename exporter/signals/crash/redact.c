@@ -115,13 +115,15 @@ static size_t scheme_bytes(const char *at)
     return n && value_bytes(at + n, false) >= 8 ? n : 0;
 }
 
-/* Returns the bytes of `at` that are dealt with; 0: nothing is hidden here. */
-static size_t hide(struct redact_writer *writer, const char *at)
+/* Returns the bytes of `at` that are dealt with; 0: nothing is hidden here. `is_inside` a word: only what has a name. */
+static size_t hide(struct redact_writer *writer, const char *at, bool is_inside)
 {
     bool is_header = false;
     size_t n_name = name_bytes(at, true, &is_header), n_value = 0;
     if (n_name) {
         n_value = value_bytes(at + n_name, is_header);
+    } else if (is_inside) {
+        return 0;
     } else if ((n_name = scheme_bytes(at))) {
         n_value = value_bytes(at + n_name, false);
     } else if (strncmp(at, PRIVATE_KEY, strlen(PRIVATE_KEY)) == 0) {
@@ -164,7 +166,8 @@ static const char *redact(struct arena *arena, const char *text, size_t bytes, b
     redact_begin(&writer, out, max);
     bool is_inside = false; /* a word that was looked at from its beginning */
     for (const char *at = source; *at;) {
-        size_t n = is_inside ? 0 : hide(&writer, at);
+        bool may_begin = !is_inside || at[-1] == ':'; /* "ERROR:root:password=x" */
+        size_t n = may_begin ? hide(&writer, at, is_inside) : 0;
         if (!n) {
             is_inside = is_word_byte(*at);
             put_byte(&writer, at, keeps_lines);

@@ -17,6 +17,12 @@ static struct body body_of_fact(const struct raw_span *raw, enum wire_attribute 
     return fact && fact->bytes ? body_of(fact->bytes, fact->n_bytes, fact->is_cut) : (struct body){0};
 }
 
+/* Of standard output the line as it was: of JSON the body is only its message. */
+static const struct text *line_of(const struct log_record *record)
+{
+    return record->line.bytes ? &record->line : &record->body;
+}
+
 bool reference_body(struct subject *subject, const struct expression *expression, struct body *ret_value)
 {
     struct body body = {0};
@@ -27,7 +33,7 @@ bool reference_body(struct subject *subject, const struct expression *expression
     else if (expression->reference == REFERENCE_RESPONSE)
         body = body_of_fact(subject->raw, WIRE_HTTP_RESPONSE_BODY);
     else if (expression->reference == REFERENCE_BODY && subject->record)
-        body = body_of(subject->record->body.bytes, subject->record->body.n_bytes, false);
+        body = body_of(line_of(subject->record)->bytes, line_of(subject->record)->n_bytes, false);
     else if (expression->reference == REFERENCE_EACH && subject->each)
         body = *subject->each;
     return body.bytes && body_find(&body, expression->text, subject->arena, ret_value);
@@ -37,7 +43,7 @@ static const char *value_in_body(struct subject *subject, const struct expressio
 {
     struct body value;
     if (expression->reference == REFERENCE_BODY && !*expression->text)
-        return subject->record ? subject->record->body.bytes : NULL;
+        return subject->record ? line_of(subject->record)->bytes : NULL;
     return reference_body(subject, expression, &value) ? body_print(&value, subject->arena) : NULL;
 }
 

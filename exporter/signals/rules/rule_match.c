@@ -203,6 +203,15 @@ static bool capture_glob(struct subject *subject, const char *glob, const char *
     return true;
 }
 
+/* Of a line of standard output what it says, or all of it with time and level. */
+static bool fits_log(struct subject *subject, const struct match *match)
+{
+    const struct log_record *record = subject->record;
+    const char *whole = record->line.bytes ? record->line.bytes : record->body.bytes;
+    return (record->message.bytes && capture_glob(subject, match->glob, record->message.bytes)) ||
+           capture_glob(subject, match->glob, whole);
+}
+
 bool match_fits(struct subject *subject, const struct match *match)
 {
     bool fits = false;
@@ -211,7 +220,7 @@ bool match_fits(struct subject *subject, const struct match *match)
     else if (match->kind == MATCH_SQL)
         fits = subject->span && fits_statement(subject, match);
     else if (match->kind == MATCH_LOG)
-        fits = subject->record && capture_glob(subject, match->glob, subject->record->body.bytes);
+        fits = subject->record && fits_log(subject, match);
     else
         fits = subject->span && capture_glob(subject, match->glob, subject->span->name);
     return fits && conditions_hold(subject, &match->conditions, false);
