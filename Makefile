@@ -22,10 +22,14 @@ COMPILE    = @mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -MMD -MP $(WARNIN
 all: $(BUILD)/libotelshim.so $(BUILD)/otelshim        ## build the library and the exporter
 
 # ---- the library: code in somebody else's process -------------------------------------------------
-# What runs at every start lies together, at the end: few pages of each segment are touched then (shim/README.md).
+# What runs at every start lies in front, then what every span needs, then a library's own: the kernel maps 64 KiB around each page
+# that is touched, and few such pieces, and few pages of data, are touched then (shim/README.md, layout.ld).
 START_SOURCES := $(wildcard $(addprefix shim/,settings.c text.c start.c dropbox*.c admission.c thread.c real_libc.c real_scope.c real_patch.c \
                  real_elf.c loader.c process.c crash/altstack*.c crash/sharing.c crash/onstack.c crash/entry.c crash/crash.c crash/disposition*.c lifecycle.c))
-SHIM_SOURCES  := $(filter-out $(START_SOURCES),$(wildcard shim/*/*.c shim/*.c)) $(START_SOURCES)
+SPAN_SOURCES  := $(addprefix shim/,real.c connection.c facts.c literal.c count.c clock.c episode.c sampler.c span.c record.c buffer.c operation.c \
+                 operation_text.c propagate.c)
+SHIM_SOURCES  := $(START_SOURCES) $(SPAN_SOURCES) $(wildcard $(addprefix shim/instrument/,hiredis*.c libpq*.c curl*.c))
+SHIM_SOURCES  += $(filter-out $(SHIM_SOURCES),$(wildcard shim/*/*.c shim/*.c))
 SHIM_ASM      := $(wildcard shim/*_$(ARCH).S shim/*/*_$(ARCH).S)
 SHIM_OBJECTS  := $(SHIM_SOURCES:%.c=$(BUILD)/%.o) $(SHIM_ASM:%.S=$(BUILD)/%.o)
 # No vectors of two flags: their constant is a miss in .rodata.
@@ -35,7 +39,7 @@ SHIM_CFLAGS    = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions
 # No C run-time files: they would write a page and have four symbols looked up at each start and exit. One segment less or two: a
 # mapping costs a program that is loaded into two microseconds.
 SHIM_LDFLAGS   = -nostartfiles -Wl,-z,noseparate-code -Wl,-z,now,-z,defs,-z,nodelete,-Bsymbolic,--hash-style=gnu,--as-needed,--version-script=shim/versions.map \
-                 -Wl,-soname,libotelshim.so
+                 -Wl,-soname,libotelshim.so -Wl,-T,shim/layout.ld
 # Client libraries' headers give compiler-checked prototypes; nothing of them is linked.
 SHIM_INCLUDES := -iquote shim -Ishim/wire $(shell pkg-config --cflags libcurl libpq hiredis 2>/dev/null)
 # What the crash handler runs: no call that the compiler makes up, no vector register, no instrumentation (shim/crash/README.md).
@@ -46,7 +50,7 @@ $(BUILD)/shim/%.o: shim/%.c
 	$(COMPILE) $(SHIM_CFLAGS) $(SHIM_INCLUDES) -c $< -o $@
 $(BUILD)/shim/%.o: shim/%.S
 	$(COMPILE) -c $< -o $@
-$(BUILD)/libotelshim.so: $(SHIM_OBJECTS) shim/versions.map
+$(BUILD)/libotelshim.so: $(SHIM_OBJECTS) shim/versions.map shim/layout.ld
 	$(CC) -shared $(SHIM_LDFLAGS) $(LDFLAGS) -o $@ $(SHIM_OBJECTS)
 
 # ---- the exporter: sees shim/wire and nothing else of the shim --------------------------------------

@@ -30,7 +30,7 @@ static struct {
 } state;
 
 /* Set by the constructor; where the loader has touched the page already. */
-static void (*fill_area)(uint8_t *area) __attribute__((section(".data")));
+static void (*fill_area)(uint8_t *area) HOT_DATA;
 
 const struct dropbox *dropbox_file_of_this_pid(void)
 {

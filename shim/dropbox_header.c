@@ -6,6 +6,7 @@
  */
 #include "clock.h"
 #include "dropbox_priv.h"
+#include "hot.h"
 #include "sys.h"
 
 #include <string.h>
@@ -71,7 +72,7 @@ void dropbox_identify(struct dropbox_identity *ret_identity)
 static struct {
     const char *from;
     size_t bytes;
-} arguments __attribute__((section(".data"))); /* see loader.c */
+} arguments HOT_DATA;
 
 void dropbox_note_arguments(int argc, char **argv, char **envp)
 {

@@ -70,7 +70,7 @@ static uint64_t lay_out_pool(struct wire_header *parts, const struct shim_settin
 /* File systems without fallocate() (EOPNOTSUPP) get zeros written. */
 static bool write_zeros(int fd, uint64_t offset, uint64_t bytes)
 {
-    static const uint8_t zeros[4096];
+    static uint8_t zeros[4096]; /* not const: it would lie in the file, between what each start reads */
     for (uint64_t at = 0; at < bytes; at += sizeof zeros)
         if (sys_pwrite(fd, zeros, sizeof zeros, offset + at) != (long)sizeof zeros)
             return false;

@@ -12,6 +12,7 @@
  */
 #include "loader.h"
 
+#include "hot.h"
 #include "instrument/instrument.h"
 #include "real_libc.h"
 #include "real_patch.h"
@@ -26,8 +27,7 @@ static struct {
     uint32_t pending; /* enum pending */
     uint32_t n_seen;  /* how many objects there were at the last look */
     uint64_t n_left;  /* and how many had been unloaded by then */
-} state __attribute__((
-    section(".data"))); /* the constructor writes it: not in .bss, whose page would be touched for it alone */
+} state HOT_DATA;
 
 /* From which object on there may be new ones: all, if any has left the list since. */
 static uint32_t begin_look(void)

@@ -15,6 +15,7 @@
 
 #include "current.h"
 #include "dropbox.h"
+#include "hot.h"
 #include "instrument/instrument.h"
 #include "lifecycle.h"
 #include "propagate.h"
@@ -34,8 +35,8 @@ extern char **environ;
 
 enum { ENTRY_POINTS(ENTRY_POINT_NUMBER) N_ENTRY_POINTS };
 
-/* Real functions of libc; each found once, most by the constructor (.data: see loader.c). */
-static void *real_functions[N_ENTRY_POINTS] __attribute__((section(".data")));
+/* Real functions of libc; each found once, most by the constructor. */
+static void *real_functions[N_ENTRY_POINTS] HOT_DATA;
 
 /* Nearly always found by process_start(); a program that calls exec from a constructor comes earlier. */
 static void *find_real(unsigned entry, const char *name)

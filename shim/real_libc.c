@@ -1,5 +1,6 @@
 /* real_libc: see real_libc.h. Own loops and no struct copies: the compiler must not make calls of them. */
 #include "real_libc.h"
+#include "hot.h"
 
 #include <stddef.h>
 #include <sys/auxv.h>
@@ -172,8 +173,8 @@ void *libc_find_data(const char *name)
 
 const struct elf_object *libc_get_self(void)
 {
-    static struct elf_object self __attribute__((section(".data"))); /* see loader.c */
-    static uint32_t is_known __attribute__((section(".data")));
+    static struct elf_object self HOT_DATA;
+    static uint32_t is_known HOT_DATA;
     if (__builtin_expect(!__atomic_load_n(&is_known, __ATOMIC_ACQUIRE), 0)) {
         (void)elf_read_dynamic(&self, "", (uintptr_t)own_beginning, own_dynamic);
         __atomic_store_n(&is_known, 1, __ATOMIC_RELEASE);

@@ -1,6 +1,7 @@
 /* real_patch: see real_patch.h. */
 #include "real_patch.h"
 
+#include "hot.h"
 #include "real_libc.h"
 #include "real_scope.h"
 #include "sys.h"
@@ -19,17 +20,17 @@
 
 #define LIBRARY_WITH_FLAVOURS "libcurl"
 
-/* Who patches has `state`; a fork child does not inherit that. In .data: see loader.c. */
+/* Who patches has `state`; a fork child does not inherit that. HOT_DATA: the constructor writes it. */
 static struct {
     uint32_t pid; /* of the process one of whose threads patches; 0 nobody */
     uint32_t
         waiting_from; /* lowest object that somebody who came meanwhile left to the holder, + 1; 0 none */
-} patching __attribute__((section(".data")));
+} patching HOT_DATA;
 /* Set once, by the constructor, before anything is patched. */
 static struct {
     const struct patch_hook *at;
     uint32_t n;
-} hooks __attribute__((section(".data")));
+} hooks HOT_DATA;
 static struct {
     struct patch_slots slots;
     void *wrappers[PATCH_MAX_SLOTS]; /* of each of them; NULL: it stays as it is */

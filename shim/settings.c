@@ -1,6 +1,7 @@
 /* settings: see settings.h. The other parser of these rows is exporter/settings/; tests feed both the same strings. */
 #include "settings.h"
 
+#include "hot.h"
 #include "propagate.h"
 #include "ratio.h"
 #include "sys.h"
@@ -93,13 +94,13 @@ static const char *name_of(size_t row)
     return (const char *)&names + rows[row].place;
 }
 
-/* Filled once by the thread that won `state`; read-only afterwards. In .data, but for the texts: see loader.c. */
+/* Filled once by the thread that won `state`; read-only afterwards. HOT_DATA, but for the texts. */
 static struct {
     atomic_uint state; /* 0 untouched, 1 being filled, 2 ready */
     struct shim_settings settings;
     const char *values[N_ALL_ROWS]; /* NULL unset or empty */
     size_t secret_used;
-} scanned __attribute__((section(".data")));
+} scanned HOT_DATA;
 
 static struct {
     char text[TEXT_BYTES];
@@ -107,8 +108,8 @@ static struct {
     char tracestate_line[1024], baggage_line[8192 + 16];
 } texts;
 
-/* Aligned, because the Makefile links this file in front of all whose .data each start writes: it lies on one page. */
-const struct shim_settings *settings_ready __attribute__((section(".data"), aligned(4096)));
+/* Aligned, because the Makefile links this file first: all of HOT_DATA lies on one page. */
+const struct shim_settings *settings_ready HOT_DATA __attribute__((aligned(4096)));
 
 /* The scan takes some microseconds. In a fork child of one that was scanning nobody goes on with it. */
 #define MAX_WAIT_NS 100000000u

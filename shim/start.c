@@ -5,6 +5,7 @@
  */
 #include "start.h"
 
+#include "hot.h"
 #include "settings.h"
 #include "sys.h"
 #include "text.h"
@@ -44,7 +45,7 @@ static struct {
 } prepared;
 
 /* Set once by the constructor: the library's name, and the directory then, where it is no whole path. */
-static const char *own_name __attribute__((section(".data"))); /* see loader.c */
+static const char *own_name HOT_DATA;
 static char began_in[PATH_BYTES];
 
 /* Pid of the process that is starting one: a fork child does not inherit the lock. */

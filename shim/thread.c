@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "dropbox_priv.h"
+#include "hot.h"
 #include "ids.h"
 #include "sys.h"
 
@@ -24,8 +25,7 @@
 /* Owner thread only, and UNIX-signal handlers that run on it. */
 __thread struct thread thread_self;
 /* Set once by the constructor; where the loader has touched the page already. */
-static void (*take_over)(struct thread *thread, struct wire_thread_slot *slot)
-    __attribute__((section(".data")));
+static void (*take_over)(struct thread *thread, struct wire_thread_slot *slot) HOT_DATA;
 
 void thread_on_reclaim(void (*fn)(struct thread *thread, struct wire_thread_slot *slot))
 {

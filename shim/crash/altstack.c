@@ -14,6 +14,7 @@
 #include "crash/disposition_priv.h"
 #include "crash/onstack.h"
 #include "crash/sharing.h"
+#include "hot.h"
 #include "real_libc.h"
 #include "sys.h"
 #include <sys/auxv.h>
@@ -37,7 +38,7 @@ static struct {
     uint64_t bytes, guard_bytes; /* set in the constructor */
     uint64_t first_block;        /* address of its first guard; 0 none yet. It has one stack */
     struct altstack first;       /* in it: the main thread's */
-} pool __attribute__((section(".data")));
+} pool HOT_DATA;
 
 static uint64_t blocks[MAX_BLOCKS]; /* the others; 0 none yet */
 static struct altstack stacks[MAX_STACKS];

@@ -16,6 +16,7 @@
 #include "crash/disposition_priv.h"
 #include "crash/onstack.h"
 #include "crash/sharing.h"
+#include "hot.h"
 #include "sys.h"
 
 #define MAX_TRIES 8u
@@ -33,14 +34,13 @@ struct place {
     struct disposition_view copies[2];
 };
 
-/* Not in .bss: every process writes it at start, and the loader has touched these pages already (1.7 microseconds each). */
 static struct {
     struct place places[N_PLACES];
     uint64_t taken;    /* bit per signal; set in the constructor */
     uint64_t restorer; /* likewise; 0: the kernel has its own (aarch64) */
-} state __attribute__((section(".data")));
+} state HOT_DATA;
 
-uint64_t disposition_special __attribute__((section(".data")));
+uint64_t disposition_special HOT_DATA;
 
 static uint64_t bit_of(int signal)
 {

@@ -15,6 +15,7 @@
 #include "crash/disposition_priv.h"
 #include "crash/onstack.h"
 #include "crash/sharing.h"
+#include "hot.h"
 #include "real_libc.h"
 #include "settings.h"
 #include "sys.h"
@@ -23,7 +24,7 @@
 
 EXPORTED int __sigaction(int number, const struct sigaction *action, struct sigaction *old);
 
-static void *real_sigaction __attribute__((section(".data"))); /* as in disposition.c */
+static void *real_sigaction HOT_DATA;
 /* Libc's, or of another interposer behind us. */
 #define REAL(name) ((__typeof__(&name))libc_find_once(&real_##name, #name))
 
@@ -200,7 +201,7 @@ static bool ask_kernel(int number, const struct disposition_kernel *set, struct 
 /* Libc's own way back from a handler, which unwinders know, is read from what it tells the kernel for the first signal. */
 static bool set_first(int number, const struct disposition_view *view)
 {
-    static bool is_known __attribute__((section(".data")));
+    static bool is_known HOT_DATA;
     struct disposition_kernel kernel = {0};
     if (!is_known && set_kernel(number, view, NULL) == 0 && ask_kernel(number, NULL, &kernel)) {
         is_known = true;

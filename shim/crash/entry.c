@@ -6,11 +6,12 @@
  *                            would have killed (facts "crash" 14)
  */
 #include "entry_priv.h"
+#include "hot.h"
 
 #define CAPTURE_GAP_NS 10000000u
 #define OWN_FRAMES_BYTES 1024u
 
-struct crash_setup crash_setup __attribute__((section(".data"))); /* as in disposition.c */
+struct crash_setup crash_setup HOT_DATA;
 static uint64_t handled_ns; /* when a stack was last kept of a fault that the program handles */
 
 bool crash_is_on(void)

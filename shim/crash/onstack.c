@@ -9,12 +9,13 @@
 #include "crash/altstack_priv.h"
 #include "crash/disposition_priv.h"
 #include "crash/sharing.h"
+#include "hot.h"
 #include "sys.h"
 
 static struct {
     uint64_t asked; /* bit per signal */
     uint32_t is_hiding;
-} state __attribute__((section(".data"))); /* as in disposition.c */
+} state HOT_DATA;
 
 static uint64_t bit_of(int signal)
 {

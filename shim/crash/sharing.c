@@ -1,6 +1,7 @@
 /* sharing: see sharing.h. */
 #include "crash/sharing.h"
 
+#include "hot.h"
 #include "sys.h"
 #include <sys/mman.h>
 
@@ -25,7 +26,7 @@ static union {
     uint8_t page[PAGE_BYTES];
 } own __attribute__((aligned(PAGE_BYTES)));
 
-static bool is_wiped __attribute__((section(".data"))); /* set once in the constructor */
+static bool is_wiped HOT_DATA; /* set once in the constructor */
 
 void sharing_start(void)
 {
