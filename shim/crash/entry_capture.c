@@ -204,6 +204,9 @@ static void capture(void)
     if (made &&
         claim.kind == WIRE_FAULT_FATAL) /* the exporter gets to know the process while the slot is written */
         dropbox_ring_for_crash(made, claim.signal->mono_ns, false);
+    if (box &&
+        claim.kind == WIRE_FAULT_FATAL) /* what exit() ran behind our destructor crashes: no clean exit */
+        (void)__atomic_fetch_and(&box->header->state, ~WIRE_STATE_EXITED, __ATOMIC_RELAXED);
     if (box)
         use(box, is_quiet);
     if (made && !sharing_is_own())

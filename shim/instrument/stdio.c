@@ -1,5 +1,5 @@
 /*
- * stdio: what the program writes to descriptors 1 and 2, where OTELSHIM_STDIO asks for it.
+ * stdio: what the program writes to its standard output and error, where OTELSHIM_STDIO asks for it.
  *
  *   begins   nothing: each write(2) of libc's stdio, and each write, writev of the program and its libraries, is a log record or
  *            several
@@ -7,8 +7,10 @@
  *   not read what was refused; other descriptors; system calls that go past libc (Go, io_uring), sendfile, splice
  *   traps    Nothing is exported: a program without the setting must not be bound to us. Where it is set, the slots of all
  *            objects are written (real_patch.h), and the word for `write` in libc's tables of stdio functions, which glibc
- *            takes only from within that section. perror(3) writes to a copy of descriptor 2 before stderr was used. A program that
- *            goes into a sandbox may be killed for any call but write(2): then nothing more is recorded
+ *            takes only from within that section. A shell runs `echo secret >file` with the file as its descriptor 1, and a
+ *            daemon may be given a socket of that number: what a descriptor is, not its number, says whose output it is. That is one
+ *            fstat(2) for each write that is recorded. perror(3) writes to a copy of descriptor 2 before stderr was used. A program
+ *            that goes into a sandbox may be killed for any call but write(2): then nothing more is recorded
  */
 #include "instrument/stdio.h"
 
@@ -30,6 +32,11 @@
 static struct {
     uint32_t streams; /* bit 1 << descriptor; 0 from a sandbox on */
     bool is_blind;
+    struct {
+        bool is_open;
+        dev_t device;
+        ino_t inode;
+    } at_start[3]; /* by descriptor; 0 is not looked at */
     ssize_t (*file_write)(FILE *file, const void *data, ssize_t bytes);
     __typeof__(&fileno_unlocked) fileno;
 } stdio;
@@ -37,30 +44,49 @@ static struct {
 enum { WRITE, WRITE_ALIAS, WRITEV, PERROR, PRCTL, N_HOOKS };
 static struct patch_hook hooks[N_HOOKS];
 
-static bool is_wanted(int fd)
+static bool may_be_wanted(int fd)
 {
-    return (unsigned)fd <= 2u && __atomic_load_n(&stdio.streams, __ATOMIC_RELAXED) >> (unsigned)fd & 1u;
+    return (unsigned)fd - 1u < 2u && __atomic_load_n(&stdio.streams, __ATOMIC_RELAXED);
 }
 
-static void note(uint32_t stream, const struct iovec *parts, size_t bytes, const void *frame)
+static bool is_as_at_start(const struct stat *file, int fd)
+{
+    return stdio.at_start[fd].is_open && file->st_dev == stdio.at_start[fd].device &&
+           file->st_ino == stdio.at_start[fd].inode;
+}
+
+/* Which stream descriptor `fd` is now, if it is wanted; else 0. Where both are the same file, `fd` says. */
+static uint32_t find_stream(int fd)
+{
+    struct stat file;
+    int other = 3 - fd;
+    if (sys_is_error(sys_fstat(fd, &file)))
+        return 0;
+    int stream = is_as_at_start(&file, fd) ? fd : is_as_at_start(&file, other) ? other : 0;
+    return stdio.streams >> (unsigned)stream & 1u ? (uint32_t)stream : 0;
+}
+
+static void note(int fd, const struct iovec *parts, size_t bytes, const void *frame)
 {
     int kept = errno;
-    const struct output_call call = {.stream = stream, .instrumentation = INSTRUMENT_stdio, .frame = frame};
-    output_note(&call, parts, bytes);
+    const struct output_call call = {
+        .stream = find_stream(fd), .instrumentation = INSTRUMENT_stdio, .frame = frame};
+    if (call.stream)
+        output_note(&call, parts, bytes);
     errno = kept;
 }
 
 static void note_one(int fd, const void *data, size_t bytes, const void *frame)
 {
     const struct iovec part = {(void *)(uintptr_t)data, bytes};
-    note((uint32_t)fd, &part, bytes, frame);
+    note(fd, &part, bytes, frame);
 }
 
 /* ---- write(2) by its name ---- */
 static ssize_t hook_write(int fd, const void *data, size_t bytes)
 {
     __typeof__(&write) real = (__typeof__(&write))hooks[WRITE].real;
-    if (!is_wanted(fd))
+    if (!may_be_wanted(fd))
         return real(fd, data, bytes);
     ssize_t written = real(fd, data, bytes);
     if (written > 0)
@@ -71,20 +97,19 @@ static ssize_t hook_write(int fd, const void *data, size_t bytes)
 static ssize_t hook_writev(int fd, const struct iovec *parts, int n)
 {
     __typeof__(&writev) real = (__typeof__(&writev))hooks[WRITEV].real;
-    if (!is_wanted(fd))
+    if (!may_be_wanted(fd))
         return real(fd, parts, n);
     ssize_t written = real(fd, parts, n);
     if (written > 0)
-        note((uint32_t)fd, parts, (size_t)written, FRAME);
+        note(fd, parts, (size_t)written, FRAME);
     return written;
 }
 
 /* ---- libc's stdio ---- */
 static bool is_standard_error(int fd)
 {
-    struct stat one, other;
-    return !sys_is_error(sys_fstat(fd, &one)) && !sys_is_error(sys_fstat(2, &other)) &&
-           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+    struct stat file;
+    return !sys_is_error(sys_fstat(fd, &file)) && is_as_at_start(&file, 2);
 }
 
 static ssize_t hook_file_write(FILE *file, const void *data, ssize_t bytes)
@@ -96,7 +121,7 @@ static ssize_t hook_file_write(FILE *file, const void *data, ssize_t bytes)
     if (fd > 2 && thread_peek()->is_in_perror && is_standard_error(fd))
         fd = 2;
     errno = kept;
-    if (is_wanted(fd))
+    if (may_be_wanted(fd))
         note_one(fd, data, (size_t)written, FRAME);
     return written;
 }
@@ -140,11 +165,14 @@ static bool hook_stdio(void)
 
 void stdio_start(uint32_t streams)
 {
-    for (int fd = 1; fd <= 2; fd++) /* closed now: whatever has that number later is none */
-        if (sys_is_error(sys_fcntl(fd, F_GETFD, NULL)))
-            streams &= ~(1u << (unsigned)fd);
+    struct stat file;
+    for (int fd = 1; fd <= 2; fd++) { /* what is closed now never is a stream */
+        stdio.at_start[fd].is_open = !sys_is_error(sys_fstat(fd, &file));
+        stdio.at_start[fd].device = file.st_dev;
+        stdio.at_start[fd].inode = file.st_ino;
+    }
     stdio.streams = streams;
-    if (!streams)
+    if (!stdio.at_start[1].is_open && !stdio.at_start[2].is_open)
         return;
     set_hook(WRITE, "write", (void *)hook_write);
     set_hook(WRITE_ALIAS, "__write", (void *)hook_write);

@@ -5,7 +5,7 @@ from collections import defaultdict
 MAGIC = 0x4D4948534C45544F
 CHUNK_BYTES, BYTES_MASK = 16 << 10, 0xFFF
 LOG, OUTPUT, BODY = 5, 7, 88
-COUNTERS = 1024
+STATE, COUNTERS = 272, 1024  # in struct wire_header; behind it
 NO_CHUNK_LOG, NO_STDIO = 11, 14
 
 
@@ -37,6 +37,7 @@ class Process:
         if not self.is_whole:
             return
         self.pid = struct.unpack_from("<I", image, 184)[0]
+        self.state = struct.unpack_from("<I", image, STATE)[0]
         self.dropped = {i: n for i, n in enumerate(struct.unpack_from("<32Q", image, COUNTERS)) if n}
         for kind, record in records(image):
             if kind == LOG and record[46] == OUTPUT:
