@@ -248,8 +248,15 @@ static void test_lines_that_belong_together(void **state)
     expect("5:  a table|5:  of lines|", "5 ");
     add(6, "ERROR one\nERROR two\nplain\n");
     expect("6:ERROR one|6:ERROR two|6:plain|", "6 ");
-    add(7, "{\"level\":\"error\"}\n");
-    expect("7:{\"level\":\"error\"}|", "7 ");
+    add(7, "ERROR one\n" TRACE_BEGIN "  x\nKeyError\n");
+    add(8, TRACE_BEGIN "  x\nValueError\nplain\n");
+    add(9, "ERROR two\n");
+    add(10, TRACE_BEGIN "  y\nKeyError\nplain\n");
+    expect("7:ERROR one\n" TRACE_BEGIN "  x\nKeyError|8:" TRACE_BEGIN
+           "  x\nValueError|8:plain|9:ERROR two|10:" TRACE_BEGIN "  y\nKeyError|10:plain|",
+           "7 8 9 10 ");
+    add(11, "{\"level\":\"error\"}\n");
+    expect("11:{\"level\":\"error\"}|", "11 ");
 }
 
 static void test_lines_that_belong_together_are_bounded(void **state)

@@ -149,6 +149,7 @@ bool judge_log(const struct settings *settings, const struct log_record *record,
         add_stack(ret_alert, arena, record);
     } else {
         ret_alert->type = record->name ? record->name : type_of(record);
+        add_stack(ret_alert, arena, record);
     }
     return judge_admit(settings, NULL, ret_alert);
 }

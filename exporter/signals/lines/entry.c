@@ -1,8 +1,8 @@
 /*
  * entry: see entry.h.
  *
- * To a line belong: indented lines behind it; of Python the rest of a traceback up to the line that says what was raised, and those that
- * were raised on the way; of Java "Caused by: …"; of PostgreSQL DETAIL, HINT and the like. A line at ERROR or worse waits for them
+ * To a line belong: indented lines behind it; of Python the traceback that was written with it, which goes up to the line that says what
+ * was raised, and those that were raised on the way; of Java "Caused by: …"; of PostgreSQL DETAIL, HINT and the like. A line at ERROR or worse waits for them
  * (PIECE_JOIN_MS), any other has those that came with it.
  */
 #include "signals/lines/entry.h"
@@ -19,9 +19,10 @@ struct walk {
     const char *bytes;
     uint32_t n_bytes;
     uint32_t at; /* end of what belongs together so far */
-    bool is_over;
+    const struct entry_state *state;
     bool is_open; /* a traceback whose last line is yet to come */
     bool has_traceback;
+    bool is_chained; /* "During handling of …": another follows */
 };
 
 static bool is_indented(char c)
@@ -54,6 +55,15 @@ static const char *const followers[] = {
 };
 #define N_FOLLOWERS (sizeof(followers) / sizeof(followers[0]))
 
+/* A traceback is of another error where it was written on its own, and a second one unless the first led to it. */
+static bool is_apart(const struct walk *walk)
+{
+    const struct entry_state *state = walk->state;
+    if (walk->has_traceback)
+        return !walk->is_chained;
+    return state->begins && state->begins(state->context, walk->at);
+}
+
 /* Does the line belong to those before it? `has_end`: it is there as a whole. */
 static bool belongs(struct walk *walk, const char *line, uint32_t n, bool has_end)
 {
@@ -63,8 +73,11 @@ static bool belongs(struct walk *walk, const char *line, uint32_t n, bool has_en
         return walk->has_traceback;
     for (size_t i = 0; i < N_FOLLOWERS; i++)
         if (begins(line, n, followers[i]) || (!has_end && may_begin(line, n, followers[i]))) {
+            if (i == 0 && is_apart(walk))
+                return false;
             walk->is_open |= i == 0;
             walk->has_traceback |= i == 0;
+            walk->is_chained = i == 1 || i == 2;
             return true;
         }
     bool was_open = walk->is_open;
@@ -91,15 +104,15 @@ static bool join(struct walk *walk, uint32_t begin, bool *ret_is_joining)
         const char *line = walk->bytes + walk->at;
         uint32_t n = walk->n_bytes - walk->at;
         const char *end = memchr(line, '\n', n);
-        if (!belongs(walk, line, end ? (uint32_t)(end - line) : n, end != NULL || walk->is_over))
+        if (!belongs(walk, line, end ? (uint32_t)(end - line) : n, end != NULL || walk->state->is_over))
             return true;
         if (!end && n > LINE_MAX_BYTES)
             return true; /* it is cut on its own */
-        if (!end && !walk->is_over)
+        if (!end && !walk->state->is_over)
             return false;
         walk->at += end ? (uint32_t)(end - line) + 1 : n;
     }
-    *ret_is_joining = !walk->is_over && walk->at - begin < PIECE_ENTRY_MAX_BYTES &&
+    *ret_is_joining = !walk->state->is_over && walk->at - begin < PIECE_ENTRY_MAX_BYTES &&
                       (walk->is_open || walk->has_traceback || is_severe(head, n_head));
     return !*ret_is_joining;
 }
@@ -138,7 +151,7 @@ bool entry_read(const char *bytes, uint32_t n_bytes, uint32_t at, struct entry_s
     }
     if (!end && !state->is_over)
         return false;
-    struct walk walk = {bytes, n_bytes, at + n + (end != NULL), state->is_over, false, false};
+    struct walk walk = {bytes, n_bytes, at + n + (end != NULL), state, false, false, false};
     if (end && !entry.part && !join(&walk, at, &ret_entry->is_joining))
         return false;
     state->part = 0;

@@ -12,7 +12,12 @@ struct entry {
     bool is_joining;  /* where none was found: its lines are whole, more may belong to it */
 };
 
+/* Does a piece of write(2) begin at this byte? */
+typedef bool (*entry_begins_fn)(const void *context, uint32_t at);
+
 struct entry_state {
+    entry_begins_fn begins; /* with `context` */
+    const void *context;
     uint32_t part; /* of the line that goes on: found so far */
     bool is_over;  /* nothing follows the bytes */
 };

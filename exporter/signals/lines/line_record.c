@@ -93,23 +93,37 @@ static size_t type_bytes(const char *line)
     return is_type && (line[n] == ':' || line[n] == '\n' || !line[n]) ? n : 0;
 }
 
-/* Python's: its last line says what was raised. */
+/* The last line of a traceback that says what was raised; NULL: none does. */
+static const char *find_raised(const char *traceback)
+{
+    const char *raised = NULL;
+    for (const char *at = traceback; (at = strchr(at, '\n'));)
+        if (type_bytes(++at))
+            raised = at;
+    return raised;
+}
+
+/* Python's. What is told of it is what was logged with it, or what was raised; the rest is the stack. */
 static void describe_traceback(struct log_record *record, struct arena *arena)
 {
-    const char *at = record->body.bytes ? strstr(record->body.bytes, TRACEBACK) : NULL, *last = NULL;
-    while (at && (at = strchr(at, '\n'))) {
-        at++;
-        last = type_bytes(at) ? at : last;
+    struct attributes *list = &record->attributes;
+    const char *traceback = record->body.bytes ? strstr(record->body.bytes, TRACEBACK) : NULL;
+    const char *raised = traceback ? find_raised(traceback) : NULL;
+    if (!raised)
+        return;
+    size_t n = type_bytes(raised);
+    const char *message = raised + n + strspn(raised + n, ": ");
+    size_t n_message = strcspn(message, "\n");
+    record->name = arena_copy(arena, raised, n);
+    attribute_set_text(list, arena, "exception.type", raised, n);
+    if (n_message)
+        attribute_set_text(list, arena, "exception.message", message, n_message);
+    attribute_set_string(list, arena, "exception.stacktrace", traceback);
+    if (traceback > record->body.bytes) {
+        message = record->message.bytes ? record->message.bytes : record->body.bytes;
+        n_message = strcspn(message, "\n");
     }
-    if (!last)
-        return;
-    size_t n = type_bytes(last);
-    record->name = arena_copy(arena, last, n);
-    attribute_set_text(&record->attributes, arena, "exception.type", last, n);
-    if (last[n] != ':')
-        return;
-    last += n + 1 + strspn(last + n + 1, " ");
-    attribute_set_text(&record->attributes, arena, "exception.message", last, strcspn(last, "\n"));
+    record->message = (struct text){arena_copy(arena, message, n_message), (uint32_t)n_message};
 }
 
 static void set_severity(struct log_record *record, struct arena *arena, const struct line_reading *reading)

@@ -87,10 +87,17 @@ static const struct piece *piece_at(const struct stream *stream, uint32_t at, ui
     return piece;
 }
 
+static bool begins_piece(const void *context, uint32_t at)
+{
+    uint32_t begin;
+    piece_at(context, at, &begin);
+    return begin == at;
+}
+
 /* What begins before this is told now: everything, or up to the piece whose end is open. */
 static uint32_t horizon(struct stream *stream, bool is_over)
 {
-    struct entry_state state = {stream->part, is_over};
+    struct entry_state state = {begins_piece, stream, stream->part, is_over};
     struct entry entry;
     uint32_t at = 0, begin;
     stream->is_joining = false;
@@ -125,7 +132,7 @@ static void drop(struct pieces *pieces, struct stream *stream, uint32_t n)
 static void settle(struct pieces *pieces, struct stream *stream, bool is_over)
 {
     uint32_t end = horizon(stream, is_over), at = 0, begin;
-    struct entry_state state = {stream->part, is_over};
+    struct entry_state state = {begins_piece, stream, stream->part, is_over};
     struct entry entry;
     while (at < end && entry_read(stream->buffer, stream->n_bytes, at, &state, &entry)) {
         const struct piece *piece = piece_at(stream, at, &begin);
