@@ -12,6 +12,7 @@ import time
 import building
 import emulation
 from core_file import Core
+from lab import PATIENCE
 
 SECRET = "s3cr3t-marker"
 
@@ -63,9 +64,9 @@ class Run:
 
     def wait(self, lab, seconds):
         try:
-            self.process.wait(seconds)
+            self.process.wait(seconds * PATIENCE)
         except subprocess.TimeoutExpired:
-            lab.problems.append(f"{self.what}: had not ended after {seconds} s")
+            lab.problems.append(f"{self.what}: had not ended after {seconds * PATIENCE} s")
             self.end()
 
     def end(self):
@@ -74,7 +75,7 @@ class Run:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        self.process.wait(10)
+        self.process.wait(10 * PATIENCE)
 
     def read(self):
         text = self.note.read_text() if self.note.exists() else ""

@@ -53,7 +53,7 @@ static void start_server(void)
                server_directory, (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 200 && !answers(); i++)
+    for (int i = 0; i < 1500 && !answers(); i++)
         usleep(20000);
     assert_true(answers());
 }

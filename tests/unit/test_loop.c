@@ -57,7 +57,7 @@ static void test_timers_fire_in_order_and_stop(void **state)
     loop_timer_stop(never);
     loop_run(seen.loop);
     assert_string_equal(seen.order, "ab");
-    assert_in_range(loop_now_ms(seen.loop) - begin_ms, 29, 2000);
+    assert_in_range(loop_now_ms(seen.loop) - begin_ms, 29, 60000);
     loop_timer_destroy(late);
     loop_timer_destroy(early);
     loop_timer_destroy(NULL);

@@ -32,7 +32,7 @@ static pid_t serve(const char *how, char *ret_url, size_t max_bytes)
         execlp("python3", "python3", "server.py", how, (char *)NULL);
         _exit(1);
     }
-    for (int i = 0; i < 400 && !strchr(port, '\n'); i++) {
+    for (int i = 0; i < 2400 && !strchr(port, '\n'); i++) {
         FILE *file = fopen(path, "r");
         if (file && !fgets(port, sizeof(port), file))
             port[0] = 0;

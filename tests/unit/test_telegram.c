@@ -279,18 +279,18 @@ static void test_floods(void **state)
     struct sent sent = send_text("4711", "x");
     assert_int_equal(sent.outcome, SENT_RETRY);
     assert_int_equal(sent.retry_ms, 7000);
-    assert_in_range(telegram_destination.wait_ms(&target, now), 6000, 8000);
-    assert_in_range(telegram_destination.wait_ms(&other, now), 6000, 8000); /* the whole bot pauses */
+    uint64_t took = loop_now_ms(loop) - now;
+    assert_in_range(telegram_destination.wait_ms(&target, now), 7000, 8000 + took);
+    assert_in_range(telegram_destination.wait_ms(&other, now), 7000, 8000 + took); /* the whole bot pauses */
     pace_clear();
-    unsigned n_sent = 0; /* one after the other as fast as we may: never refused */
-    for (uint64_t begin = loop_now_ms(loop); loop_now_ms(loop) - begin < 2500;) {
+    uint64_t begin = loop_now_ms(loop); /* one after the other as fast as we may: never refused */
+    for (unsigned n_sent = 0; n_sent < 6; n_sent++) {
         uint64_t wait = telegram_destination.wait_ms(&target, loop_now_ms(loop));
         if (wait)
             usleep((useconds_t)wait * 1000);
         assert_int_equal(send_text("4711", "x").outcome, SENT);
-        n_sent++;
     }
-    assert_in_range(n_sent, 5, 6);
+    assert_in_range(loop_now_ms(loop) - begin, 1000, 60000); /* four at once, then one a second */
 }
 
 static void test_server_out_of_reach(void **state)
@@ -305,13 +305,19 @@ static void test_server_out_of_reach(void **state)
                 {"{\"misbehave\":\"close\"}", "Telegram: ", true},
                 {"{\"misbehave\":\"garbage\"}", "HTTP 200, and not the Bot API's JSON", false},
                 {"{\"misbehave\":\"lost\"}", "Telegram: ", true}};
+    uint64_t failed_ms = 0, most_ms = 1200;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         fake_telegram_tell(&fake, "/script", rows[i].rule);
         sent = send_text("4711", "x");
         assert_int_equal(sent.outcome, SENT_RETRY);
         assert_int_equal(sent.is_unsure, rows[i].is_unsure);
         assert_non_null(strstr(sent.problem, rows[i].problem));
-        assert_in_range(sent.retry_ms, 1, 1200); /* that pause is not over yet: one failure */
+        uint64_t now_ms = loop_now_ms(loop);
+        if (failed_ms &&
+            now_ms - failed_ms > 700) /* on a machine that is so slow it is over, and this a second failure */
+            most_ms *= 2;
+        assert_in_range(sent.retry_ms, 1, most_ms); /* that pause is not over yet: one failure */
+        failed_ms = now_ms;
     }
     assert_int_equal(count_of("messages"), 1); /* the one that was lost; nobody sent again by himself */
     settings.alerts.telegram_certificate = NULL;

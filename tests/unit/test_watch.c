@@ -225,7 +225,7 @@ static void test_left_private_box_is_adopted(void **state)
 static void *wait_for_bell(void *context)
 {
     struct reader *reader = context;
-    dropbox_wait(reader->dropbox, 3000);
+    dropbox_wait(reader->dropbox, 60000);
     return NULL;
 }
 
@@ -260,7 +260,7 @@ static void test_bell_wakes_and_asleep_is_told(void **state)
     fake_sleep_ms(50);
     ring(reader);
     pthread_join(thread, NULL);
-    assert_true(fake_now_ns() - before < 2000000000ull);
+    assert_true(fake_now_ns() - before < 50000000000ull);
     dropbox_wake(reader->dropbox);
     assert_int_equal(fake.exporter->asleep, 0);
     /* news between the last poll and the asleep word */
@@ -276,8 +276,8 @@ static void test_bell_wakes_and_asleep_is_told(void **state)
     assert_int_not_equal(fake.exporter->asleep, asleep); /* or the host would take it for the one it rang */
     ring(reader);
     before = fake_now_ns();
-    dropbox_wait(reader->dropbox, 3000);
-    assert_true(fake_now_ns() - before < 1000000000ull);
+    dropbox_wait(reader->dropbox, 60000);
+    assert_true(fake_now_ns() - before < 50000000000ull);
     dropbox_wake(reader->dropbox);
     fake_unmap(&fake);
 }

@@ -51,9 +51,9 @@ has() { if [[ $2 == *"$3"* ]]; then ok "$1"; else not_ok "$1" "without:  $3" "se
 # has_not NAME TEXT PART
 has_not() { if [[ $2 != *"$3"* ]]; then ok "$1"; else not_ok "$1" "with:     $3" "seen:     $2"; fi; }
 
-# wait_for SECONDS COMMAND...: until it succeeds
+# wait_for SECONDS COMMAND...: until it succeeds; seconds of a quiet machine
 wait_for() {
-    local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local until=$((${EPOCHREALTIME/./} + $1 * 6000000))
     shift
     until "$@"; do
         [ "${EPOCHREALTIME/./}" -lt "$until" ] || return 1

@@ -27,7 +27,7 @@ is "status: counts" "curl 2 2" "$(ask "'{name} {recorded} {exported}'.format(**d
 is "status: destination" "$RECEIVER/v1/traces 2" "$(ask "'{url} {exported}'.format(**d['exporters'][0]['destinations'][0])")"
 has "status: text" "$("$otelshim" status)" "$RECEIVER/v1/traces"
 kill -HUP "$pid"
-sleep 0.2
+sleep 0.5
 is "SIGHUP is harmless" "$pid" "$(exporter_pid)"
 OTEL_TRACES_EXPORTER=console traced curl -s -o /dev/null "$WEB"
 wait_for 3 grep -q "console needs" "$DIR/state/otelshim/export.log"
@@ -51,7 +51,7 @@ begin=$(now_ms)
 kill "$pid"
 wait_for 3 ended "$pid"
 took=$(($(now_ms) - begin))
-if [ $took -lt 1000 ]; then ok "SIGTERM: gone in under a second"; else not_ok "SIGTERM: slow" "$took ms"; fi
+if [ $took -lt 8000 ]; then ok "SIGTERM: waits neither for its schedule nor for an answer"; else not_ok "SIGTERM: slow" "$took ms"; fi
 is "SIGTERM: spooled, spans and metrics" 2 "$(ask "d['spool']['batches']")"
 is "SIGTERM: the program's file is gone" "" "$(ls "$BOX"/*-*-* 2>/dev/null)"
 text=$("$otelshim" status)

@@ -44,16 +44,18 @@ trap 'echo TERM' TERM
 trap 'echo INT' INT
 trap 'echo USR1' USR1
 echo ready
-for i in 1 2 3 4 5 6 7 8; do sleep 0.1; done
+until [ -e "$1" ]; do sleep 0.1; done
 exit 5
 END
-"$otelshim" run --console bash "$DIR/count.sh" >"$DIR/out" &
+"$otelshim" run --console bash "$DIR/count.sh" "$DIR/counted" >"$DIR/out" &
 pid=$!
 wait_for 5 grep -q ready "$DIR/out"
-for signal in TERM USR1 INT; do
+for signal in TERM USR1; do
     kill -$signal $pid
-    sleep 0.15
+    wait_for 5 grep -q $signal "$DIR/out"
 done
+kill -INT $pid
+touch "$DIR/counted"
 wait $pid
 is "console: signals are passed on" "5 TERM USR1 " "$? $(grep -v -e ready -e INT "$DIR/out" | tr '\n' ' ')"
 python3 "$ROOT/tests/integration/cli/terminal.py" "$otelshim" >"$DIR/out" 2>&1
@@ -78,10 +80,10 @@ begin=$(now_ms)
 late=$(OTEL_TRACES_EXPORTER=otlp "$otelshim" run --console --endpoint http://127.0.0.1:1 -- curl -s -o /dev/null "$WEB" 2>&1)
 took=$(($(now_ms) - begin))
 has "console: what could not be sent is said" "$late" "not delivered: 1 batch for http://127.0.0.1:1/v1/traces"
-if [ $took -lt 1500 ]; then ok "console: an unreachable collector does not hold the prompt"; else not_ok "held" "$took ms"; fi
+if [ $took -lt 8000 ]; then ok "console: an unreachable collector does not hold the prompt"; else not_ok "held" "$took ms"; fi
 is "console: no box is left" "" "$(ls -d "$BOX"/run-* 2>/dev/null)"
 
-"$otelshim" run --console -- bash -c "curl -s -o /dev/null $WEB; (sleep 0.6; curl -s -o /dev/null $WEB/later) & exit 0" 2>"$DIR/err"
+"$otelshim" run --console -- bash -c "curl -s -o /dev/null $WEB; (sleep 3; curl -s -o /dev/null $WEB/later) & exit 0" 2>"$DIR/err"
 has "console: what is left running does not hold the prompt" "$(cat "$DIR/err")" "GET"
 has_not "console: nor is it waited for" "$(cat "$DIR/err")" "later"
 wait_for 5 sh -c "ls $BOX/run-*/*-*-* >/dev/null 2>&1"
@@ -109,8 +111,8 @@ if unshare -rpf --mount-proc true 2>/dev/null; then
     init -- sh -c 'kill -KILL $$'
     is "init: death" 137 $?
     # shellcheck disable=SC2016
-    is "init: orphans are reaped" "" "$(init -- bash -c '(sleep 0.1 &) ; sleep 0.4; for p in /proc/[0-9]*/stat; do
-        awk "\$3 == \"Z\"" $p; done 2>/dev/null')"
+    is "init: orphans are reaped" "" "$(init -- bash -c '(sleep 0.1 &) ; sleep 0.4; for i in {1..100}; do
+        left=$(for p in /proc/[0-9]*/stat; do awk "\$3 == \"Z\"" $p; done 2>/dev/null); [ -n "$left" ] || break; sleep 0.1; done; echo "$left"')"
     before=$(n_spans)
     OTELSHIM_FLUSH_TIMEOUT=20000 OTEL_TRACES_EXPORTER=otlp init --endpoint "$RECEIVER" -- curl -s -o /dev/null "$WEB"
     is "init: delivered before it ends" $((before + 2)) "$(n_spans)"
@@ -119,10 +121,15 @@ if unshare -rpf --mount-proc true 2>/dev/null; then
         is "init: one report of SIG$signal" 1 "$(find "$DIR/state-$signal/otelshim/crashes" -name '*.json' | wc -l)"
         has "init: what it says" "$(XDG_STATE_HOME="$DIR/state-$signal" "$otelshim" crashes show -1)" "SIG$signal"
     done
-    begin=$(now_ms)
-    OTEL_TRACES_EXPORTER=otlp OTELSHIM_FLUSH_TIMEOUT=300 init --endpoint http://127.0.0.1:1 -- curl -s -o /dev/null "$WEB"
-    took=$(($(now_ms) - begin))
-    if [ $took -lt 1800 ]; then ok "init: OTELSHIM_FLUSH_TIMEOUT bounds the wait"; else not_ok "init: held" "$took ms"; fi
+    # init_took TIMEOUT_MS: nobody listens
+    init_took() {
+        local begin
+        begin=$(now_ms)
+        OTEL_TRACES_EXPORTER=otlp OTELSHIM_FLUSH_TIMEOUT=$1 init --endpoint http://127.0.0.1:1 -- curl -s -o /dev/null "$WEB"
+        echo $(($(now_ms) - begin))
+    }
+    short=$(init_took 300) long=$(init_took 6000)
+    is "init: OTELSHIM_FLUSH_TIMEOUT bounds the wait ($short ms, $long ms)" "1 1" "$((short < 6000)) $((long >= 6000))"
 else
     echo "# no user namespaces here: pid 1 is not tested"
 fi

@@ -13,8 +13,9 @@ n = [0]
 def handler(*_): n[0] += 1
 signal.signal(signal.SIGINT, handler)
 print("ready", flush=True)
-end = time.time() + 1.2
-while time.time() < end: time.sleep(0.05)
+end = time.time() + 60
+while not n[0] and time.time() < end: time.sleep(0.05)
+time.sleep(0.5)
 print("counted", n[0], flush=True)
 sys.exit(7)
 """
@@ -44,7 +45,7 @@ class Terminal:
         os.write(self.fd, text.encode())
 
     def wait(self):
-        self.read(10)
+        self.read(90)
         return os.waitpid(self.pid, 0)[1]
 
 
@@ -53,26 +54,26 @@ def check(name, is_good, seen):
 
 
 terminal = Terminal([otelshim, "run", "--console", "python3", "-c", COUNT])
-terminal.read(5, "ready")
+terminal.read(30, "ready")
 terminal.type("\x03")
 status = terminal.wait()
 check("terminal: ^C reaches the program once", "counted 1" in terminal.text and os.WEXITSTATUS(status) == 7, terminal.text)
 
-terminal = Terminal([otelshim, "run", "--console", "sleep", "8"])
-terminal.read(0.5)
+terminal = Terminal([otelshim, "run", "--console", "sh", "-c", "echo going; exec sleep 60"])
+terminal.read(30, "going")
 terminal.type("\x03")
 status = terminal.wait()
 check("terminal: ^C ends both", os.WIFSIGNALED(status) and os.WTERMSIG(status) == 2, status)
 
 terminal = Terminal(["bash", "--norc", "--noprofile", "-i"])
-terminal.read(3, r"\$ |# ")
-terminal.type(f"{otelshim} run --console sleep 2\n")
-terminal.read(0.7)
+terminal.read(30, r"\$ |# ")
+terminal.type(f"{otelshim} run --console sh -c 'echo going; exec sleep 3'\n")
+terminal.read(30, r"going\r")  # not as it was typed
 terminal.type("\x1a")
-terminal.read(5, "Stopped")
+terminal.read(30, "Stopped")
 check("terminal: ^Z stops both", "Stopped" in terminal.text, terminal.text)
 terminal.type("fg; echo status=$?\n")
-terminal.read(8, r"status=\d")
+terminal.read(40, r"status=\d")
 check("terminal: fg goes on", "status=0" in terminal.text, terminal.text)
 terminal.type("exit\n")
 terminal.wait()

@@ -1,4 +1,4 @@
-"""web: GET /status/N answers N, /slow waits 300 ms, everything else 200, with five bytes; on a free port of 127.0.0.1.
+"""web: GET /status/N answers N, /slow/MS waits so long, everything else 200, with five bytes; on a free port of 127.0.0.1.
 
   web.py PORT_FILE [SEEN_FILE]    PORT_FILE: the port, written once it listens
                                   SEEN_FILE: one line a request, before its answer: "PATH TRACEPARENT", "-" without one
@@ -17,8 +17,8 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # one write: no waiting for acknowledgements
 
     def do_GET(self):
-        if self.path.startswith("/slow"):
-            time.sleep(0.3)
+        if self.path.startswith("/slow/"):
+            time.sleep(int(self.path[6:]) / 1000)
         if seen:
             with lock:
                 print(self.path, self.headers.get("traceparent", "-"), file=seen)

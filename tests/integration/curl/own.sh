@@ -33,10 +33,11 @@ everywhere() {
     unshare -m bash -c '
         cp -a /etc "$DIR/etc" && mount --bind "$DIR/etc" /etc && echo "$LIBRARY" >/etc/ld.so.preload || exit 77
         "$otelshim" export &
-        sleep 1
+        for _ in {1..600}; do [ ! -S "$OTELSHIM_DIR/control" ] || break; sleep 0.05; done
         grep -c libotelshim.so "/proc/$!/maps" >"$DIR/maps"
         curl -s -o /dev/null "$WEB"
-        sleep 1.5
+        for _ in {1..600}; do [ "$(wc -l <"$DIR/spans")" -lt 6 ] || break; sleep 0.05; done
+        sleep 0.5
         kill $!
         wait'
 }

@@ -72,11 +72,15 @@ GET /multi 101 upgrade
 GET /refused 403 error" "$(seen)"
 
 if command -v nghttpd >/dev/null; then
-    port=$((20000 + RANDOM % 10000))
     mkdir "$DIR/pushed" && for file in small pushing; do echo "$file" >"$DIR/pushed/$file"; done
-    nghttpd --no-tls -p/pushing=/small -d "$DIR/pushed" "$port" >/dev/null 2>&1 &
-    started+=($!)
-    sleep 0.5
+    listens() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || ended $!; }
+    for _ in 1 2 3 4 5; do # somebody else may have the port
+        port=$((20000 + RANDOM % 10000))
+        nghttpd --no-tls -p/pushing=/small -d "$DIR/pushed" "$port" >/dev/null 2>&1 &
+        started+=($!)
+        wait_for 5 listens
+        ended $! || break
+    done
     export PUSH_URL=http://127.0.0.1:$port
     build push
     compare push

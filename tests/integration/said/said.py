@@ -147,7 +147,7 @@ def kills(lab):
 def restarts(lab):
     """SIGTERM: everything, and counted exactly once."""
     exporter = lab.serve()
-    program = say(lab, pause_us=3000)
+    program = say(lab, pause_us=6000)
     for _ in range(3):
         time.sleep(0.4)
         lab.stop_exporter(exporter)

@@ -224,7 +224,7 @@ static void more_threads_than_chunks_share(void)
         CHECK(!pthread_create(&other, NULL, write_one, &number));
     }
     uint64_t records = 0;
-    for (uint32_t tries = 0; records != 20 && tries < 500; tries++) {
+    for (uint32_t tries = 0; records != 20 && tries < 6000; tries++) {
         usleep(10000);
         records = 0;
         for (uint32_t i = 0; i < N_CHUNKS; i++)

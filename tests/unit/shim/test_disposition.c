@@ -220,7 +220,7 @@ static void test_fork_child_finds_the_lock_open(void **state)
     for (unsigned i = 0; i < 200; i++) {
         pid_t child = fork();
         if (child == 0) {
-            alarm(5); /* its default action ends a child that waits */
+            alarm(60); /* its default action ends a child that waits */
             set_one_of_two(true);
             struct disposition view;
             disposition_get(SIGTRAP, &view);

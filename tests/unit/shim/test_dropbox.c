@@ -344,6 +344,8 @@ static void *acknowledge_later(void *argument)
 {
     const struct mapped_file *file = argument;
     uint32_t progress = 1;
+    for (int i = 0; i < 9000 && !__atomic_load_n(&dropbox_file()->header->waiting, __ATOMIC_RELAXED); i++)
+        usleep(1000);
     usleep(60000);
     CHECK(__atomic_load_n(&dropbox_file()->header->waiting, __ATOMIC_RELAXED));
     acknowledge_all(file);
