@@ -136,6 +136,8 @@ static void test_old_names_of_tables(void **state)
         {"SELECT 1; COMMIT", "SELECT", NULL},
         {"SELECT a FROM (SELECT 1) x", "SELECT", NULL},
         {"WITH x AS (SELECT 1) SELECT a FROM x", NULL, NULL},
+        {"SELECT a FROM generate_series(1, 3) a", "SELECT", NULL},
+        {"INSERT INTO t(a) VALUES (1)", "INSERT", "t"},
         {"CREATE TABLE t (a int)", "CREATE", NULL},
         {"CALL refresh(1)", "CALL", NULL},
         {"EXECUTE stmt(1)", "EXECUTE", NULL},

@@ -105,6 +105,8 @@ static bool continue_name(struct sql_summary *summary, const struct sql_token *t
     }
     if (summary->after_dot)
         summary->has_name = false; /* schema.<cut>: not a name */
+    if (token->kind == SQL_TOKEN_OPEN && summary->verb == SQL_SELECT)
+        summary->has_function = true; /* FROM generate_series(1, 3) */
     end_name(summary);
     return false;
 }
@@ -240,6 +242,7 @@ void sql_summary_begin(struct sql_summary *summary, const struct sql_statement *
     summary->used = summary->n_words = summary->n_targets = 0;
     summary->max = max < SQL_SUMMARY_MAX_BYTES ? max : SQL_SUMMARY_MAX_BYTES;
     summary->is_full = max == 0;
+    summary->has_function = false;
     summary->string_as_name = statement->dialect && statement->dialect->string_as_name;
     summary->cut_at = statement->is_cut ? statement->text + statement->n_bytes : NULL;
     summary->previous = SQL_TOKEN_END;
@@ -252,7 +255,8 @@ size_t sql_summary_end(struct sql_summary *summary, size_t *ret_table)
 {
     if (summary->has_name && !summary->after_dot)
         end_name(summary);
-    bool is_one = summary->n_words == 2 && summary->n_targets == 1 && !summary->is_full;
+    bool is_one =
+        summary->n_words == 2 && summary->n_targets == 1 && !summary->is_full && !summary->has_function;
     uint8_t verb = is_one ? summary->target_verb : SQL_NO_KEYWORD;
     bool has_table = verb == SQL_SELECT || verb == SQL_INSERT || verb == SQL_UPDATE || verb == SQL_DELETE;
     const char *blank = has_table ? memchr(summary->out, ' ', summary->used) : NULL;

@@ -26,6 +26,7 @@ struct sql_summary {
     char *out;
     size_t used, max;
     uint32_t n_words, n_targets;
+    bool has_function;   /* what is selected from is no table */
     uint8_t target_verb; /* enum sql_keyword: whose the last target is */
     bool is_full;        /* a word did not fit: nothing more follows */
     bool string_as_name;

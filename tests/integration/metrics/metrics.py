@@ -162,6 +162,32 @@ def exponential(lab):
     lab.check(all(p["kind"] != "histogram" for p in lab.receiver.points), "an explicit histogram")
 
 
+def old_names(lab):
+    """R110, R115: http/dup and database/dup: the same calls under their old names, too, sampled or not."""
+    plain_run(lab, OTEL_SEMCONV_STABILITY_OPT_IN="http/dup,database/dup", **sampled(0.5))
+    lab.receiver.decode()
+    last = {}
+    for point in sorted(lab.receiver.points, key=lambda p: p["time"]):
+        last[point["name"]] = point
+    old, new = last.get("http.client.duration"), last[HTTP]
+    lab.check(old and old["unit"] == "ms" and old["count"] == new["count"] == N and abs(old["sum"] - 1e3 * new["sum"]) < 1e-6,
+              f"{old}, {new}")
+    lab.check(old and set(old["attributes"]) == {"http.method", "http.status_code", "net.peer.name", "net.peer.port", "net.protocol.name",
+                                                 "net.protocol.version"}, str(old))
+    pairs = [[{k: p[k] for k in ("time", "unit", "value")} for p in lab.receiver.points if p["name"] == name]
+             for name in ("db.client.connections.usage", "db.client.connection.count")]
+    lab.check(pairs[0] and sorted(map(str, pairs[0])) == sorted(map(str, pairs[1])), str(pairs))
+    lab.check({tuple(sorted(p["attributes"])) for p in lab.receiver.points if p["name"] == "db.client.connections.usage"}
+              == {("pool.name", "state")}, "attributes")
+    check_totals_without_old(lab)
+
+
+def check_totals_without_old(lab):
+    lab.receiver.points = [p for p in lab.receiver.points if p["name"] != "http.client.duration"]
+    got, want = totals(lab), expected(N)
+    lab.check(got == want, f"counted {dict(got)}, made {dict(want)}")
+
+
 def processes(lab):
     """process.* of a living program, and its open connections, which end with it."""
     exporter = lab.serve()
@@ -234,7 +260,7 @@ def check_totals_of_runs(lab, n):
 
 
 CASES = {"unsampled": exact(0), "a_tenth_sampled": exact(0.1), "all_sampled": exact(1), "values": values,
-         "restarts": restarts, "kills": kills, "delta": delta, "exponential": exponential, "processes": processes,
+         "restarts": restarts, "kills": kills, "delta": delta, "exponential": exponential, "old_names": old_names, "processes": processes,
          "refused": refused, "quiet": quiet}
 
 

@@ -179,7 +179,8 @@ def traded_unsampled(bench):
 
 def api(bench):
     """R129, R130, R143: the documents' api.calls and api.call.duration of every request, by services and operations of one's own in front of
-    the profile's; R134, R138: what the query asked for and the answer says, as attributes of the span."""
+    the profile's; R134, R138: what the query asked for and the answer says, as attributes of the span; R113: http.request_id; R110: rules see
+    the old names, where they are asked for."""
     rules = bench.directory / "my.rules"
     rules.write_text("""
 [words api_services]
@@ -193,8 +194,9 @@ attribute.asked.market = $query.market
 attribute.asked.count = number($query.count)
 attribute.asked.minutes = number($path.n)
 attribute.answer.first = $response/0/market
+attribute.asked.as = $attribute.http.method
 """)
-    bench.trade("--markets", "KRW-BTC", "--scenario", "insufficient-funds", OTELSHIM_RULES=f"{rules},api")
+    bench.trade("--markets", "KRW-BTC", "--scenario", "insufficient-funds", OTELSHIM_RULES=f"{rules},api", OTEL_SEMCONV_STABILITY_OPT_IN="http/dup")
     calls = {"candles,service=upbit,status=success": 2, "place_order,service=upbit,status=error": 1, "GET,service=upbit,status=success": 2}
     bench.wait_until_drained()
     bench.until(lambda: {k: v for k, v in bench.values().items() if k.startswith("api.calls")}
@@ -208,7 +210,8 @@ attribute.answer.first = $response/0/market
     bench.check(all(point["unit"] == "ms" for point in bench.own_points() if point["name"] == "api.call.duration"), "unit")
     candles = [s["attributes"] for s in bench.spans("trader") if "/v1/candles/minutes" in s["attributes"].get("url.full", "")]
     bench.check(len(candles) == 1 and candles[0].get("asked.market") == "KRW-BTC" and candles[0].get("asked.count") == 60
-                and candles[0].get("asked.minutes") == 1 and candles[0].get("answer.first") == "KRW-BTC", f"candles: {candles}")
+                and candles[0].get("asked.minutes") == 1 and candles[0].get("answer.first") == "KRW-BTC" and candles[0].get("asked.as") == "GET"
+                and candles[0].get("http.request_id") == "unknown", f"candles: {candles}")
 
 
 def bodies(bench):
@@ -235,7 +238,26 @@ counter accounts{n=default(count($response), unknown), first=$response/0/currenc
         "accounts{first=KRW,n=5}": 4.0, "accounts{n=unknown}": 1.0})
 
 
-CASES = {"api": api, "bodies": bodies, "normal": normal, "refused": refused, "own": own, "unsampled": traded_unsampled}
+def scenario(bench):
+    """R128, R140: what the documents' first scenario counts: one analysis and its duration, by its span; three requests and the model's."""
+    rules = bench.directory / "my.rules"
+    rules.write_text("""
+[rule analysis]
+match = span "analyze_coin: *"
+histogram analysis.duration[ms]{status=success, asset_name=$1, market=$attribute.market} = $duration_ms
+""")
+    environment = bench.traced("scenario", OTEL_METRIC_EXPORT_INTERVAL="300", OTELSHIM_RULES=str(rules))
+    bench.compare([str(build / "tests/integration/api/scenario")], environment)
+    bench.wait_until_drained()
+    bench.until(lambda: len(bench.values()) == 3, 15)
+    values = bench.values()
+    duration = values.pop("analysis.duration{asset_name=KRW-BTC,market=KRW,status=success}", (0, 0))
+    whole = [s for s in bench.spans("scenario") if s["name"] == "analyze_coin: KRW-BTC"]
+    bench.check(duration[0] == 1 and len(whole) == 1 and abs(duration[1] - (whole[0]["end"] - whole[0]["start"]) / 1e6) < 1e-3, f"{duration}, {whole}")
+    bench.check(values == {"analysis.executions{confidence_range=high,status=success}": 1, "api.calls{service=upbit,status=success}": 4}, str(values))
+
+
+CASES = {"api": api, "scenario": scenario, "bodies": bodies, "normal": normal, "refused": refused, "own": own, "unsampled": traded_unsampled}
 
 
 def main():
