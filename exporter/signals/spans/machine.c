@@ -19,6 +19,7 @@ static struct {
     bool is_known;
     char host_name[65], host_arch[65], host_id[33];
     char os_name[64], os_version[64], os_description[128];
+    char model[128]; /* "Raspberry Pi 5 Model B Rev 1.0" */
     uint64_t boot_unix_s;
 } machine;
 
@@ -101,6 +102,9 @@ static void ask_machine(void)
         find_value(release, "VERSION_ID", machine.os_version, sizeof(machine.os_version));
         find_value(release, "PRETTY_NAME", machine.os_description, sizeof(machine.os_description));
     }
+    const char *model = read_file(&arena, "/proc/device-tree/model");
+    if (model)
+        copy(machine.model, sizeof(machine.model), model, strcspn(model, "\n"));
     find_boot_time(&arena);
     arena_fini(&arena);
 }
@@ -119,6 +123,7 @@ void machine_describe(struct attributes *list, struct arena *arena, bool is_cont
     if (!is_container)
         set(list, arena, "host.id", machine.host_id);
     set(list, arena, "host.arch", machine.host_arch);
+    set(list, arena, "device.model.name", machine.model);
     set(list, arena, "os.type", "linux");
     set(list, arena, "os.name", machine.os_name);
     set(list, arena, "os.version", machine.os_version);
