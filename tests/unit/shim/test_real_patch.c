@@ -186,6 +186,78 @@ static void test_slot_stays_without_a_wrapper(void **state)
     assert_true(patch_count_objects().n >= n + 2);
 }
 
+static int hooked(void)
+{
+    return 10;
+}
+
+/* A slot that holds the function, or will, gets the hook; one that was bound to another function of that name does not. */
+static void test_hook_goes_where_the_function_is_called(void **state)
+{
+    static const struct {
+        const char *name, *flags;
+        int mode;
+        bool has_real, is_first;
+        int expected;
+    } cases[] = {
+        {"hook_now", "-Wl,-z,now", RTLD_NOW, true, false, 10 + 3 + 4},
+        {"hook_lazy", "-Wl,-z,lazy", RTLD_LAZY, true, true, 10 + 3 + 4},
+        {"hook_hidden", "-Wl,-z,lazy", RTLD_LAZY, true, false, 1 + 3 + 4}, /* who knows who will be bound */
+        {"hook_other", "-Wl,-z,now", RTLD_NOW, false, true, 1 + 3 + 4},
+    };
+    static struct patch_hook hook = {.name = "wrapped", .hook = (void *)hooked};
+    (void)state;
+    small_library_make("hook_target", TARGET, "");
+    void *target = small_library_load("hook_target", RTLD_NOW | RTLD_LOCAL);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char flags[160];
+        snprintf(flags, sizeof(flags), "-Wl,--no-as-needed -lhook_target %s", cases[i].flags);
+        small_library_make(cases[i].name, USER, flags);
+        hook.real = dlsym(target, cases[i].has_real ? "wrapped" : "not_ours");
+        hook.is_first = cases[i].is_first;
+        patch_set_hooks(&hook, 1);
+        uint32_t n = patch_count_objects().n;
+        void *user = small_library_load(cases[i].name, cases[i].mode | RTLD_LOCAL);
+        patch_objects(n, true, NULL);
+        patch_set_hooks(NULL, 0);
+        int (*use)(void) = (int (*)(void))dlsym(user, "use");
+        if (use() != cases[i].expected)
+            fail_msg("%s: %d", cases[i].name, use());
+    }
+}
+
+static bool is_writable(const void *address)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512], access[5] = "";
+    unsigned long from, to;
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps) && sscanf(line, "%lx-%lx %4s", &from, &to, access) == 3)
+        if ((uintptr_t)address >= from && (uintptr_t)address < to)
+            break;
+    fclose(maps);
+    return access[1] == 'w';
+}
+
+static void test_function_is_replaced_in_read_only_tables(void **state)
+{
+    (void)state;
+    void *library =
+        small_library_open("table",
+                           "int first(void){return 1;} int second(void){return 2;}"
+                           "int (*const table[])(void) = {first, second, 0, first};"
+                           "int use(int i){int (*const *volatile at)(void) = table; return at[i]();}",
+                           "-Wl,-z,relro,-z,now");
+    int (*use)(int) = (int (*)(int))dlsym(library, "use");
+    void *table = dlsym(library, "table");
+    assert_false(is_writable(table));
+    assert_int_equal(patch_tables(dlsym(library, "first"), (void *)hooked), 2);
+    assert_int_equal(use(0) + use(1) + use(3), 10 + 2 + 10);
+    assert_false(is_writable(table));
+    assert_int_equal(patch_tables(dlsym(library, "first"), (void *)hooked), 0);
+    assert_int_equal(patch_tables(dlsym(library, "use"), (void *)hooked), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +266,8 @@ int main(void)
         cmocka_unit_test(test_needed_versions_are_listed),
         cmocka_unit_test(test_libc_is_found_through_the_debugger_s_list),
         cmocka_unit_test(test_slot_stays_without_a_wrapper),
+        cmocka_unit_test(test_hook_goes_where_the_function_is_called),
+        cmocka_unit_test(test_function_is_replaced_in_read_only_tables),
     };
     return cmocka_run_group_tests_name("real_patch", tests, small_library_begin, small_library_end);
 }
