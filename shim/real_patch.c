@@ -281,15 +281,15 @@ static int collect_object(struct dl_phdr_info *info, size_t size, void *of)
     return visit->is_found;
 }
 
-/* A reference keeps the object while it is being written to; the program itself needs none. False: it is gone. */
+/* A reference keeps the object while it is being written to; the program itself needs none, and musl's dlclose() unloads nothing.
+ * False: it is gone. */
 static bool hold_object(const struct elf_object *object, void **ret_reference)
 {
     const struct libc_loader *loader = libc_loader_get();
     *ret_reference = NULL;
-    if (!*object->name)
+    if (!*object->name || !loader->dlopen || !loader->dlclose)
         return true;
-    if (loader->dlopen && loader->dlclose)
-        *ret_reference = loader->dlopen(object->name, RTLD_LAZY | RTLD_NOLOAD);
+    *ret_reference = loader->dlopen(object->name, RTLD_LAZY | RTLD_NOLOAD);
     return *ret_reference != NULL;
 }
 

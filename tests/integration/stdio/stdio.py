@@ -199,6 +199,19 @@ def crash(bench):
     bench.check(b"".join(p.bytes_of(1) for p in processes) == b"last words\nend\n", "its last words are not there")
 
 
+def musl(bench):
+    """Its stdio cannot be seen, which is counted; write(2) can."""
+    if not shutil.which("musl-gcc"):
+        print("there is no musl-gcc # skipped: musl")
+        return
+    source, program = bench.directory / "musl.c", bench.directory / "musl"
+    source.write_text("#include <stdio.h>\n#include <unistd.h>\nint main(void) { puts(\"stdio\"); fflush(stdout); return write(1, \"write\\n\", 6) != 6; }\n")
+    subprocess.run(["musl-gcc", "-o", program, source], check=True)
+    _, processes = bench.compare([program])
+    bench.check([p.bytes_of(1) for p in processes] == [b"write\n"], "write(2) was not seen")
+    bench.check([p.dropped for p in processes] == [{box.NO_STDIO: 1}], "that stdio is not seen was not counted")
+
+
 def full(bench):
     """More than the pool holds: what is lost is counted, and leaves a gap."""
     command = ["head", "-c", 2000000, "/dev/zero"]
@@ -250,7 +263,7 @@ def java(bench):
 
 
 CASES = {"stdio": stdio, "in_order": in_order, "at_the_end": at_the_end, "off": off, "partly": partly, "led_elsewhere": led_elsewhere, "closed": closed, "children": children, "threads": threads,
-         "handler": handler, "opened": opened, "bound": bound, "sandbox": sandbox, "crash": crash, "full": full, "cxx": cxx, "shell": shell,
+         "handler": handler, "opened": opened, "bound": bound, "sandbox": sandbox, "crash": crash, "musl": musl, "full": full, "cxx": cxx, "shell": shell,
          "python": interpreter("python3", "script.py"), "perl": interpreter("perl", "script.pl"), "node": interpreter("node", "script.js"),
          "ruby": interpreter("ruby", "script.rb"), "rust": rust, "java": java}
 
