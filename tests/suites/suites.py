@@ -2,7 +2,7 @@
 """Runs the client libraries' own test suites, built from Debian's source packages, without and with the shim.
 
 Every test must have the same result both times, and spans must have arrived. Then scripts of tests/integration that want
-libraries which Debian 12 does not have. What is fetched and built stays below
+libraries which Debian 12 does not have. README.md must say what ran. What is fetched and built stays below
 $SUITES (default $BUILD/suites). Usage: suites.py [SUITE…]
 """
 import os
@@ -84,13 +84,13 @@ def source(package):
     return suites / package
 
 
-def hiredis(bench, shim):
-    tree = source("hiredis")
+def hiredis(bench, shim, name="hiredis", package="hiredis"):
+    tree = source(package)
     servers = bench.directory / "servers"
     subprocess.run([root / "tests/servers/start", servers, "redis"], check=True, stdout=subprocess.DEVNULL)
     try:
         port, path = (re.search(rf"^{name}=(.*)$", (servers / "env").read_text(), re.M)[1] for name in ("REDIS_PORT", "REDIS_SOCKET"))
-        text = bench.run("hiredis", [tree / "hiredis-test", "-h", "127.0.0.1", "-p", port, "-s", path], tree, shim)
+        text = bench.run(name, [tree / "hiredis-test", "-h", "127.0.0.1", "-p", port, "-s", path], tree, shim)
     finally:
         subprocess.run([root / "tests/servers/stop", servers], check=True, stdout=subprocess.DEVNULL)
     return re.findall(r"^#\d+ (.*): .*(PASSED|FAILED)", text, re.M)
@@ -107,11 +107,11 @@ def tap(text):
     return results
 
 
-def postgresql(bench, shim, folder):
-    tree = source("postgresql-15")
+def postgresql(bench, shim, name, folder, package="postgresql-15"):
+    tree = source(package)
     bench.give(tree)
     server = subprocess.run(["pg_config", "--bindir"], check=True, capture_output=True, text=True).stdout.strip()
-    text = bench.run(folder.rsplit("/", 1)[-1],
+    text = bench.run(name,
                      ["nice", "-n", "10", "make", "-s", "-C", folder, "installcheck", f"bindir={server}", "PROVE_FLAGS=--verbose"],
                      tree, shim, LD_LIBRARY_PATH=str(tree / "src/interfaces/libpq"))
     return tap(text)
@@ -134,8 +134,11 @@ def curl(bench, shim):
 OFFLINE = {"libpq"}  # its tests read connection strings: no call of theirs is traced
 SUITES = {
     "hiredis": hiredis,
-    "libpq": lambda bench, shim: postgresql(bench, shim, "src/interfaces/libpq"),
-    "libpq_pipeline": lambda bench, shim: postgresql(bench, shim, "src/test/modules/libpq_pipeline"),
+    "hiredis_1": lambda bench, shim: hiredis(bench, shim, "hiredis_1", "hiredis-trixie"),
+    "libpq": lambda bench, shim: postgresql(bench, shim, "libpq", "src/interfaces/libpq"),
+    "libpq_pipeline": lambda bench, shim: postgresql(bench, shim, "libpq_pipeline", "src/test/modules/libpq_pipeline"),
+    "libpq_17_pipeline": lambda bench, shim: postgresql(bench, shim, "libpq_17_pipeline", "src/test/modules/libpq_pipeline",
+                                                        "postgresql-17-trixie"),
     "curl": curl,
 }
 
@@ -146,14 +149,19 @@ def symbolic(_bench):
     return ["tests/integration/reach/symbolic.sh", suites / "symbolic/libhiredis.so.0.14", suites / "symbolic/libpq.so.5"]
 
 
-def newer(script, variable):
-    """Libraries that no archive of Debian 12 has: whoever built one says where."""
-    return lambda _bench: ["bash", script, os.environ[variable]] if os.environ.get(variable) else f"skipped: no {variable}=PREFIX"
+def newer_hiredis(_bench):
+    """Debian 13's, built here, with TLS; or whatever NEWER_HIREDIS leads to."""
+    prefix = os.environ.get("NEWER_HIREDIS") or source("hiredis-trixie") / "installed"
+    return ["bash", "tests/integration/hiredis/newer.sh", prefix]
+
+
+def newer_curl(_bench):
+    """The one that pycurl's wheel brings; or whatever NEWER_CURL leads to."""
+    return ["bash", "tests/integration/curl/websocket.sh", *filter(None, [os.environ.get("NEWER_CURL")])]
 
 
 # Tests of our own against libraries that Debian 12 does not have.
-SCRIPTS = {"symbolic": symbolic, "newer_curl": newer("tests/integration/curl/websocket.sh", "NEWER_CURL"),
-           "newer_hiredis": newer("tests/integration/hiredis/newer.sh", "NEWER_HIREDIS")}
+SCRIPTS = {"symbolic": symbolic, "newer_curl": newer_curl, "newer_hiredis": newer_hiredis}
 
 
 def check_script(name, bench):
@@ -167,6 +175,9 @@ def check_script(name, bench):
     text = log.read_text(errors="replace")
     passed, failed = (re.findall(rf"^{word} .*", text, re.M) for word in ("ok", "not ok"))
     problems = failed + ([f"exit status {done.returncode}", *text.splitlines()[-10:]] if done.returncode else [])
+    skipped = [line for line in passed if "# skipped" in line]
+    if skipped and len(skipped) == len(passed):
+        return problems, "skipped: " + skipped[0].partition("# skipped: ")[2]
     return problems, f"{len(passed)} ok, {len(failed)} not ok"
 
 
@@ -185,12 +196,40 @@ def check(name, bench):
     for (_, result), n in plain.items():
         words[result] += n
     told = ", ".join(f"{n} {result}" for result, n in words.most_common())
-    return problems, f"{sum(plain.values())} results without and with the shim: {told}; {spans} spans"
+    return problems, f"{told}, the same without and with the shim; {spans} spans"
+
+
+# ---- what README.md says ran ----
+
+def read_table():
+    """{name: the cells of its row}"""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in (here / "README.md").read_text().splitlines()]
+    return {row[0].strip("`"): row for row in rows if len(row) == 4 and row[0].startswith("`")}
+
+
+def near(said, found):
+    """A count of spans: how often a suite polls differs from run to run."""
+    return abs(said - found) <= max(5, said / 3)
+
+
+def check_readme(told):
+    """Of each that ran, its row has the results that it printed just now; the rows are those that there are."""
+    table, problems = read_table(), []
+    if list(table) != [*SUITES, *SCRIPTS]:
+        problems.append(f"other rows than there are suites, or in another order: {sorted(set(table) ^ {*SUITES, *SCRIPTS})}")
+    for name, now in told.items():
+        results, spans = table[name][2:] if name in table else ("nothing", "")
+        found = re.match(r"(.*?)(?:, the same without and with the shim; (\d+) spans)?$", now)
+        is_same = results == found[1] and (not found[2] or near(int(spans.replace(",", "") or -1), int(found[2])))
+        if not is_same:
+            problems.append(f"{name} | {results} | {spans} is now {found[1]} | {found[2] or '-'}")
+    return problems
 
 
 def main():
     names = sys.argv[1:] or [*SUITES, *SCRIPTS]
     passed = failed = 0
+    ran = {}
     suites.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="suites-", ignore_cleanup_errors=True) as directory:
         os.chmod(directory, 0o755)
@@ -203,13 +242,19 @@ def main():
                     problems, told = [str(error)], "did not run"
                 failed += bool(problems)
                 passed += not problems and not told.startswith("skipped")
+                if not problems and not told.startswith("skipped"):
+                    ran[name] = told
                 print(f"{'not ok' if problems else 'ok'} {name}: {told}", flush=True)
                 for problem in problems[:20]:
                     print("    " + problem, flush=True)
         finally:
             bench.close()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    problems = check_readme(ran)
+    print(("not ok " if problems else "ok ") + "README.md has what ran")
+    for problem in problems:
+        print("    " + problem)
+    print(f"{passed + (not problems)} passed, {failed + bool(problems)} failed")
+    return 1 if failed or problems else 0
 
 
 if __name__ == "__main__":
