@@ -5,6 +5,7 @@
 #include "cli/self.h"
 #include "sources/dropbox/header.h"
 #include "sources/process/proc.h"
+#include "telemetry/drops.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -120,21 +121,12 @@ static void tell_missing(struct doctor *doctor, struct process_look *look)
 
 static void tell_drops(struct doctor *doctor, const uint64_t *dropped)
 {
-    static const struct {
-        uint32_t number;
-        const char *name, *meaning;
-    } drops[] = {
-#define DROP(number, NAME, name, meaning) {number, name, meaning},
-#include <drops.h>
-#undef DROP
-    };
-    for (size_t i = 0; i < sizeof(drops) / sizeof(drops[0]); i++)
-        if (dropped[drops[i].number] > 0)
+    for (uint32_t i = 0; i < WIRE_MAX_DROPS; i++)
+        if (dropped[i] > 0 && drops_name(i))
             doctor_say(doctor, FINDING_WARN, "drops",
-                       drops[i].number == 0
-                           ? "OTELSHIM_BUFFER_SIZE=32M, or see why the exporter is behind: otelshim status"
-                           : "README.md, \"Limits\"",
-                       "%s %" PRIu64 ": %s", drops[i].name, dropped[drops[i].number], drops[i].meaning);
+                       i == 0 ? "OTELSHIM_BUFFER_SIZE=32M, or see why the exporter is behind: otelshim status"
+                              : "README.md, \"Limits\"",
+                       "%s %" PRIu64 ": %s", drops_name(i), dropped[i], drops_meaning(i));
 }
 
 static void tell_file(struct doctor *doctor, const struct process_look *look)

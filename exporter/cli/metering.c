@@ -8,6 +8,7 @@
 #include "sources/process/usage.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LAST_EXPORT_MS 5000u /* of a process that ended: others may end meanwhile */
 #define MAX_ENDED_SETS 64u   /* that wait for it: more are sent at once */
@@ -18,6 +19,16 @@
 
 /* ---- collecting ---- */
 
+static void note_drops(struct pipeline *pipeline, struct traced *traced)
+{
+    struct drops drops = {.since_unix_ns = traced->process->created_unix_ns};
+    struct dropbox_counts counts;
+    if (!dropbox_ask(pipeline->dropbox, traced->process, &counts))
+        return;
+    memcpy(drops.counts, counts.dropped, sizeof(drops.counts));
+    metric_set_note_drops(traced->metrics, &drops);
+}
+
 static void collect_living(struct pipeline *pipeline, struct destination *destination,
                            struct metric_collection *collection, uint64_t now_ns)
 {
@@ -26,6 +37,7 @@ static void collect_living(struct pipeline *pipeline, struct destination *destin
         struct usage usage;
         if (traced->metrics_destination != destination)
             continue;
+        note_drops(pipeline, traced);
         bool is_known = !process->is_foreign && usage_read(process->pid, process->start_ticks, &usage);
         metric_set_collect(traced->metrics, collection, now_ns, is_known ? &usage : NULL, false);
     }
@@ -121,6 +133,7 @@ void metering_end(struct pipeline *pipeline, struct traced *traced)
     if (!destination)
         return;
     derive_settle_all(traced->metrics);
+    note_drops(pipeline, traced);
     keep_ended(pipeline, destination, traced->metrics);
     traced->metrics = NULL;
     traced->metrics_destination = NULL;

@@ -92,8 +92,9 @@ struct pipeline {
     struct traced *last;      /* the one asked for last */
     struct traced *ended[MAX_ENDED];
     uint32_t n_ended;
-    size_t held_bytes;  /* by all keeps */
-    uint32_t n_keepers; /* processes with one */
+    struct report_ended gone; /* of all that ended since this exporter began */
+    size_t held_bytes;        /* by all keeps */
+    uint32_t n_keepers;       /* processes with one */
     struct live *live;
     struct crashing *crashing;
     struct callstacks *callstacks;

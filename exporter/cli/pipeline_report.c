@@ -83,6 +83,7 @@ void pipeline_report(struct pipeline *pipeline, struct report *report)
         if (pipeline->ended[newest_first])
             report_process(report, pipeline->ended[newest_first], &pipeline->ended[newest_first]->counts);
     }
+    report->ended = pipeline->gone;
     for (uint32_t signal = OTLP_TRACES; signal <= OTLP_METRICS; signal++)
         for (const struct destination *each = pipeline->destinations; each; each = each->next)
             if (each->signal == signal)

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/terminal.h"
 #include "base/utf8.h"
+#include "telemetry/drops.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,16 +12,6 @@
 
 #define MAX_CELL 200u
 #define TEXT_LOG_LINES 5u
-
-static const struct {
-    uint32_t number;
-    const char *name;
-} drops[] = {
-#define DROP(number, NAME, name, meaning) {number, name},
-#include <drops.h>
-#undef DROP
-};
-#define N_DROPS (sizeof(drops) / sizeof(drops[0]))
 
 /* ---- filling ---- */
 
@@ -99,6 +90,28 @@ static void put_time(FILE *out, const char *name, uint64_t unix_ns)
     put_member(out, name, unix_ns ? text : NULL);
 }
 
+static void put_drops(FILE *out, const uint64_t dropped[REPORT_MAX_DROPS])
+{
+    fputs(",\"dropped\":{", out);
+    const char *comma = "";
+    for (uint32_t i = 0; i < REPORT_MAX_DROPS; i++)
+        if (dropped[i] > 0 && drops_name(i)) {
+            fprintf(out, "%s\"%s\":%" PRIu64, comma, drops_name(i), dropped[i]);
+            comma = ",";
+        }
+    fputc('}', out);
+}
+
+static void put_ended(FILE *out, const struct report_ended *ended)
+{
+    fprintf(out,
+            ",\"ended\":{\"processes\":%" PRIu64 ",\"recorded\":%" PRIu64 ",\"exported\":%" PRIu64
+            ",\"corrupt\":%" PRIu64,
+            ended->n_processes, ended->recorded, ended->exported, ended->corrupt);
+    put_drops(out, ended->dropped);
+    fputc('}', out);
+}
+
 static void put_process(FILE *out, const struct report_process *process)
 {
     fprintf(out, "{\"pid\":%u,\"uid\":%u", process->pid, process->uid);
@@ -106,14 +119,8 @@ static void put_process(FILE *out, const struct report_process *process)
     put_member(out, "service", process->service);
     fprintf(out, ",\"alive\":%s,\"recorded\":%" PRIu64 ",\"exported\":%" PRIu64 ",\"in_flight\":%u",
             process->is_alive ? "true" : "false", process->recorded, process->exported, process->n_in_flight);
-    fputs(",\"dropped\":{", out);
-    const char *comma = "";
-    for (size_t i = 0; i < N_DROPS; i++)
-        if (drops[i].number < REPORT_MAX_DROPS && process->dropped[drops[i].number] > 0) {
-            fprintf(out, "%s\"%s\":%" PRIu64, comma, drops[i].name, process->dropped[drops[i].number]);
-            comma = ",";
-        }
-    fprintf(out, "},\"corrupt\":%" PRIu64, process->corrupt);
+    put_drops(out, process->dropped);
+    fprintf(out, ",\"corrupt\":%" PRIu64, process->corrupt);
     put_member(out, "note", process->note);
     put_member(out, "live", process->live);
     fprintf(out, ",\"excluded\":%" PRIu64 ",\"held\":%u,\"kept\":%" PRIu64 ",\"keep_dropped\":%" PRIu64,
@@ -177,7 +184,9 @@ void report_print_json(FILE *out, const struct report *report)
         fputs(i ? "," : "", out);
         put_process(out, &report->processes[i]);
     }
-    fputs("],\"destinations\":[", out);
+    fputc(']', out);
+    put_ended(out, &report->ended);
+    fputs(",\"destinations\":[", out);
     for (uint32_t i = 0; i < report->n_destinations; i++) {
         fputs(i ? "," : "", out);
         put_destination(out, &report->destinations[i]);
@@ -225,6 +234,32 @@ static const char *ago(char text[32], uint64_t unix_ns)
     return text;
 }
 
+static void print_lost(FILE *out, const uint64_t dropped[REPORT_MAX_DROPS], uint64_t corrupt,
+                       const struct text_style *style)
+{
+    char text[256];
+    drops_print(dropped, text, sizeof(text));
+    fprintf(out, "%s%s%s", *text ? style->red : "", text, *text ? style->plain : "");
+    if (corrupt > 0)
+        fprintf(out, "%s%scorrupt %" PRIu64 "%s", *text ? ", " : "", style->red, corrupt, style->plain);
+    fputs(*text || corrupt > 0 ? "" : "-", out);
+}
+
+/* Where there were more than have a row. */
+static void print_ended(FILE *out, const struct report *report, const struct text_style *style)
+{
+    const struct report_ended *ended = &report->ended;
+    uint32_t n_shown = 0;
+    for (uint32_t i = 0; i < report->n_processes; i++)
+        n_shown += !report->processes[i].is_alive;
+    if (ended->n_processes <= n_shown)
+        return;
+    fprintf(out, "  %7s  %-16s  %-20" PRIu64 "  %9" PRIu64 "  %9" PRIu64 "  %s%9s%s  ", "", "all that ended",
+            ended->n_processes, ended->recorded, ended->exported, style->dim, "", style->plain);
+    print_lost(out, ended->dropped, ended->corrupt, style);
+    fputc('\n', out);
+}
+
 static void print_process(FILE *out, const struct report_process *process, const struct text_style *style)
 {
     fprintf(out, "  %7u  ", process->pid);
@@ -236,16 +271,8 @@ static void print_process(FILE *out, const struct report_process *process, const
         fprintf(out, "%9u  ", process->n_in_flight);
     else
         fprintf(out, "%s%9s%s  ", style->dim, "ended", style->plain);
-    const char *comma = "";
-    for (size_t i = 0; i < N_DROPS; i++)
-        if (drops[i].number < REPORT_MAX_DROPS && process->dropped[drops[i].number] > 0) {
-            fprintf(out, "%s%s%s %" PRIu64 "%s", comma, style->red, drops[i].name,
-                    process->dropped[drops[i].number], style->plain);
-            comma = ", ";
-        }
-    if (process->corrupt > 0)
-        fprintf(out, "%s%scorrupt %" PRIu64 "%s", comma, style->red, process->corrupt, style->plain);
-    fprintf(out, "%s\n", *comma || process->corrupt > 0 ? "" : "-");
+    print_lost(out, process->dropped, process->corrupt, style);
+    fputc('\n', out);
     if (process->live)
         fprintf(out, "           %slive settings: %s%s\n", style->dim, process->live, style->plain);
     if (process->excluded || process->kept || process->n_held || process->keep_dropped)
@@ -318,6 +345,7 @@ void report_print_text(FILE *out, const struct report *report, bool has_colour)
             "RECORDED", "EXPORTED", "IN FLIGHT", "DROPPED", style->plain);
     for (uint32_t i = 0; i < report->n_processes; i++)
         print_process(out, &report->processes[i], style);
+    print_ended(out, report, style);
     if (report->n_processes == 0)
         fputs("  no program is traced\n", out);
 

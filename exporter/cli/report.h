@@ -11,9 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <wire.h>
 
 #define REPORT_SCHEMA 1
-#define REPORT_MAX_DROPS 32u
+#define REPORT_MAX_DROPS WIRE_MAX_DROPS
 
 struct report_process {
     uint32_t pid, uid;
@@ -29,6 +30,12 @@ struct report_process {
     uint32_t n_held;             /* spans that wait for OTELSHIM_KEEP's decision */
     uint64_t kept, keep_dropped; /* exported though not sampled; let go undecided */
     const char *note;            /* NULL: none */
+};
+
+/* Programs that ended while this exporter lived, all of them: only the last few have a row of their own. */
+struct report_ended {
+    uint64_t n_processes, recorded, exported, corrupt;
+    uint64_t dropped[REPORT_MAX_DROPS];
 };
 
 struct report_destination {
@@ -52,6 +59,7 @@ struct report {
     uint64_t started_unix_ns;
     struct report_process *processes;
     uint32_t n_processes, max_processes;
+    struct report_ended ended;
     struct report_destination *destinations;
     uint32_t n_destinations, max_destinations;
     struct report_alerts alerts;

@@ -10,11 +10,11 @@
 #include "cli/pipeline_priv.h"
 #include "signals/metrics/aggregate.h"
 #include "signals/spans/resource.h"
+#include "telemetry/drops.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ASKED 64u
 #define CONSOLE_NEEDS \
     "OTEL_TRACES_EXPORTER=console needs `otelshim run --console` or `otelshim export` on a terminal"
 
@@ -135,13 +135,6 @@ static void forget(struct pipeline *pipeline, struct traced *traced)
         pipeline->last = NULL;
 }
 
-static void copy_counts(void *context, const struct process *process, const struct dropbox_counts *counts)
-{
-    struct traced *traced = traced_find(context, process);
-    if (traced)
-        traced->counts = *counts;
-}
-
 static void release(struct traced *traced)
 {
     callstacks_forget(traced->pipeline, traced);
@@ -158,16 +151,30 @@ static void release(struct traced *traced)
     traced->client = 0;
 }
 
-/* Its last counts are kept for the report. In a storm of processes, asking all the others' files as well is too dear. */
+/* Its file goes: what was not recorded is told now or never. */
+static void tell_end(struct pipeline *pipeline, struct traced *traced)
+{
+    char drops[256];
+    (void)dropbox_ask(pipeline->dropbox, traced->process, &traced->counts);
+    drops_print(traced->counts.dropped, drops, sizeof(drops));
+    log_write(LOG_LEVEL_INFO, "%s (pid %u) is gone: %llu spans recorded, %llu exported%s%s", traced->name,
+              traced->pid, (unsigned long long)traced->recorded, (unsigned long long)traced->exported,
+              *drops ? "; lost in the program: " : "", drops);
+    struct report_ended *gone = &pipeline->gone;
+    gone->n_processes++;
+    gone->recorded += traced->recorded;
+    gone->exported += traced->exported;
+    gone->corrupt += traced->counts.corrupt;
+    for (uint32_t i = 0; i < WIRE_MAX_DROPS; i++)
+        gone->dropped[i] += traced->counts.dropped[i];
+}
+
 void traced_end(struct pipeline *pipeline, struct process *process)
 {
     struct traced *traced = traced_find(pipeline, process);
     if (!traced)
         return;
-    if (dropbox_n_clients(pipeline->dropbox) <= MAX_ASKED)
-        dropbox_each(pipeline->dropbox, copy_counts, pipeline);
-    log_write(LOG_LEVEL_INFO, "%s (pid %u) is gone: %llu spans recorded, %llu exported", traced->name,
-              traced->pid, (unsigned long long)traced->recorded, (unsigned long long)traced->exported);
+    tell_end(pipeline, traced);
     crashing_end(pipeline, traced);
     forget(pipeline, traced);
     metering_end(pipeline, traced);

@@ -117,6 +117,7 @@ static const char golden_json[] =
     "\"in_flight\":2,\"dropped\":{\"no_chunk\":5,\"no_operation\":1},\"corrupt\":0,\"note\":null,\"live\":"
     "null,"
     "\"excluded\":0,\"held\":0,\"kept\":0,\"keep_dropped\":0}],"
+    "\"ended\":{\"processes\":0,\"recorded\":0,\"exported\":0,\"corrupt\":0,\"dropped\":{}},"
     "\"destinations\":["
     "{\"url\":\"http://h:4318/v1/"
     "traces\",\"exported\":10,\"rejected\":0,\"dropped\":0,\"repeated\":0,\"queued\":2,"

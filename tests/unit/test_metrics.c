@@ -530,10 +530,34 @@ static void test_process_counters(void **state)
     }
 }
 
+/* Said as long as it is so; by an ended process once more, though it did nothing else. */
+static void test_what_was_dropped(void **state)
+{
+    (void)state;
+    begin();
+    struct drops drops = {.since_unix_ns = START_NS - 2 * S};
+    assert_null(collect(S, "otelshim.drops", false));
+    drops.counts[0] = 5;
+    metric_set_note_drops(given.set, &drops);
+    for (uint64_t i = 2; i < 4; i++) {
+        struct metric *metric = collect(i * S, "otelshim.drops", false);
+        assert_int_equal(count_points(metric), 1);
+        assert_true(metric->is_monotonic);
+        assert_int_equal(metric->last->value.integer, 5);
+        assert_int_equal(metric->last->start_unix_ns, START_NS - 2 * S);
+        assert_string_equal(metric->last->attributes.items[0].key, "otelshim.drop.reason");
+    }
+    assert_null(collect(4 * S, "otelshim.drops", true));
+    drops.counts[4] = 1;
+    metric_set_note_drops(given.set, &drops);
+    assert_int_equal(count_points(collect(5 * S, "otelshim.drops", true)), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_what_was_dropped),
         TEST(test_index_by_the_vectors),
         TEST(test_explicit_buckets_include_their_upper_bound),
         TEST(test_exponential_buckets_hold_everything),

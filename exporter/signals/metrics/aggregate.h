@@ -13,6 +13,7 @@
 #include "settings/settings.h"
 #include "signals/metrics/exemplar.h"
 #include "signals/metrics/instrument.h"
+#include "telemetry/drops.h"
 #include "telemetry/metric.h"
 #include "telemetry/usage.h"
 
@@ -70,6 +71,8 @@ void series_add(struct metric_set *set, struct series *series, const struct meas
  */
 void metric_set_collect(struct metric_set *set, struct metric_collection *collection, uint64_t now_unix_ns,
                         const struct usage *usage, bool is_last);
+/* What the library says it could not record, as of now; said by the next collection. */
+void metric_set_note_drops(struct metric_set *set, const struct drops *drops);
 /*
  * Appends what was measured since the last collection, and changes nothing: what would be lost with this process. Exemplars
  * are left out.

@@ -44,6 +44,7 @@ struct metric_set {
     uint32_t n_slots, n_series;
     uint64_t process_start_unix_ns; /* 0: not known yet */
     struct usage before;            /* of the last collection, for deltas */
+    struct drops drops, drops_said; /* as of now; at the last collection */
     struct waiting waiting;         /* for the acknowledgement of their records */
     struct custom *custom;          /* custom.c; NULL: the program measured nothing itself */
 };
@@ -57,8 +58,8 @@ enum metric_temporality temporality_of(const struct metric_set *set, enum instru
 /* A metric in a scope of the collection, described but empty. */
 struct metric *collect_metric(struct metric_collection *collection, struct metric_scope *scope,
                               const struct metric_set *set, const struct instrument_row *row);
-/* process.* */
-void observe_process(struct metric_set *set, struct metric_collection *collection,
-                     struct metric_resource *resource, uint64_t now_unix_ns, const struct usage *usage);
+/* What is not measured but looked at: process.* (`usage` NULL: it is gone), and drops. */
+void observe(struct metric_set *set, struct metric_collection *collection, struct metric_resource *resource,
+             uint64_t now_unix_ns, const struct usage *usage);
 
 #endif

@@ -158,8 +158,7 @@ void metric_set_collect(struct metric_set *set, struct metric_collection *collec
     for (uint32_t i = 0; i < set->n_streams; i++)
         if (is_first_of_scope(set, i))
             collect_scope(set, collection, resource, i, now_unix_ns, collect_stream);
-    if (usage)
-        observe_process(set, collection, resource, now_unix_ns, usage);
+    observe(set, collection, resource, now_unix_ns, usage);
     if (!resource->last)
         collection->last = previous;
     set->collected_unix_ns = now_unix_ns;

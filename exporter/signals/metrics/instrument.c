@@ -63,6 +63,8 @@ static const struct instrument_row table[N_INSTRUMENTS] = {
                                     INSTRUMENT_OBSERVED_COUNTER},
     [INSTRUMENT_PROCESS_UPTIME] = {"process.uptime", "s", "The time the process has been running.", NO_BOUNDS,
                                    INSTRUMENT_OBSERVED_GAUGE},
+    [INSTRUMENT_DROPS] = {"otelshim.drops", "{drop}", "What the library could not record, by reason.",
+                          NO_BOUNDS, INSTRUMENT_OBSERVED_COUNTER},
 };
 
 const struct instrument_row *instrument_row(enum instrument instrument)

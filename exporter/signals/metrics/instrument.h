@@ -1,9 +1,10 @@
 /*
  * instrument: every metric: name, unit, kind and buckets, by the semantic conventions 1.44.
  *
- * One that the conventions do not have: otelshim.websocket.messages, counter, {message}: whole WebSocket messages, by
- * server.address, server.port and network.io.direction (transmit, receive); named by the naming rules of OpenTelemetry
- * (own namespace, plural of what is counted, no unit and no `total` in the name).
+ * Two that the conventions do not have: otelshim.websocket.messages, counter, {message}: whole WebSocket messages, by
+ * server.address, server.port and network.io.direction (transmit, receive); otelshim.drops, counter, {drop}: what the library
+ * could not record, by otelshim.drop.reason (wire/drops.h). Named by the naming rules of OpenTelemetry (own namespace, plural
+ * of what is counted, no unit and no `total` in the name).
  *
  * Context: any; constants only.
  */
@@ -31,6 +32,7 @@ enum instrument {
     INSTRUMENT_PROCESS_PAGING_FAULTS,
     INSTRUMENT_PROCESS_DISK_IO,
     INSTRUMENT_PROCESS_UPTIME,
+    INSTRUMENT_DROPS,
     N_INSTRUMENTS
 };
 

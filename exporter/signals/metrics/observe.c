@@ -1,5 +1,5 @@
 /*
- * observe: process.*, from what the kernel says of a process at the time of a collection.
+ * observe: process.*, from what the kernel says of a process at the time of a collection; and what the library could not record.
  *
  * Its counters began with the process, so cumulative ones have its start, whichever exporter says them. A delta is what
  * was added since the last collection; the first has nothing to be compared with and only says from when on.
@@ -104,28 +104,66 @@ static void say_pair(struct observing *observing, const struct pair *pair)
                  add_point(observing, metric, pair->key, pair->values[i]));
 }
 
-void observe_process(struct metric_set *set, struct metric_collection *collection,
-                     struct metric_resource *resource, uint64_t now_unix_ns, const struct usage *usage)
+static void say_process(struct observing *observing)
 {
-    if (!set->process_start_unix_ns) /* worked out from clocks, so not twice the same */
-        set->process_start_unix_ns = usage->start_unix_ns;
+    const struct usage *usage = observing->usage;
+    if (!observing->set->process_start_unix_ns) /* worked out from clocks, so not twice the same */
+        observing->set->process_start_unix_ns = usage->start_unix_ns;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        say_pair(observing, &pairs[i]);
+    if (usage->known & USAGE_MEMORY) {
+        say_level(observing, INSTRUMENT_PROCESS_MEMORY_USAGE, usage->resident_bytes);
+        say_level(observing, INSTRUMENT_PROCESS_MEMORY_VIRTUAL, usage->virtual_bytes);
+    }
+    if (usage->known & USAGE_THREADS)
+        say_level(observing, INSTRUMENT_PROCESS_THREAD_COUNT, usage->threads);
+    if (usage->known & USAGE_DESCRIPTORS)
+        say_level(observing, INSTRUMENT_PROCESS_FILE_DESCRIPTOR_COUNT, usage->descriptors);
+    if (usage->known & USAGE_UPTIME)
+        add_point(observing, add(observing, INSTRUMENT_PROCESS_UPTIME), NULL, NULL)->value.number =
+            usage->uptime_s;
+    observing->set->before = *usage;
+}
+
+/*
+ * The library's own counters, which outlive an exporter: cumulative ones began with the file, whoever says them. The first delta has
+ * everything: of two exporters of one program both may have said some of it, but none is left unsaid.
+ */
+static void say_drops(struct observing *observing)
+{
+    struct metric_set *set = observing->set;
+    bool is_delta = temporality_of(set, INSTRUMENT_OBSERVED_COUNTER) == METRIC_DELTA;
+    struct metric *metric = NULL;
+    for (uint32_t i = 0; i < WIRE_MAX_DROPS; i++) {
+        uint64_t n = set->drops.counts[i], before = is_delta ? set->drops_said.counts[i] : 0;
+        if (n <= before || !drops_name(i))
+            continue;
+        if (!metric)
+            metric = add(observing, INSTRUMENT_DROPS);
+        struct metric_point *point = add_point(observing, metric, "otelshim.drop.reason", drops_name(i));
+        if (!is_delta)
+            point->start_unix_ns = set->drops.since_unix_ns;
+        point->is_integer = true;
+        point->value.integer = (int64_t)(n - before);
+    }
+    set->drops_said = set->drops;
+}
+
+void metric_set_note_drops(struct metric_set *set, const struct drops *drops)
+{
+    set->drops = *drops;
+    set->has_news |= memcmp(set->drops.counts, set->drops_said.counts, sizeof(set->drops.counts)) != 0;
+}
+
+void observe(struct metric_set *set, struct metric_collection *collection, struct metric_resource *resource,
+             uint64_t now_unix_ns, const struct usage *usage)
+{
     struct metric_scope *scope = metric_add_scope(collection, resource, "otelshim");
     struct observing observing = {
         .set = set, .collection = collection, .scope = scope, .usage = usage, .now_unix_ns = now_unix_ns};
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-        say_pair(&observing, &pairs[i]);
-    if (usage->known & USAGE_MEMORY) {
-        say_level(&observing, INSTRUMENT_PROCESS_MEMORY_USAGE, usage->resident_bytes);
-        say_level(&observing, INSTRUMENT_PROCESS_MEMORY_VIRTUAL, usage->virtual_bytes);
-    }
-    if (usage->known & USAGE_THREADS)
-        say_level(&observing, INSTRUMENT_PROCESS_THREAD_COUNT, usage->threads);
-    if (usage->known & USAGE_DESCRIPTORS)
-        say_level(&observing, INSTRUMENT_PROCESS_FILE_DESCRIPTOR_COUNT, usage->descriptors);
-    if (usage->known & USAGE_UPTIME)
-        add_point(&observing, add(&observing, INSTRUMENT_PROCESS_UPTIME), NULL, NULL)->value.number =
-            usage->uptime_s;
+    if (usage)
+        say_process(&observing);
+    say_drops(&observing);
     if (!scope->last)
         resource->last = scope->previous;
-    set->before = *usage;
 }

@@ -335,24 +335,40 @@ uint32_t dropbox_pool_pct(const struct dropbox *dropbox)
     return most;
 }
 
+static const struct dropbox_counts *read_counts(struct client *client)
+{
+    static_assert(sizeof(((struct dropbox_counts *)0)->dropped) ==
+                      sizeof(((struct wire_counters *)0)->dropped),
+                  "one count per reason");
+    if (!client->is_broken)
+        client_read(client, client->counts.dropped, sizeof(client->counts.dropped), WIRE_COUNTERS_OFFSET);
+    client->counts.n_in_flight = client->is_dead || client->is_broken ? 0 : slots_count_open(client);
+    client->counts.is_alive = !client->is_dead;
+    return &client->counts;
+}
+
 void dropbox_each(struct dropbox *dropbox,
                   void (*each)(void *context, const struct process *process,
                                const struct dropbox_counts *counts),
                   void *context)
 {
-    static_assert(sizeof(((struct dropbox_counts *)0)->dropped) ==
-                      sizeof(((struct wire_counters *)0)->dropped),
-                  "one count per reason");
     for (uint32_t i = 0; i < dropbox->n_clients; i++) {
         struct client *client = dropbox->clients[i];
-        if (!client)
-            continue;
-        if (!client->is_broken)
-            client_read(client, client->counts.dropped, sizeof(client->counts.dropped), WIRE_COUNTERS_OFFSET);
-        client->counts.n_in_flight = client->is_dead || client->is_broken ? 0 : slots_count_open(client);
-        client->counts.is_alive = !client->is_dead;
-        each(context, &client->process, &client->counts);
+        if (client)
+            each(context, &client->process, read_counts(client));
     }
+}
+
+bool dropbox_ask(struct dropbox *dropbox, const struct process *process, struct dropbox_counts *ret_counts)
+{
+    for (uint32_t i = 0; i < dropbox->n_clients; i++) {
+        struct client *client = dropbox->clients[i];
+        if (!client || &client->process != process)
+            continue;
+        *ret_counts = *read_counts(client);
+        return true;
+    }
+    return false;
 }
 
 bool dropbox_leave(struct dropbox *dropbox)

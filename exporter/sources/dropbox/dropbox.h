@@ -126,6 +126,8 @@ void dropbox_each(struct dropbox *dropbox,
                   void (*each)(void *context, const struct process *process,
                                const struct dropbox_counts *counts),
                   void *context);
+/* The totals of one process. False: there is no such client. */
+bool dropbox_ask(struct dropbox *dropbox, const struct process *process, struct dropbox_counts *ret_counts);
 /* Unlock and look once more: false and locked again when something is there (never leave work behind). */
 bool dropbox_leave(struct dropbox *dropbox);
 /* The directory of the box in which the control socket belongs (the first that could be locked). */

@@ -271,3 +271,37 @@ def not_delayed(lab):
     seconds, waits = waits_of(lab, lab.traced("flushed", OTELSHIM_FLUSH_TIMEOUT="30000"))
     lab.check(len(lab.calls("flushed")) == 5, f"{len(lab.calls('flushed'))} of 5 calls were delivered when it ended")
     lab.check(seconds < 29, f"a delivered program waited {seconds:.1f} s")
+
+
+@case("dropped/storm")
+def dropped_storm(lab):
+    """Eighty programs that all end before an exporter comes, most with more calls than their file holds: what arrives and what is
+    said to be lost (by `status`, in its log, as a metric) are all that there was."""
+    lab.use_stub()
+    n_programs, n_calls, made = 80, 700, 701  # and the connection
+
+    def call(service, **more):
+        result = lab.run([program("calls"), str(n_calls)], lab.traced(service, OTEL_METRIC_EXPORT_INTERVAL="500", **more))
+        lab.check(result.stdout == f"{n_calls} calls\n".encode(), f"{result}")
+
+    for _ in range(n_programs):
+        call("storm", OTELSHIM_BUFFER_SIZE="64K")
+    lab.start_exporter()
+    lab.wait_until_drained(60)
+    ended = lab.status()["ended"]
+    lost = ended["dropped"].get("no_chunk", 0)  # spans; the number of open connections is one more that finds no room
+    arrived = [s for s in lab.spans("storm") if s["kind"] == "client"]
+    lab.check(lost > n_programs, f"{ended}: this shows nothing")
+    lab.check(ended["processes"] == n_programs and len(arrived) + lost == n_programs * made,
+              f"{len(arrived)} arrived + {lost} lost of {n_programs * made}: {ended}")
+    log = (lab.directory / "exporter.log").read_text()
+    lab.check(sum(map(int, re.findall(r"; lost in the program: no_chunk (\d+)", log))) == lost, "its log says another number")
+
+    def counted():
+        last = {}
+        for point in lab.receiver.points:
+            if point["name"] == "otelshim.drops" and point["attributes"] == {"otelshim.drop.reason": "no_chunk"}:
+                last[point["resource"]["service.instance.id"]] = point["value"]
+        return sum(last.values())
+
+    lab.wait_for(lambda: lab.receiver.decode() or counted() == lost, 10, f"a metric of {lost}; {counted()}")
