@@ -56,6 +56,10 @@ static void test_levels(void **state)
         {WIRE_LOG_EVENT, 17, ALERT_LEVEL_ERROR, ALERT_LEVEL_ERROR, true},
         {WIRE_LOG_ERROR, 13, ALERT_LEVEL_ERROR, ALERT_LEVEL_WARN, false},
         {0, 21, ALERT_LEVEL_WARN, ALERT_LEVEL_CRITICAL, false}, /* a crash's: told as such */
+        {WIRE_LOG_OUTPUT, 17, ALERT_LEVEL_ERROR, ALERT_LEVEL_ERROR, true},
+        {WIRE_LOG_OUTPUT, 13, ALERT_LEVEL_ERROR, ALERT_LEVEL_WARN, false},
+        {WIRE_LOG_OUTPUT, 0, ALERT_LEVEL_ERROR, ALERT_LEVEL_INFO, false},        /* a line without a level */
+        {WIRE_LOG_OUTPUT, 19, ALERT_LEVEL_CRITICAL, ALERT_LEVEL_CRITICAL, true}, /* nginx's "alert" */
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         settings.alerts.min_level = rows[i].min;
@@ -65,6 +69,31 @@ static void test_levels(void **state)
         if (rows[i].is_told)
             assert_int_equal(alert.level, rows[i].level);
     }
+}
+
+/* Of standard error: what the line says, without time and level; a traceback's stack. */
+static void test_line_of_output(void **state)
+{
+    (void)state;
+    record.line = record.body = (struct text){"2025-11-09 - ERROR - order 17 lost", 34};
+    record.message = (struct text){"order 17 lost", 13};
+    attribute_set_string(&record.attributes, &arena, "log.iostream", "stderr");
+    attribute_set_string(&record.attributes, &arena, "data.coin", "BTC");
+    assert_true(judge_it(WIRE_LOG_OUTPUT));
+    assert_string_equal(alert.type, "stderr");
+    assert_string_equal(alert.message, "order 17 lost");
+    assert_int_equal(alert.class, ALERT_LOG);
+    assert_int_equal(alert.n_context, 1);
+    assert_string_equal(alert.context[0].name, "data.coin");
+    assert_int_equal(alert.n_stack, 0);
+    record.name = "KeyError";
+    attribute_set_string(&record.attributes, &arena, "exception.stacktrace",
+                         "Traceback:\n  File \"x\"\nKeyError");
+    assert_true(judge_it(WIRE_LOG_OUTPUT));
+    assert_string_equal(alert.type, "KeyError");
+    assert_int_equal(alert.n_stack, 3);
+    settings.alerts.is_on = false;
+    assert_false(judge_it(WIRE_LOG_OUTPUT));
 }
 
 /* otelshim_report_error(), as the documents' ErrorReporter has it (R041, R108). */
@@ -215,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_levels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_line_of_output, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reported_error_R108, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_trade_and_notice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_trace_only_where_it_is_exported, set_up, tear_down),

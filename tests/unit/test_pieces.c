@@ -255,8 +255,10 @@ static void test_lines_that_belong_together(void **state)
     expect("7:ERROR one\n" TRACE_BEGIN "  x\nKeyError|8:" TRACE_BEGIN
            "  x\nValueError|8:plain|9:ERROR two|10:" TRACE_BEGIN "  y\nKeyError|10:plain|",
            "7 8 9 10 ");
-    add(11, "{\"level\":\"error\"}\n");
-    expect("11:{\"level\":\"error\"}|", "11 ");
+    add(11, "ERROR l\n" TRACE_BEGIN "\n> File \"x\"\n    1/0\n\nZeroDivisionError: y\nplain\n"); /* loguru */
+    expect("11:ERROR l\n" TRACE_BEGIN "\n> File \"x\"\n    1/0\n\nZeroDivisionError: y|11:plain|", "11 ");
+    add(12, "{\"level\":\"error\"}\n");
+    expect("12:{\"level\":\"error\"}|", "12 ");
 }
 
 static void test_lines_that_belong_together_are_bounded(void **state)

@@ -151,6 +151,34 @@ static void test_json_log_lines(void **state)
                         "alert 2/2 RejectedError: order rejected\n  first: order rejected\n");
 }
 
+/* Of standard output: matched by what a line says and by all of it; $body is all of it, also where only a message is exported. */
+static void test_lines_of_output(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"level\":\"error\",\"msg\":\"order failed\",\"coin\":\"BTC\"}",
+                      plain[] = "2025-11-09 15:30:42 ERROR order failed";
+    const struct log_record of_json = {.severity = SEVERITY_ERROR,
+                                       .body = {"order failed", 12},
+                                       .message = {"order failed", 12},
+                                       .line = {json, sizeof(json) - 1}},
+                            of_plain = {.severity = SEVERITY_ERROR,
+                                        .body = {plain, sizeof(plain) - 1},
+                                        .message = {"order failed", 12},
+                                        .line = {plain, sizeof(plain) - 1}};
+    struct rule_results results;
+    write_rules(
+        "[rule a]\nmatch = log \"order *\"\nmessage = text {coin} {what}\nfield.coin = $body/coin\n"
+        "field.what = $1\n[rule b]\nmatch = log \"2025-* ERROR *\"\nmessage = text {all}\nfield.all = $2\n");
+    assert_string_equal(rules.notes, "");
+    rule_set_log(rules.set, &rules.settings, &of_json, &given.arena, &results);
+    assert_int_equal(results.n_alerts, 1);
+    assert_non_null(strstr(results.alerts[0].body, "BTC failed"));
+    rule_set_log(rules.set, &rules.settings, &of_plain, &given.arena, &results);
+    assert_int_equal(results.n_alerts, 1); /* of rule a nothing is left: there is no coin */
+    assert_non_null(strstr(results.alerts[0].body, "order failed"));
+    arena_reset(&given.arena);
+}
+
 /* R108: context out of the request. */
 static void test_an_error_with_its_context(void **state)
 {
@@ -385,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_statements),
         cmocka_unit_test(test_log_lines),
         cmocka_unit_test(test_json_log_lines),
+        cmocka_unit_test(test_lines_of_output),
         cmocka_unit_test(test_an_error_with_its_context),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_each_element),

@@ -71,6 +71,8 @@ static bool belongs(struct walk *walk, const char *line, uint32_t n, bool has_en
         return true;
     if (has_end && !n)
         return walk->has_traceback;
+    if (walk->is_open && n && *line == '>') /* loguru marks the frame that caught it */
+        return true;
     for (size_t i = 0; i < N_FOLLOWERS; i++)
         if (begins(line, n, followers[i]) || (!has_end && may_begin(line, n, followers[i]))) {
             if (i == 0 && is_apart(walk))
