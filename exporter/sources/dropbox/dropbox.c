@@ -201,7 +201,7 @@ static uint32_t poll_client(struct client *client, uint32_t max_spans)
         n += episode_emit(client, max_spans - n);
     if (client->was_acknowledged)
         take_wake_host(client);
-    if (client->is_drained && client->is_dead && n < max_spans)
+    if (client->is_drained && client->is_dead && n < max_spans && !client->is_starved)
         n += bury(client, max_spans - n);
     return n;
 }

@@ -104,8 +104,10 @@ struct client {
     uint32_t n_owned, n_shared; /* of the first and second half of the pool, how many were ever leased */
     uint32_t next_chunk;        /* whose turn it is */
     uint32_t memory_bytes;
-    bool is_drained; /* nothing was left at the last look */
-    bool is_broken;  /* it was cut short: not looked at again */
+    bool is_drained;  /* nothing was left at the last look */
+    bool is_broken;   /* it was cut short: not looked at again */
+    bool has_started; /* E was read */
+    bool is_starved;  /* there was no memory for what it has: taken at a later look */
     bool was_acknowledged;
     uint64_t pool_used; /* chunks with something unacknowledged, at the last look */
     struct dropbox_counts counts;

@@ -91,14 +91,14 @@ static bool read_words(struct client *client, bool is_thorough, uint32_t *ret_n)
     return ensure_chunks(client, *ret_n);
 }
 
-void take_start(struct client *client)
+/* False: later, there is no memory. What an earlier exporter acknowledged must be known before anything is taken. */
+static bool read_acknowledged(struct client *client)
 {
     uint32_t n, n_all = client->layout.n_chunks;
-    if (!read_words(client, true, &n))
-        return;
     uint64_t *acknowledged = malloc((size_t)n_all * sizeof(*acknowledged));
-    if (acknowledged && client_read(client, acknowledged, (size_t)n_all * sizeof(*acknowledged),
-                                    client->layout.acknowledged)) {
+    bool is_read = acknowledged && read_words(client, true, &n);
+    if (is_read && client_read(client, acknowledged, (size_t)n_all * sizeof(*acknowledged),
+                               client->layout.acknowledged)) {
         for (uint32_t i = 0; i < client->n_chunks; i++) {
             struct chunk *chunk = &client->chunks[i];
             chunk->acknowledged = chunk->taken = chunk->promised = acknowledged[i];
@@ -106,6 +106,12 @@ void take_start(struct client *client)
         }
     }
     free(acknowledged);
+    return is_read;
+}
+
+void take_start(struct client *client)
+{
+    client->has_started = read_acknowledged(client);
 }
 
 /* ---- acknowledging ---- */
@@ -280,8 +286,10 @@ static uint32_t take_chunk(struct client *client, uint32_t index, uint64_t host_
     }
     if (part.is_new_lease)
         forget_facts(client, chunk);
-    if (!memory_of(chunk))
+    if (!memory_of(chunk)) {
+        client->is_starved = true;
         return 0;
+    }
     uint64_t offset = client->layout.chunks + (uint64_t)index * WIRE_CHUNK_BYTES;
     if (chunk->must_remember)
         remember_earlier(client, chunk, offset, part.from);
@@ -322,12 +330,24 @@ void take_measure(struct client *client)
         measure(client, n_words);
 }
 
+/* False: nothing can be taken now. Where only memory is lacking, its file stays, though its process be dead. */
+static bool look_at_words(struct client *client, uint32_t *ret_n)
+{
+    if (client->is_broken)
+        return false;
+    if (!client->has_started)
+        take_start(client);
+    bool is_read = client->has_started && read_words(client, client->is_dead, ret_n);
+    client->is_starved = !is_read && !client->is_broken;
+    return is_read;
+}
+
 uint32_t take_records(struct client *client, uint32_t max_spans)
 {
     uint32_t n_words, n = 0;
     const uint64_t *words = client->dropbox->host_words;
     client->is_drained = true;
-    if (client->is_broken || !read_words(client, client->is_dead, &n_words))
+    if (!look_at_words(client, &n_words))
         return 0;
     measure(client, n_words);
     uint32_t i = client->next_chunk < n_words ? client->next_chunk : 0;
