@@ -5,6 +5,7 @@
 #include "cli/pipeline_priv.h"
 #include "cli/spool_size.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,12 +46,23 @@ static struct destination *create(struct pipeline *pipeline, struct settings *se
     return destination;
 }
 
+/* Its counts go with it: what was lost was said at most once a while, and not how much in all. */
+static void tell_lost(const struct destination *destination)
+{
+    struct otlp_counts counts;
+    otlp_get_counts(destination->otlp, &counts);
+    if (counts.rejected || counts.dropped_spool)
+        log_write(LOG_LEVEL_WARN, "%s: %" PRIu64 " delivered, %" PRIu64 " rejected, %" PRIu64 " dropped",
+                  otlp_url(destination->otlp), counts.exported, counts.rejected, counts.dropped_spool);
+}
+
 static void destroy(struct pipeline *pipeline, struct destination *destination)
 {
     struct destination **at = &pipeline->destinations;
     while (*at != destination)
         at = &(*at)->next;
     *at = destination->next;
+    tell_lost(destination);
     metering_fini(destination);
     otlp_destroy(destination->otlp);
     settings_destroy(destination->settings);

@@ -148,8 +148,10 @@ static bool may_leave(struct exporter *exporter)
         exporter->alone_since_ms = 0;
         return false;
     }
-    if (exporter->alone_since_ms == 0)
+    if (exporter->alone_since_ms == 0) {
         exporter->alone_since_ms = now_ms;
+        (void)malloc_trim(KEPT_BYTES); /* a storm of processes leaves holes that free() gives nobody back */
+    }
     uint64_t alone_ms = now_ms - exporter->alone_since_ms;
     if (exporter->leave_after_ms == UINT64_MAX || alone_ms < exporter->leave_after_ms)
         return false;

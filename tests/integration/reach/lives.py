@@ -49,7 +49,8 @@ def short_processes(lab):
 
     def cost_us(environment, command, times):
         result = lab.run([timer, str(times), *environment, *command], timeout=3600)
-        lab.check(result.returncode == 0, f"{command}: {result}")
+        # ld.so says it on standard error where the library is being replaced just then: such a program is not traced
+        lab.check(result.returncode == 0 and not result.stderr, f"{command}: {result}")
         return float(result.stdout.split()[-1])
 
     for what, command in (("true", ["/bin/true"]), ("one call", [calls, "1"])):
@@ -64,9 +65,12 @@ def short_processes(lab):
     lab.check(not left, f"left behind: {left[:5]}")
     status = lab.run(["ps", "-o", "stat=", "--ppid", str(lab.exporters[0].pid)]).stdout
     lab.check(b"Z" not in status, f"children of the exporter: {status}")
-    pages = int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{lab.exporters[0].pid}/status").read())[1])
+    used = lambda: int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{lab.exporters[0].pid}/status").read())[1])
     descriptors = len(os.listdir(f"/proc/{lab.exporters[0].pid}/fd"))
-    lab.check(pages < 32 << 10 and descriptors < 64, f"exporter: {pages} KiB, {descriptors} descriptors")
+    most = used()
+    lab.until(lambda: used() < 32 << 10, 5)  # it gives back what the files needed that waited together
+    print(f"    exporter: {most} KiB, then {used()} KiB, {descriptors} descriptors", flush=True)
+    lab.check(used() < 32 << 10 and descriptors < 64, f"exporter: {used()} KiB, {descriptors} descriptors")
 
 
 @case("no_environment")

@@ -305,3 +305,30 @@ def dropped_storm(lab):
         return sum(last.values())
 
     lab.wait_for(lambda: lab.receiver.decode() or counted() == lost, 10, f"a metric of {lost}; {counted()}")
+
+
+@case("dropped/spool")
+def dropped_spool(lab):
+    """A collector that is away while more comes than the spool may hold, and an exporter that ends meanwhile: what the next one delivers
+    and what the first said was dropped are all that there was."""
+    lab.use_stub()
+    collector, n_calls = Collector(lab), 20000
+    collector.stop()
+    settings = {"OTELSHIM_SPOOL_SIZE": "256K", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_METRICS_EXPORTER": "none",
+                "OTEL_EXPORTER_OTLP_COMPRESSION": "none", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "128"}
+    exporter = lab.start_exporter()
+    result = lab.run([program("calls"), str(n_calls), "1", "20000", "1000"], lab.traced("kept", **settings))
+    lab.check(result.stdout == f"{n_calls} calls\n".encode(), f"{result}")
+    lab.wait_for(lambda: not lab.files(), 60, "its file to be drained")
+    report = lab.status()
+    lab.stop_exporter(exporter)
+    said = re.findall(r"/v1/traces: (\d+) delivered, (\d+) rejected, (\d+) dropped$", (lab.directory / "exporter.log").read_text(), re.M)
+    if not lab.check(len(said) == 1 and int(said[0][2]) > n_calls / 10, f"its log says {said} was lost"):
+        return
+    lost = int(said[0][2])
+    lab.check(not report["ended"]["dropped"], f"{report['ended']}: a slow exporter")
+    collector.start()
+    lab.start_exporter("--leave-after", "0", wait=False, **settings).wait(120)
+    lines = collector.spans_file.read_text().splitlines()
+    made = report["ended"]["recorded"]  # its calls, its connection, and a root for each time it paused
+    lab.check(n_calls + 2 <= made <= n_calls + 50 and len(lines) + lost == made, f"{len(lines)} arrived + {lost} lost of {made}")
