@@ -95,12 +95,22 @@ static void pass(struct pipeline *pipeline, struct call *call, const struct call
     destroy_call(pipeline->callstacks, call);
 }
 
-static struct call *find_call(struct callstacks *stacks, const struct call *wanted)
+static struct call *find_span(struct callstacks *stacks, const struct traced *traced,
+                              const struct raw_span *raw)
 {
     struct call *call = stacks->calls;
-    while (call && (call->is_waiting || call->traced != wanted->traced || call->is_log != wanted->is_log ||
-                    memcmp(call->span_id, wanted->span_id, sizeof(call->span_id)) != 0 ||
-                    (call->is_log && (call->mono_ns != wanted->mono_ns || call->tid != wanted->tid))))
+    while (call && (call->is_waiting || call->traced != traced || call->is_log ||
+                    memcmp(call->span_id, raw->span.span_id, sizeof(call->span_id)) != 0))
+        call = call->next;
+    return call;
+}
+
+static struct call *find_log(struct callstacks *stacks, const struct traced *traced,
+                             const struct raw_log *raw)
+{
+    struct call *call = stacks->calls;
+    while (call && (call->is_waiting || call->traced != traced || !call->is_log ||
+                    call->mono_ns != raw->log.mono_ns || call->tid != raw->log.tid))
         call = call->next;
     return call;
 }
@@ -268,29 +278,28 @@ void callstacks_on_stack(void *context, const struct raw_stack *raw)
     loop_timer_start(stacks->timer, LOOK_MS);
 }
 
-/* NULL: it has no stack. */
-static struct call *begin_wait(struct pipeline *pipeline, const struct call *wanted,
-                               const struct receipt *placed)
+/* Nearly always false: every span and log record asks. */
+static bool may_have_stack(const struct callstacks *stacks)
 {
-    struct callstacks *stacks = pipeline->callstacks;
-    struct call *call = stacks->calls && !stacks->is_leaving ? find_call(stacks, wanted) : NULL;
-    if (!call)
-        return NULL;
+    return stacks->calls && !stacks->is_leaving;
+}
+
+static void begin_wait(struct pipeline *pipeline, struct call *call, const struct receipt *placed)
+{
     call->placed = *placed;
     call->is_waiting = true;
     call->since_ms = loop_now_ms(pipeline->loop);
-    stacks->n_waiting++;
-    return call;
+    pipeline->callstacks->n_waiting++;
 }
 
 bool callstacks_hold_span(struct pipeline *pipeline, struct traced *traced, const struct raw_span *raw,
                           const struct receipt *placed)
 {
-    struct call wanted = {.traced = traced};
-    memcpy(wanted.span_id, raw->span.span_id, sizeof(wanted.span_id));
-    struct call *call = begin_wait(pipeline, &wanted, placed);
+    struct callstacks *stacks = pipeline->callstacks;
+    struct call *call = may_have_stack(stacks) ? find_span(stacks, traced, raw) : NULL;
     if (!call)
         return false;
+    begin_wait(pipeline, call, placed);
     call->span = *raw;
     call->span.facts = raw_facts_copy(&call->arena, raw->facts, raw->n_facts);
     call->span.source = (struct raw_source){0};
@@ -301,10 +310,11 @@ bool callstacks_hold_span(struct pipeline *pipeline, struct traced *traced, cons
 bool callstacks_hold_log(struct pipeline *pipeline, struct traced *traced, const struct raw_log *raw,
                          const struct receipt *placed)
 {
-    struct call wanted = {.traced = traced, .is_log = true, .mono_ns = raw->log.mono_ns, .tid = raw->log.tid};
-    struct call *call = begin_wait(pipeline, &wanted, placed);
+    struct callstacks *stacks = pipeline->callstacks;
+    struct call *call = may_have_stack(stacks) ? find_log(stacks, traced, raw) : NULL;
     if (!call)
         return false;
+    begin_wait(pipeline, call, placed);
     call->log = *raw;
     call->log.facts = raw_facts_copy(&call->arena, raw->facts, raw->n_facts);
     (void)move_on(pipeline, call, loop_now_ms(pipeline->loop));
