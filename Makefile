@@ -25,7 +25,7 @@ all: $(BUILD)/libotelshim.so $(BUILD)/otelshim        ## build the library and t
 # What runs at every start lies in front, then what every span needs, then a library's own: the kernel maps 64 KiB around each page
 # that is touched, and few such pieces, and few pages of data, are touched then (shim/README.md, layout.ld).
 START_SOURCES := $(wildcard $(addprefix shim/,settings.c text.c start.c dropbox*.c admission.c thread.c real_libc.c real_scope.c real_patch.c \
-                 real_elf.c loader.c process.c crash/altstack*.c crash/sharing.c crash/onstack.c crash/entry.c crash/crash.c crash/disposition*.c lifecycle.c))
+                 real_elf.c loader.c process.c instrument/stdio.c crash/altstack*.c crash/sharing.c crash/onstack.c crash/entry.c crash/crash.c crash/disposition*.c lifecycle.c))
 SPAN_SOURCES  := $(addprefix shim/,real.c connection.c facts.c literal.c count.c clock.c episode.c sampler.c span.c record.c buffer.c operation.c \
                  operation_text.c propagate.c)
 SHIM_SOURCES  := $(START_SOURCES) $(SPAN_SOURCES) $(wildcard $(addprefix shim/instrument/,hiredis*.c libpq*.c curl*.c))

@@ -90,6 +90,11 @@ class Ground:
         return {**self.environment, "LD_PRELOAD": str(LIBRARY), "OTELSHIM_DIR": str(self.box),
                 "OTELSHIM_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none", "OTEL_SERVICE_NAME": "bench", **more}
 
+    @staticmethod
+    def without(traced):
+        """The same environment, as large, so that the stack lies alike, without the library."""
+        return {"NO_PRELOAD" if name == "LD_PRELOAD" else name: value for name, value in traced.items()}
+
     def stub(self, environment):
         return {**environment, "LD_LIBRARY_PATH": stub_directory()}
 
@@ -202,7 +207,10 @@ def instructions_of_path(ground, path, few=4 * BLOCK, many=12 * BLOCK):
 
 
 def api_program():
-    return build_program("loop_api")
+    """Linked with a syslog(3) that does nothing."""
+    stub = build_file(PROGRAMS / "stub/libsyslog_stub.so", here / "stub_syslog.c",
+                      ["-fPIC", "-shared", "-Wl,-soname,libsyslog_stub.so"])
+    return build_program("loop_api", f"-L{stub.parent}", "-l:libsyslog_stub.so", f"-Wl,-rpath,{stub.parent}")
 
 
 def instructions_of_api(ground, call, few=500, many=1500):

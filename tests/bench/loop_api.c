@@ -1,7 +1,7 @@
 /*
  * loop_api: every call of otelshim.h in a loop, and syslog(3). usage: loop_api CALL CALLS [PAUSE_US]: in bursts of 250, PAUSE_US apart
  * (the exporter empties chunks meanwhile); only the bursts are timed. Prints the median burst's nanoseconds per call, less those of
- * an empty loop. `syslog` goes to a socket that is not there: what libc does is in it.
+ * an empty loop. `syslog` is stub_syslog's.
  */
 #include "../../shim/otelshim.h"
 
