@@ -37,6 +37,12 @@ struct thread_query {
     struct interned mark; /* the block's */
 };
 
+/* What curl_easy_perform runs on this thread, and where its library's text lies (curl_easy.c). */
+struct thread_performing {
+    const void *handle; /* NULL: nothing */
+    uintptr_t text_from, text_bytes;
+};
+
 struct operation_kept;
 
 struct thread {
@@ -58,7 +64,7 @@ struct thread {
     struct operation_kept
         *kept; /* operation.c: those that are free and this thread's already; NULL: it keeps none */
     struct thread_query query;
-    const void *performing; /* curl_easy.c: the handle that curl_easy_perform runs here now; NULL none */
+    struct thread_performing performing;
     uint64_t last_probe_ns, custom_refused_ns;
     uint64_t stack_top; /* thread_stack_top(); 0 not looked up */
     bool is_in_perror;  /* instrument/stdio.c */

@@ -16,6 +16,7 @@
  */
 #include "curl_priv.h"
 
+#include "hot.h"
 #include "settings.h"
 #include "sys.h"
 #include "text.h"
@@ -23,7 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-uint32_t curl_body_bytes;
+HOT_DATA uint32_t curl_body_bytes;
 
 /* A mapping of its own, of handles for which one was needed. Written by the thread that uses the handle. */
 struct curl_body {

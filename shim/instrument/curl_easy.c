@@ -19,30 +19,32 @@ static bool is_running(const struct curl_state *state)
 }
 
 /* Without a state, too, where nothing is recorded: libcurl's own calls in there are jumps (curl_priv.h). */
-static CURLcode call_real(__typeof__(&curl_easy_perform) real, CURL *handle, struct curl_state *state)
+static inline CURLcode call_real(__typeof__(&curl_easy_perform) real, CURL *handle, struct curl_state *state,
+                                 const struct curl_calls *calls)
 {
-    const void *performing_before = thread_peek()->performing;
+    struct thread_performing *performing = &thread_peek()->performing, performing_before = *performing;
     bool was_performing = state && state->is_performing;
     if (state) {
         state->knows_total = false;
         state->is_performing = true;
     }
-    thread_peek()->performing = handle;
+    *performing = (struct thread_performing){handle, calls->text_from, calls->text_bytes};
     CURLcode code = real(handle);
-    thread_peek()->performing = performing_before;
+    *performing = performing_before;
     if (state)
         state->is_performing = was_performing;
     return code;
 }
 
-static __attribute__((noinline)) CURLcode perform_unrecorded(__typeof__(&curl_easy_perform) real,
-                                                             CURL *handle, struct connection *connection,
-                                                             const struct curl_calls *calls)
+static __attribute__((noinline, cold)) CURLcode perform_unrecorded(__typeof__(&curl_easy_perform) real,
+                                                                   CURL *handle,
+                                                                   struct connection *connection,
+                                                                   const struct curl_calls *calls)
 {
     struct curl_state *state = curl_state_of(connection);
     if (!is_running(state))
         curl_request_restore(handle, state, calls);
-    CURLcode code = call_real(real, handle, state);
+    CURLcode code = call_real(real, handle, state, calls);
     int kept = errno;
     if (state && state->connect_only)
         curl_socket_open(connection, handle, calls, code);
@@ -51,8 +53,9 @@ static __attribute__((noinline)) CURLcode perform_unrecorded(__typeof__(&curl_ea
 }
 
 /* Of a handle that is running: getinfo would tell of that request. */
-static __attribute__((noinline)) CURLcode perform_refused(__typeof__(&curl_easy_perform) real, CURL *handle,
-                                                          struct span *span, const struct curl_calls *calls)
+static __attribute__((noinline, cold)) CURLcode perform_refused(__typeof__(&curl_easy_perform) real,
+                                                                CURL *handle, struct span *span,
+                                                                const struct curl_calls *calls)
 {
     CURLcode code = real(handle);
     int kept = errno;
@@ -90,7 +93,7 @@ static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, cons
     if (__builtin_expect(curl_wants_bodies(), 0))
         curl_body_begin(handle, state, calls, &span.facts, NULL);
 
-    CURLcode code = call_real(real, handle, state);
+    CURLcode code = call_real(real, handle, state, calls);
     int kept = errno;
     enum wire_outcome outcome = curl_request_end(&span.facts, handle, state, calls, code);
     if (__builtin_expect(curl_wants_bodies(), 0))

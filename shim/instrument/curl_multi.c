@@ -16,8 +16,10 @@
  */
 #include "curl_priv.h"
 
+#include "hot.h"
+
 /* Of operations that are open; relaxed atomic. Spares curl_multi_cleanup the search. */
-static uint32_t n_running;
+static HOT_DATA uint32_t n_running;
 
 /* ---- one request ---- */
 
@@ -143,12 +145,12 @@ static void record_unseen(CURL *handle, const struct curl_calls *calls, CURLcode
 
 /* ---- the calls ---- */
 
-static __attribute__((noinline)) CURLMcode add_own_handle(struct real_entry *entry, const void *call_site,
-                                                          CURLM *multi, CURL *handle)
+static __attribute__((noinline)) CURLMcode add_handle(struct real_entry *entry, const void *call_site,
+                                                      CURLM *multi, CURL *handle)
 {
     __typeof__(&curl_multi_add_handle) real = real_find(entry, call_site, handle);
     CURLMcode code = real(multi, handle);
-    if (curl_is_performed(handle, entry, call_site))
+    if (curl_is_performed(handle, call_site))
         return code;
     struct connection *connection = connection_find(handle);
     const struct curl_state *state = curl_state_of(connection);
@@ -161,18 +163,11 @@ static __attribute__((noinline)) CURLMcode add_own_handle(struct real_entry *ent
     return code;
 }
 
-static __attribute__((noinline)) CURLMcode add_handle(struct real_entry *entry, const void *call_site,
-                                                      CURLM *multi, CURL *handle)
-{
-    __typeof__(&curl_multi_add_handle) real = curl_real_of_performed(handle, entry, call_site);
-    return real ? real(multi, handle) : add_own_handle(entry, call_site, multi, handle);
-}
-
-static __attribute__((noinline)) CURLMcode remove_own_handle(struct real_entry *entry, const void *call_site,
-                                                             CURLM *multi, CURL *handle)
+static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entry, const void *call_site,
+                                                         CURLM *multi, CURL *handle)
 {
     __typeof__(&curl_multi_remove_handle) real = real_find(entry, call_site, handle);
-    if (curl_is_performed(handle, entry, call_site))
+    if (curl_is_performed(handle, call_site))
         return real(multi, handle);
     struct connection *connection = connection_find(handle);
     const struct curl_state *state = curl_state_of(connection);
@@ -196,13 +191,6 @@ static __attribute__((noinline)) CURLMcode remove_own_handle(struct real_entry *
         *operation_facts(operation).bytes = staged_bytes; /* it runs on: what was read is not its end */
     errno = kept;
     return code;
-}
-
-static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entry, const void *call_site,
-                                                         CURLM *multi, CURL *handle)
-{
-    __typeof__(&curl_multi_remove_handle) real = curl_real_of_performed(handle, entry, call_site);
-    return real ? real(multi, handle) : remove_own_handle(entry, call_site, multi, handle);
 }
 
 static __attribute__((noinline)) void end_as_told(struct real_entry *entry, const CURLMsg *message,
@@ -229,18 +217,25 @@ static __attribute__((noinline)) void end_as_told(struct real_entry *entry, cons
         curl_socket_open(connection, handle, calls, code);
 }
 
-static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, const void *call_site,
-                                                    CURLM *multi, int *ret_n)
+static __attribute__((noinline)) CURLMsg *hand_out(struct real_entry *entry, const void *call_site,
+                                                   CURLMsg *message)
 {
-    __typeof__(&curl_multi_info_read) real = real_find(entry, call_site, NULL);
-    CURLMsg *message = real(multi, ret_n);
-    if (!message || message->msg != CURLMSG_DONE || !message->easy_handle ||
-        curl_is_performed(message->easy_handle, entry, call_site))
+    if (!message || message->msg != CURLMSG_DONE || !message->easy_handle)
         return message;
     int kept = errno;
     end_as_told(entry, message, curl_is_internal(entry, call_site));
     errno = kept;
     return message;
+}
+
+static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, const void *call_site,
+                                                    CURLM *multi, int *ret_n)
+{
+    __typeof__(&curl_multi_info_read) real = real_find(entry, call_site, NULL);
+    CURLMsg *message = real(multi, ret_n);
+    return message && curl_is_performed(message->easy_handle, call_site)
+               ? message
+               : hand_out(entry, call_site, message);
 }
 
 struct cleaned {
@@ -271,30 +266,42 @@ static __attribute__((noinline)) CURLMcode clean_up(struct real_entry *entry, co
 
 /* ---- the instances ---- */
 
-#define ADD(node, at, ...)                                                                    \
-    CURL_INSTANCE(curl_multi_add_handle, node, at)                                            \
-    CURLMcode curl_multi_add_handle__##node(CURLM *multi, CURL *handle)                       \
-    {                                                                                         \
-        CALL_SITE;                                                                            \
-        return add_handle(CURL_ENTRY(curl_multi_add_handle, node), call_site, multi, handle); \
+#define ADD(node, at, ...)                                                                          \
+    CURL_INSTANCE(curl_multi_add_handle, node, at)                                                  \
+    CURLMcode curl_multi_add_handle__##node(CURLM *multi, CURL *handle)                             \
+    {                                                                                               \
+        CALL_SITE;                                                                                  \
+        struct real_entry *entry = CURL_ENTRY(curl_multi_add_handle, node);                         \
+        __typeof__(&curl_multi_add_handle) real = curl_real_of_performed(handle, entry, call_site); \
+        return real ? real(multi, handle) : add_handle(entry, call_site, multi, handle);            \
     }
 CURL_FLAVOURS(ADD, )
 
-#define REMOVE(node, at, ...)                                                                       \
-    CURL_INSTANCE(curl_multi_remove_handle, node, at)                                               \
-    CURLMcode curl_multi_remove_handle__##node(CURLM *multi, CURL *handle)                          \
-    {                                                                                               \
-        CALL_SITE;                                                                                  \
-        return remove_handle(CURL_ENTRY(curl_multi_remove_handle, node), call_site, multi, handle); \
+#define REMOVE(node, at, ...)                                                                          \
+    CURL_INSTANCE(curl_multi_remove_handle, node, at)                                                  \
+    CURLMcode curl_multi_remove_handle__##node(CURLM *multi, CURL *handle)                             \
+    {                                                                                                  \
+        CALL_SITE;                                                                                     \
+        struct real_entry *entry = CURL_ENTRY(curl_multi_remove_handle, node);                         \
+        __typeof__(&curl_multi_remove_handle) real = curl_real_of_performed(handle, entry, call_site); \
+        return real ? real(multi, handle) : remove_handle(entry, call_site, multi, handle);            \
     }
 CURL_FLAVOURS(REMOVE, )
 
-#define INFO_READ(node, at, ...)                                                           \
-    CURL_INSTANCE(curl_multi_info_read, node, at)                                          \
-    CURLMsg *curl_multi_info_read__##node(CURLM *multi, int *ret_n)                        \
-    {                                                                                      \
-        CALL_SITE;                                                                         \
-        return read_info(CURL_ENTRY(curl_multi_info_read, node), call_site, multi, ret_n); \
+#define INFO_READ(node, at, ...)                                                                      \
+    CURL_INSTANCE(curl_multi_info_read, node, at)                                                     \
+    CURLMsg *curl_multi_info_read__##node(CURLM *multi, int *ret_n)                                   \
+    {                                                                                                 \
+        CALL_SITE;                                                                                    \
+        struct real_entry *entry = CURL_ENTRY(curl_multi_info_read, node);                            \
+        const CURL *performed = thread_peek()->performing.handle;                                     \
+        __typeof__(&curl_multi_info_read) real = curl_real_of_performed(performed, entry, call_site); \
+        if (!real)                                                                                    \
+            return read_info(entry, call_site, multi, ret_n);                                         \
+        CURLMsg *message = real(multi, ret_n);                                                        \
+        return __builtin_expect(message && message->easy_handle != performed, 0)                      \
+                   ? hand_out(entry, call_site, message)                                              \
+                   : message;                                                                         \
     }
 CURL_FLAVOURS(INFO_READ, )
 

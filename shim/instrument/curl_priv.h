@@ -116,29 +116,32 @@ struct curl_state {
 };
 static_assert(sizeof(struct curl_state) <= CONNECTION_STATE_BYTES, "fits the connection");
 
-/* Functions of the library a handle came from. A pointer is NULL where the library has none. */
+/* The library a handle came from: functions (NULL where it has none), and where its text lies. */
 struct curl_calls {
     __typeof__(&curl_easy_setopt) setopt;
     __typeof__(&curl_easy_getinfo) getinfo;
     __typeof__(&curl_easy_header) header;
+    uintptr_t text_from, text_bytes;
     __typeof__(&curl_easy_strerror) strerror;
     __typeof__(&curl_url_get) url_get;
     __typeof__(&curl_free) free;
 };
 
 /* libcurl's own call on the handle that curl_easy_perform runs on this thread: told without looking for the handle. The
- * usual call in a request of the easy interface. */
-static inline bool curl_is_performed(const CURL *handle, const struct real_entry *entry,
-                                     const void *call_site)
+ * usual call in a request of the easy interface, three times, each on a CPU that has done other things meanwhile: so it is told
+ * in the wrapper itself, from one line of memory. */
+static inline bool curl_is_performed(const CURL *handle, const void *call_site)
 {
-    return thread_peek()->performing == handle && handle && real_is_in_library(entry, call_site);
+    const struct thread_performing *performing = &thread_peek()->performing;
+    return performing->handle == handle && handle &&
+           (uintptr_t)call_site - performing->text_from < performing->text_bytes;
 }
 
 /* The real function for such a call. NULL: it is another one, or not known yet. */
 static inline void *curl_real_of_performed(const CURL *handle, const struct real_entry *entry,
                                            const void *call_site)
 {
-    return __builtin_expect(curl_is_performed(handle, entry, call_site), 1)
+    return __builtin_expect(curl_is_performed(handle, call_site), 1)
                ? __atomic_load_n(&entry->function, __ATOMIC_ACQUIRE)
                : NULL;
 }
@@ -146,8 +149,8 @@ static inline void *curl_real_of_performed(const CURL *handle, const struct real
 /* The handle is another one from now on. */
 static inline void curl_forget_performed(const CURL *handle)
 {
-    if (thread_peek()->performing == handle) /* a longjmp left it there */
-        thread_peek()->performing = NULL;
+    if (thread_peek()->performing.handle == handle) /* a longjmp left it there */
+        thread_peek()->performing.handle = NULL;
 }
 
 /* real_is_internal(), where the caller is nearly always libcurl. */
@@ -270,7 +273,7 @@ int64_t curl_request_number(CURL *handle, const struct curl_calls *calls, CURLIN
 /* ---- bodies, where they are asked for: curl_body.c ---- */
 
 /* OTELSHIM_BODY_BYTES; 0 where nobody asks: then nothing below is called. Set when the first handle is made. */
-extern uint32_t curl_body_bytes;
+extern __attribute__((visibility("hidden"))) uint32_t curl_body_bytes;
 static inline uint32_t curl_wants_bodies(void)
 {
     return __atomic_load_n(&curl_body_bytes, __ATOMIC_RELAXED);

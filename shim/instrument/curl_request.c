@@ -11,22 +11,23 @@
  */
 #include "curl_priv.h"
 
+#include "hot.h"
 #include "settings.h"
 #include <string.h>
 
 /* ---- functions of the library ---- */
 
-#define MAX_LIBRARIES 8u
+#define MAX_LIBRARIES 4u
 
-/* One per library; filled once and published by its number going up. */
-static struct {
+/* One per library; filled once and published by `is_ready`. */
+static HOT_DATA struct {
     struct {
         const struct real_library *library;
-        struct curl_calls calls;
         uint32_t is_ready;
+        struct curl_calls calls;
     } places[MAX_LIBRARIES];
     uint32_t n_places;
-} loaded;
+} loaded __attribute__((aligned(64)));
 
 static void look_up_calls(struct curl_calls *ret_calls, const struct real_entry *entry)
 {
@@ -36,9 +37,12 @@ static void look_up_calls(struct curl_calls *ret_calls, const struct real_entry 
     ret_calls->strerror = (__typeof__(ret_calls->strerror))real_sibling(entry, "curl_easy_strerror");
     ret_calls->url_get = (__typeof__(ret_calls->url_get))real_sibling(entry, "curl_url_get");
     ret_calls->free = (__typeof__(ret_calls->free))real_sibling(entry, "curl_free");
+    ret_calls->text_from = entry->library ? entry->library->text_from : 0;
+    ret_calls->text_bytes = entry->library ? entry->library->text_to - entry->library->text_from : 0;
 }
 
-static __attribute__((noinline)) void load_calls(struct curl_calls *ret_calls, const struct real_entry *entry)
+static __attribute__((noinline, cold)) void load_calls(struct curl_calls *ret_calls,
+                                                       const struct real_entry *entry)
 {
     const struct real_library *library = entry->library;
     look_up_calls(ret_calls, entry);
