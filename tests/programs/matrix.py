@@ -25,7 +25,7 @@ import run as integration
 import witness
 
 SKIPPED = 77
-TIMEOUT_S = 60
+TIMEOUT_S = 360
 NOT_COMPARED = ["*.git/index", "*.sock", "*.pid"]  # times of day, and what is no file
 
 
@@ -87,7 +87,7 @@ class Bench(integration.Bench):
     def close(self):
         for exporter in self.exporters[1:]:
             exporter.terminate()
-            exporter.wait(10)
+            exporter.wait(60)
         super().close()
 
     def run(self, program, shim):
