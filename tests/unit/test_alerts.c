@@ -42,11 +42,11 @@ static void test_alerts_edit(void **state)
     (void)state;
     struct settings *settings = SETTINGS();
     raise_error(settings, "TimeoutError", "no answer");
-    run_for(20);
+    run_until_told(1);
     for (int i = 0; i < 36; i++)
         raise_error(settings, "TimeoutError", "no answer");
     raise_error(settings, "OtherError", "something else");
-    run_for(15);
+    run_until_told(2);
     assert_int_equal(fake.n, 2); /* a different one at once, the change later */
     run_until_idle(2000);
     assert_int_equal(fake.n_edits, 1);
@@ -231,7 +231,7 @@ static void test_alerts_retry_after(void **state)
 {
     (void)state;
     struct settings *settings = SETTINGS();
-    fake_say(NULL, (struct sent){.outcome = SENT_RETRY, .retry_ms = 300, .problem = "429"});
+    fake_say(NULL, (struct sent){.outcome = SENT_RETRY, .retry_ms = 2000, .problem = "429"});
     raise_error(settings, "TimeoutError", "no answer");
     run_for(100);
     struct alert crash = an_alert("SIGSEGV", "null pointer");
@@ -254,7 +254,7 @@ static void test_alerts_late(void **state)
     fake.is_down = true;
     raise_error(settings, "TimeoutError", "no answer");
     raise_error(settings, "TimeoutError", "no answer");
-    run_for(600);
+    run_for(450);
     fake.is_down = false;
     run_until_idle(2000);
     assert_int_equal(fake.n, 1); /* the count is in it: nothing to change afterwards */
@@ -283,18 +283,23 @@ static void test_alerts_dead(void **state)
 {
     (void)state;
     struct settings *settings = SETTINGS("OTELSHIM_TELEGRAM_ERROR_CHATS", "10, 11");
+    struct alert_times times = quick;
+    times.dead = 2000;
+    end();
+    start_with(&times);
     fake_say("10", (struct sent){.outcome = SENT_DEAD, .problem = "bot was blocked"});
     raise_error(settings, "TimeoutError", "no answer");
-    run_for(50);
+    run_until_told(1);
+    run_until_idle(1000);
     assert_int_equal(fake.n, 1);
     assert_string_equal(fake.messages[0].address, "11");
     assert_true(alerts_is_idle(alerts));
     assert_int_equal(counts().refused, 1);
     raise_error(settings, "OtherError", "something else");
-    run_for(20);
+    run_until_told(2);
     assert_int_equal(fake.n, 2);
     assert_int_equal(fake.n_attempts, 3); /* the dead one is let alone */
-    run_for(150);
+    run_until_told(4);
     assert_int_equal(fake.n, 4); /* an hour is over */
     assert_int_equal(counts().waiting, 0);
     settings_destroy(settings);
@@ -501,7 +506,7 @@ static void test_alerts_resolve(void **state)
     struct alert alert = an_alert("HostDown", "api.x fails");
     alert.problem = "host api.x";
     alerts_raise(alerts, settings, &alert);
-    run_for(30);
+    run_until_told(1);
     alerts_resolve(alerts, settings, "trader", "host api.y");
     alerts_resolve(alerts, settings, "trader", "host api.x");
     alerts_resolve(alerts, settings, "trader", "host api.x");
