@@ -345,6 +345,13 @@ static void remove_file(const struct dropbox_image *image)
     sys_close(directory);
 }
 
+void dropbox_mark_exited(void)
+{
+    const struct dropbox *box = dropbox_file();
+    if (box)
+        (void)__atomic_fetch_or(&box->header->state, WIRE_STATE_EXITED, __ATOMIC_RELEASE);
+}
+
 void dropbox_close_later(uint32_t timeout_ms)
 {
     const struct dropbox *box = dropbox_file();
@@ -352,7 +359,7 @@ void dropbox_close_later(uint32_t timeout_ms)
         return;
     if (timeout_ms)
         wait_for_delivery(box, timeout_ms * 1000000ull);
-    (void)__atomic_fetch_or(&box->header->state, WIRE_STATE_EXITED, __ATOMIC_RELEASE);
+    dropbox_mark_exited();
 }
 
 void dropbox_close(uint32_t timeout_ms)

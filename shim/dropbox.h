@@ -154,6 +154,8 @@ void dropbox_close(uint32_t timeout_ms);
 
 /* The same, but the file stays open: what libc writes after all destructors is still to come. May be called again. */
 void dropbox_close_later(uint32_t timeout_ms);
+/* The mark alone, by no system call. */
+void dropbox_mark_exited(void);
 
 /* Around exec of this process image: marks the header EXECED, or takes the mark back when exec failed. Nothing in
  * a fork or vfork child (raw getpid() differs). */

@@ -121,6 +121,11 @@ static void close_later(void)
 /* Standard output that is a file or a pipe is written by exit() itself, when no code of ours runs any more but the hook. */
 static void leave(void)
 {
+    if (stdio_is_in_sandbox()) { /* any system call may kill; nothing more is recorded */
+        dropbox_mark_exited();
+        __atomic_store_n(&lifecycle_state, LIFECYCLE_INERT, __ATOMIC_RELAXED);
+        return;
+    }
     uint32_t active = LIFECYCLE_ACTIVE, timeout_ms = flush_timeout_ms();
     const struct dropbox *box = dropbox_file();
     if (box && crash_note_exit())

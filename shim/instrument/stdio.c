@@ -28,10 +28,10 @@
 
 #define FRAME __builtin_frame_address(0)
 
-/* Set once by the constructor, but for `streams`. */
+/* Set once by the constructor, but for `streams` and `is_in_sandbox`. */
 static struct {
     uint32_t streams; /* bit 1 << descriptor; 0 from a sandbox on */
-    bool is_blind;
+    bool is_blind, is_in_sandbox;
     struct {
         bool is_open;
         dev_t device;
@@ -142,8 +142,10 @@ typedef int prctl_fn(int option, unsigned long a, unsigned long b, unsigned long
 static int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
     int result = ((prctl_fn *)hooks[PRCTL].real)(option, a, b, c, d);
-    if (result == 0 && (option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS))
+    if (result == 0 && (option == PR_SET_SECCOMP || option == PR_SET_NO_NEW_PRIVS)) {
         __atomic_store_n(&stdio.streams, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&stdio.is_in_sandbox, true, __ATOMIC_RELAXED);
+    }
     return result;
 }
 
@@ -183,6 +185,11 @@ void stdio_start(uint32_t streams)
         hooks[WRITE_ALIAS].real = NULL;
     patch_set_hooks(hooks, N_HOOKS);
     stdio.is_blind = !hook_stdio();
+}
+
+bool stdio_is_in_sandbox(void)
+{
+    return __atomic_load_n(&stdio.is_in_sandbox, __ATOMIC_RELAXED);
 }
 
 bool stdio_is_blind(void)

@@ -15,4 +15,7 @@ void stdio_start(uint32_t streams);
 /* It was asked for, and libc's own stdio cannot be seen. */
 bool stdio_is_blind(void);
 
+/* The program renounced what a sandbox forbids. */
+bool stdio_is_in_sandbox(void);
+
 #endif

@@ -5,10 +5,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -281,6 +283,26 @@ static void strict(void)
     syscall(SYS_exit, 9);
 }
 
+/* A filter that kills for what we would ask at the end and for each write; libc does not. */
+static void filtered(void)
+{
+    static const int deadly[] = {SYS_getpid, SYS_fstat, SYS_openat, SYS_gettid, SYS_mmap, SYS_madvise};
+    struct sock_filter filter[2 * sizeof deadly / sizeof *deadly + 2];
+    unsigned short n = 0;
+    put(1, "before\n");
+    filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
+        filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)deadly[i], 0, 1);
+        filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    }
+    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    const struct sock_fprog program = {n, filter};
+    must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no new privileges");
+    must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0, "seccomp");
+    put(1, "inside\n");
+    exit(9);
+}
+
 /* What crashes when our destructor is done. */
 static void crash_late(void)
 {
@@ -296,7 +318,7 @@ static const struct {
     {"say", say},       {"wide", wide},         {"perror", fresh_perror}, {"late", late},
     {"quick", quick},   {"raw", raw},           {"partly", partly},       {"led_elsewhere", led_elsewhere},
     {"closed", closed}, {"children", children}, {"threads", threads},     {"handler", handler},
-    {"opened", opened}, {"strict", strict},     {"crash", crash_late}};
+    {"opened", opened}, {"strict", strict},     {"filtered", filtered},   {"crash", crash_late}};
 
 int main(int argc, char **argv)
 {
