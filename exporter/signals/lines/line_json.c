@@ -7,6 +7,7 @@
 
 #define MAX_DEPTH 4u
 #define MAX_KEY 128u
+#define MAX_LINE ((size_t)LINE_MAX_BYTES)
 
 struct walk {
     struct arena *arena;
@@ -81,7 +82,7 @@ bool line_json_read(struct arena *arena, const char *text, size_t bytes, struct 
         bytes--;
     if (bytes < 2 || text[0] != '{' || text[bytes - 1] != '}')
         return false;
-    json_t *object = json_read(text, bytes, 2 * LINE_MAX_BYTES);
+    json_t *object = json_read(text, bytes, MAX_LINE);
     if (json_is_object(object)) {
         struct walk walk = {arena, ret_reading};
         ret_reading->format = "json";

@@ -34,20 +34,30 @@ static const char *read_key(struct cursor *cursor, struct arena *arena)
     return key;
 }
 
+static char unescaped(char c)
+{
+    if (c == 'n')
+        return '\n';
+    if (c == 't')
+        return '\t';
+    return c;
+}
+
 /* In quotes, \" and the like undone, or up to the next blank. */
 static const char *read_value(struct cursor *cursor, size_t *ret_bytes)
 {
-    char quote = left(cursor) && (*cursor->at == '"' || *cursor->at == '\'') ? *cursor->at : 0;
+    char quote = 0;
     char *value = cursor->out;
     size_t n = 0;
-    cursor->at += quote != 0;
+    if (left(cursor) && (*cursor->at == '"' || *cursor->at == '\''))
+        quote = *cursor->at++;
     for (; left(cursor); cursor->at++) {
         char c = *cursor->at;
         if (quote ? c == quote : c == ' ' || c == '\t')
             break;
         if (quote && c == '\\' && left(cursor) > 1) {
             cursor->at++;
-            c = *cursor->at == 'n' ? '\n' : *cursor->at == 't' ? '\t' : *cursor->at;
+            c = unescaped(*cursor->at);
         }
         value[n++] = c;
     }

@@ -114,8 +114,12 @@ size_t line_clean(char *out, const char *text, size_t bytes)
             i += escape_bytes(text + i, bytes - i);
             continue;
         }
-        if (!is_return)
-            out[n++] = text[i] ? text[i] : ' ';
+        if (!is_return) {
+            out[n] = ' ';
+            if (text[i])
+                out[n] = text[i];
+            n++;
+        }
         i++;
     }
     return n;

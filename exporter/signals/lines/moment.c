@@ -58,9 +58,9 @@ static bool date(struct reader *reader)
 {
     if (!number(reader, 4, 1970, 2200, &reader->tm.tm_year))
         return false;
-    char separator = is_next(reader, '-') ? '-' : is_next(reader, '/') ? '/' : 0;
-    if (separator)
-        reader->at++;
+    char separator = 0;
+    if (is_next(reader, '-') || is_next(reader, '/'))
+        separator = *reader->at++;
     if (!number(reader, 2, 1, 12, &reader->tm.tm_mon) || (separator && !skip(reader, separator)) ||
         !number(reader, 2, 1, 31, &reader->tm.tm_mday))
         return false;
@@ -76,7 +76,8 @@ static bool time_of_day(struct reader *reader)
         !number(reader, 2, 0, 59, &reader->tm.tm_min) || !skip(reader, ':') ||
         !number(reader, 2, 0, 60, &reader->tm.tm_sec))
         return false;
-    if (left(reader) < 2 || !memchr(".,:", *reader->at, 3) || !isdigit((unsigned char)reader->at[1]))
+    if (left(reader) < 2 || !*reader->at || !strchr(".,:", *reader->at) ||
+        !isdigit((unsigned char)reader->at[1]))
         return true;
     uint32_t scale = NS_PER_S / 10;
     for (reader->at++; left(reader) && isdigit((unsigned char)*reader->at); reader->at++, scale /= 10)
