@@ -110,8 +110,8 @@ struct settings {
     uint32_t n_problems;
     bool raw;
     bool has_old_http, has_old_database; /* names of before the conventions were stable, too */
-    bool has_bad_rule; /* one of `include`, `exclude` was not understood */
-    bool keep_errors;  /* OTELSHIM_KEEP */
+    bool has_bad_rule;                   /* one of `include`, `exclude` was not understood */
+    bool keep_errors;                    /* OTELSHIM_KEEP */
     bool exponential_histograms;
     uint32_t uid; /* the program's user: files that its settings name must be his where he is not ours */
     struct alert_settings alerts;

@@ -23,9 +23,12 @@ unprivileged_user() {
     id -un postgres 2>/dev/null || echo nobody
 }
 
+# Root that has other users at hand: in a user namespace of one's own there is nobody else to become.
+is_root() { [ "$(id -u)" = 0 ] && setpriv --reuid="$(unprivileged_user)" --clear-groups true 2>/dev/null; }
+
 # as_user CMD...: replaces this shell by CMD, unprivileged where we are root. No fork: the pid stays.
 as_user() {
-    if [ "$(id -u)" = 0 ]; then
+    if is_root; then
         local user
         user=$(unprivileged_user)
         exec setpriv --reuid="$user" --regid="$(id -gn "$user")" --init-groups "$@"
