@@ -65,7 +65,7 @@ static void add_known_headers(struct facts *facts, const struct curl_slist *item
 {
     const char *host = NULL;
     for (; item; item = item->next) {
-        char first = item->data ? (char)(*item->data | 0x20) : 0;
+        int first = item->data ? *item->data | 0x20 : 0;
         if (first == 'h' && !host) {
             host = value_of(item->data, "Host");
             if (host)
