@@ -156,7 +156,8 @@ lint: all                                             ## include rules, exports,
 	@BUILD=$(BUILD) tests/check lint
 install: all                                          ## PREFIX=/usr/local DESTDIR=
 	install -D -m 755 $(BUILD)/otelshim $(DESTDIR)$(PREFIX)/bin/otelshim
-	install -D -m 755 $(BUILD)/libotelshim.so $(DESTDIR)$(PREFIX)/lib/libotelshim.so
+	install -D -m 755 $(BUILD)/libotelshim.so $(DESTDIR)$(PREFIX)/lib/libotelshim.so.new
+	mv -f $(DESTDIR)$(PREFIX)/lib/libotelshim.so.new $(DESTDIR)$(PREFIX)/lib/libotelshim.so # half a library is a SIGBUS in who starts just then
 	install -D -m 644 shim/otelshim.h $(DESTDIR)$(PREFIX)/include/otelshim.h
 	$(if $(DESTDIR),,ldconfig)
 uninstall:                                            ## remove what install put there

@@ -19,6 +19,27 @@ staged() {
 }
 ok destdir staged
 
+# Over an older one: who starts meanwhile has the one or the other, never none and never half of one.
+in_one_step() {
+    install_into install /usr "$scratch/over" && python3 - "$scratch/over/usr/lib" make -s install "BUILD=$BUILD" PREFIX=/usr "DESTDIR=$scratch/over" <<'END'
+import ctypes, os, struct, subprocess, sys
+CREATED, REMOVED, RENAMED_TO = 0x100, 0x200, 0x80
+libc = ctypes.CDLL(None)
+events = libc.inotify_init()
+libc.inotify_add_watch(events, sys.argv[1].encode(), CREATED | REMOVED | RENAMED_TO)
+subprocess.run(sys.argv[2:], check=True, stdout=subprocess.DEVNULL)
+data, seen = os.read(events, 65536), []
+while data:
+    mask, n = struct.unpack_from("4xI4xI", data)
+    if data[16:16 + n].rstrip(b"\0") == b"libotelshim.so":
+        seen.append(mask)
+    data = data[16 + n:]
+print(f"seen of libotelshim.so: {list(map(hex, seen))}" if seen != [RENAMED_TO] else "", end="")
+sys.exit(seen != [RENAMED_TO])
+END
+}
+ok in_one_step in_one_step
+
 # Runs in a mount namespace of its own: /usr/local and /etc (ld.so.cache) are copies.
 bare_name() {
     mkdir -m 700 "$scratch/box"
