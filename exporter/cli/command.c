@@ -149,3 +149,14 @@ int command_parse_format(const char *command, const char *format, bool *ret_is_j
     fprintf(stderr, "otelshim %s: -o %s: allowed are text and json\n", command, format);
     return STATUS_USAGE;
 }
+
+int command_parse_only_format(int argc, char **argv, int usage_status, bool *ret_is_json)
+{
+    const char *format = NULL;
+    int first = 1;
+    const struct option_row rows[] = {{"--output", "-o", NULL, &format}};
+    int status = command_parse_options(argc, argv, rows, 1, usage_status, &first);
+    if (status == OPTIONS_FINE)
+        status = command_refuse_operands(argc, argv, first, usage_status);
+    return status == OPTIONS_FINE ? command_parse_format(argv[0], format, ret_is_json) : status;
+}

@@ -56,5 +56,7 @@ int command_parse_options(int argc, char **argv, const struct option_row *rows, 
 int command_refuse_operands(int argc, char **argv, int first, int usage_status);
 /* Is "-o" given as json? OPTIONS_FINE, or the exit status after one line. */
 int command_parse_format(const char *command, const char *format, bool *ret_is_json);
+/* All three for a command that takes -o and nothing else. */
+int command_parse_only_format(int argc, char **argv, int usage_status, bool *ret_is_json);
 
 #endif

@@ -13,15 +13,8 @@ const char command_version_help[] =
 
 int command_version(int argc, char **argv)
 {
-    const char *format = NULL;
     bool is_json;
-    int first = 1;
-    const struct option_row rows[] = {{"--output", "-o", NULL, &format}};
-    int status = command_parse_options(argc, argv, rows, 1, STATUS_USAGE, &first);
-    if (status == OPTIONS_FINE)
-        status = command_refuse_operands(argc, argv, first, STATUS_USAGE);
-    if (status == OPTIONS_FINE)
-        status = command_parse_format(argv[0], format, &is_json);
+    int status = command_parse_only_format(argc, argv, STATUS_USAGE, &is_json);
     if (status != OPTIONS_FINE)
         return status;
     if (is_json)

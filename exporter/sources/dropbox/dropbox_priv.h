@@ -2,7 +2,7 @@
  * dropbox_priv: what the files of this folder share: boxes (directories), clients (mapped files), chunks.
  *
  *   dropbox.c   the interface of dropbox.h; whose turn it is
- *   watch.c     which directories; box.c one directory: made, locked, listed
+ *   watch.c     which directories; box.c one directory: made, locked;  listing.c its files
  *   client.c    one mapped file: opened, checked, closed, removed;  header.c its header area
  *   take.c      records out of its chunks, acknowledgements into it;  chunk.c the words, record.c the records
  *   episode.c   roots its threads did not write;  flight.c what it had open when it died;  slots.c reads both
@@ -185,7 +185,7 @@ void hand_on(struct client *client, struct raw_span *raw, enum receipt_kind kind
 bool hand_on_other(struct client *client, enum record_result result, struct record *record, uint32_t index,
                    uint64_t word);
 
-/* ---- watch.c, box.c ---- */
+/* ---- watch.c, box.c, listing.c ---- */
 /* Opens what is to be served and is not yet. *ret_busy: another exporter serves one of them. */
 uint32_t watch_open_boxes(struct dropbox *dropbox, bool *ret_busy, char problem[200]);
 /* Which directories have news; and pidfds of whoever is making a file in them. */
