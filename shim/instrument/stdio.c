@@ -58,7 +58,7 @@ static bool is_as_at_start(const struct stat *file, int fd)
 /* Which stream descriptor `fd` is now, if it is wanted; else 0. Where both are the same file, `fd` says. */
 static uint32_t find_stream(int fd)
 {
-    struct stat file;
+    struct stat file = {0};
     int other = 3 - fd;
     if (sys_is_error(sys_fstat(fd, &file)))
         return 0;
@@ -108,7 +108,7 @@ static ssize_t hook_writev(int fd, const struct iovec *parts, int n)
 /* ---- libc's stdio ---- */
 static bool is_standard_error(int fd)
 {
-    struct stat file;
+    struct stat file = {0};
     return !sys_is_error(sys_fstat(fd, &file)) && is_as_at_start(&file, 2);
 }
 
@@ -167,7 +167,7 @@ static bool hook_stdio(void)
 
 void stdio_start(uint32_t streams)
 {
-    struct stat file;
+    struct stat file = {0};
     for (int fd = 1; fd <= 2; fd++) { /* what is closed now never is a stream */
         stdio.at_start[fd].is_open = !sys_is_error(sys_fstat(fd, &file));
         stdio.at_start[fd].device = file.st_dev;
