@@ -43,6 +43,21 @@ static void collect_living(struct pipeline *pipeline, struct destination *destin
     }
 }
 
+/* What is in no request yet. */
+static void checkpoint(struct pipeline *pipeline, struct destination *destination)
+{
+    struct metric_collection collection = {.n_points = 0};
+    uint64_t now_ns = clock_ns(CLOCK_REALTIME);
+    for (uint32_t i = 0; i < destination->n_ended; i++)
+        metric_set_peek(destination->ended[i], &collection, now_ns);
+    for (struct traced *traced = pipeline->traced; traced; traced = traced->hh.next)
+        if (traced->metrics_destination == destination)
+            metric_set_peek(traced->metrics, &collection, now_ns);
+    otlp_checkpoint_metrics(destination->otlp, &collection);
+    metric_collection_fini(&collection);
+    destination->must_checkpoint = false;
+}
+
 static void collect(struct pipeline *pipeline, struct destination *destination, bool with_living)
 {
     struct metric_collection collection = {.n_points = 0};
@@ -58,6 +73,10 @@ static void collect(struct pipeline *pipeline, struct destination *destination, 
     for (uint32_t i = 0; i < destination->n_ended; i++)
         metric_set_destroy(destination->ended[i]);
     destination->n_ended = 0;
+    if (collection.n_points && with_living)
+        (void)otlp_checkpoint_metrics(destination->otlp, &(struct metric_collection){.n_points = 0});
+    else if (collection.n_points)
+        checkpoint(pipeline, destination); /* the living ones' counts are acknowledged, and nowhere else */
     metric_collection_fini(&collection);
 }
 
@@ -224,20 +243,6 @@ void metering_settle(struct traced *traced, const struct measured_range *measure
 }
 
 /* ---- the checkpoint ---- */
-
-static void checkpoint(struct pipeline *pipeline, struct destination *destination)
-{
-    struct metric_collection collection = {.n_points = 0};
-    uint64_t now_ns = clock_ns(CLOCK_REALTIME);
-    for (uint32_t i = 0; i < destination->n_ended; i++)
-        metric_set_peek(destination->ended[i], &collection, now_ns);
-    for (struct traced *traced = pipeline->traced; traced; traced = traced->hh.next)
-        if (traced->metrics_destination == destination)
-            metric_set_peek(traced->metrics, &collection, now_ns);
-    otlp_checkpoint_metrics(destination->otlp, &collection);
-    metric_collection_fini(&collection);
-    destination->must_checkpoint = false;
-}
 
 void metering_checkpoint(struct pipeline *pipeline)
 {

@@ -229,8 +229,6 @@ void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collect
     } else if (!flight_spool_encoded(otlp, &otlp->plain, collection->n_points)) {
         queue_encoded(otlp, &otlp->plain, collection->n_points);
     }
-    if (otlp->spool)
-        spool_set_checkpoint(otlp->spool, NULL, 0);
     pump_soon(otlp);
 }
 

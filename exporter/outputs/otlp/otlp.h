@@ -62,8 +62,8 @@ void otlp_add_record(struct otlp *otlp, struct log_record *record, const struct 
 
 /*
  * A request with these metrics, sent at once, retried like a batch of spans; `collection` stays the caller's. It goes by way of
- * the spool, where there is one: an exporter that is killed while it is on its way has not lost it. The checkpoint, which
- * it replaces, is gone then.
+ * the spool, where there is one: an exporter that is killed while it is on its way has not lost it. What the checkpoint has of it is
+ * then to be taken out: otlp_checkpoint_metrics().
  */
 void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collection);
 /* What is not exported yet, for whoever finds it should this exporter be killed. Empty: nothing. False: no spool. */

@@ -1,5 +1,7 @@
 /*
- * calls: N rounds of one call of each kind that metrics count: usage: calls N PAUSE_US
+ * calls: N rounds of one call of each kind that metrics count: usage: calls N PAUSE_US [wait]
+ *
+ * wait: it goes on, idle, until standard input ends.
  *
  * Per round: a Redis command that succeeds and one that fails, a query of three rows, one that fails, a prepared one, an
  * HTTP request. One connection to each server stays open.
@@ -48,6 +50,8 @@ int main(int argc, char **argv)
             return 1;
         usleep(pause_us);
     }
+    while (argc > 3 && getchar() != EOF)
+        ;
     PQfinish(pg);
     redisFree(redis);
     curl_easy_cleanup(curl);

@@ -142,6 +142,36 @@ def kills(lab):
     lab.check(not lost and not twice, f"lost {lost}, counted twice {twice}")
 
 
+def last_count(lab, service, name=DB):
+    lab.receiver.decode()
+    return max((p["count"] for p in lab.receiver.points if p["name"] == name and p["resource"]["service.name"] == service), default=0)
+
+
+def neighbours(lab):
+    """kill -9 after another program's last export: what was counted of one that goes on is not lost with it."""
+    exporter = lab.serve()
+    living = lab.spawn([PROGRAM, "20", "0", "wait"], {**lab.traced("living", OTEL_METRIC_EXPORT_INTERVAL="600000"),
+                                                      **lab.servers_environment}, stdin=subprocess.PIPE)
+
+    def is_exported():
+        process = next((p for p in (lab.status() or {"processes": []})["processes"] if p["service"] == "living"), None)
+        return process and process["exported"] == process["recorded"] > 20 * 6
+    lab.wait_for(is_exported, 10, "all of the living one's calls exported")
+    ended = lab.spawn([PROGRAM, "1", "0"], {**lab.traced("ended", OTEL_METRIC_EXPORT_INTERVAL="600000"), **lab.servers_environment})
+    lab.check(ended.wait(360) == 0, "the program failed")
+    lab.wait_for(lambda: last_count(lab, "ended"), 10, "the ended one's numbers")
+    lab.check(not last_count(lab, "living"), "the living one's numbers came before their time: nothing is tried here")
+    lab.stop_exporter(exporter, signal.SIGKILL)
+    exporter = lab.serve()
+    living.stdin.close()
+    lab.check(living.wait(360) == 0, "the program failed")
+    lab.stop_exporter(exporter)
+    lab.deliver(**getattr(lab, "more", {}))
+    lab.receiver.decode()
+    lab.receiver.points = [p for p in lab.receiver.points if p["resource"]["service.name"] == "living"]
+    check_totals(lab, 20)
+
+
 def delta(lab):
     plain_run(lab, OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta", **sampled(0.5))
     check_totals(lab)
@@ -260,7 +290,7 @@ def check_totals_of_runs(lab, n):
 
 
 CASES = {"unsampled": exact(0), "a_tenth_sampled": exact(0.1), "all_sampled": exact(1), "values": values,
-         "restarts": restarts, "kills": kills, "delta": delta, "exponential": exponential, "old_names": old_names, "processes": processes,
+         "restarts": restarts, "kills": kills, "neighbours": neighbours, "delta": delta, "exponential": exponential, "old_names": old_names, "processes": processes,
          "refused": refused, "quiet": quiet}
 
 
