@@ -31,6 +31,7 @@ struct fixture {
     struct receipt receipts[64];
     unsigned n_receipts, n_spans;
     char notes[4000], spool_path[100], url[100];
+    char results[1000]; /* "exported/failed error status " each; lost without a request: "lost N error " */
 };
 
 static inline void keep_receipts(void *context, const struct receipt *receipts, uint32_t n_receipts)
@@ -44,6 +45,18 @@ static inline void keep_note(void *context, const char *line)
 {
     struct fixture *fixture = context;
     strcat(strcat(fixture->notes, line), "\n");
+}
+
+static inline void keep_result(void *context, const struct otlp_result *result)
+{
+    struct fixture *fixture = context;
+    const char *error = result->error ? result->error : "-";
+    size_t n = strlen(fixture->results);
+    if (result->is_operation)
+        snprintf(fixture->results + n, sizeof(fixture->results) - n, "%u/%u %s %d ", result->n_exported,
+                 result->n_failed, error, result->status);
+    else
+        snprintf(fixture->results + n, sizeof(fixture->results) - n, "lost %u %s ", result->n_failed, error);
 }
 
 static inline void poll_once(void *context)
@@ -101,7 +114,8 @@ static inline bool is_down(struct fixture *fixture)
 
 static inline void create(struct fixture *fixture)
 {
-    struct otlp_events events = {keep_receipts, keep_note, fixture};
+    struct otlp_events events = {
+        .on_receipts = keep_receipts, .on_note = keep_note, .on_result = keep_result, .context = fixture};
     fixture->otlp = otlp_create(fixture->loop, &fixture->settings, OTLP_TRACES, fixture->spool_path, &events);
 }
 

@@ -140,6 +140,8 @@ static void test_retryable_is_sent_again(void **state)
     EXPECT_REQUESTS(&fixture, "abcd", "abcd", "efgh");
     assert_int_equal(counts_of(&fixture).repeated, 1);
     assert_int_equal(counts_of(&fixture).exported, 8);
+    assert_string_equal(fixture.results, "4/0 - 200 4/0 - 200 "); /* each operation once */
+    assert_int_equal(counts_of(&fixture).added, 8);
     assert_false(counts_of(&fixture).is_down);
     assert_int_equal(counts_of(&fixture).spooled_batches, 0);
     stop(&fixture);
@@ -168,6 +170,7 @@ static void test_refused_is_dropped_and_counted(void **state)
     EXPECT_REQUESTS(&fixture, "abcd", "efgh", "ijkl", "mnop");
     assert_int_equal(counts_of(&fixture).rejected, 12);
     assert_int_equal(counts_of(&fixture).exported, 4);
+    assert_string_equal(fixture.results, "0/4 400 400 0/4 401 401 0/4 500 500 4/0 - 200 ");
     assert_int_equal(fixture.receipts[fixture.n_receipts - 1].word, 16);
     stop(&fixture);
 }
@@ -185,6 +188,7 @@ static void test_partial_success_is_never_retried(void **state)
     EXPECT_REQUESTS(&fixture, "abcd", "efgh");
     assert_int_equal(counts_of(&fixture).rejected, 3);
     assert_int_equal(counts_of(&fixture).exported, 5);
+    assert_string_equal(fixture.results, "1/3 rejected 200 4/0 - 200 ");
     assert_non_null(strstr(fixture.notes, "3 of 4 spans refused: odd\n"));
     stop(&fixture);
 }
@@ -276,7 +280,7 @@ static double assembly_ns(struct drive *drive, unsigned n)
 static int drive_receiver(const char *url, const char *spool_path, unsigned n_spans, bool gzip)
 {
     struct drive drive = {.loop = loop_create(), .n_left = n_spans, .resource = sample_resource("trader")};
-    struct otlp_events events = {count_receipts, print_note, &drive};
+    struct otlp_events events = {.on_receipts = count_receipts, .on_note = print_note, .context = &drive};
     struct otlp_counts counts;
     drive.settings = (struct settings){
         .traces.url = url,

@@ -10,7 +10,7 @@ static void start_logs(struct fixture *fixture, const char *const *answers, uint
     fixture->settings.logs = fixture->settings.traces;
     fixture->settings.log_batches =
         (struct batching){.schedule_delay_ms = delay_ms, .max_batch = 3, .max_queue = 6};
-    struct otlp_events events = {keep_receipts, keep_note, fixture};
+    struct otlp_events events = {.on_receipts = keep_receipts, .on_note = keep_note, .context = fixture};
     fixture->otlp = otlp_create(fixture->loop, &fixture->settings, OTLP_LOGS, fixture->spool_path, &events);
 }
 
@@ -107,7 +107,7 @@ static void test_down_goes_to_the_spool_and_is_replayed(void **state)
     assert_int_equal(fixture.receipts[fixture.n_receipts - 1].word, 5);
     assert_int_equal(counts_of(&fixture).spooled_batches, 2);
     otlp_destroy(fixture.otlp);
-    struct otlp_events events = {keep_receipts, keep_note, &fixture};
+    struct otlp_events events = {.on_receipts = keep_receipts, .on_note = keep_note, .context = &fixture};
     fixture.otlp = otlp_create(fixture.loop, &fixture.settings, OTLP_LOGS, fixture.spool_path, &events);
     run_until(&fixture, is_idle, 0);
     unsigned n = fixture.server.n_requests;

@@ -20,6 +20,8 @@ static void test_down_spools_then_replays_in_order(void **state)
     assert_non_null(strstr(fixture.notes, "back again"));
     EXPECT_REQUESTS(&fixture, "abcd", "abcd", "efgh", "ijkl");
     assert_int_equal(counts_of(&fixture).exported, 12);
+    /* the first operation failed, and nothing of it: it came again */
+    assert_string_equal(fixture.results, "0/0 broken_connection 0 4/0 - 200 4/0 - 200 4/0 - 200 ");
     assert_false(counts_of(&fixture).is_down);
     stop(&fixture);
 }
@@ -35,6 +37,7 @@ static void test_long_retry_after_is_not_slept_through(void **state)
     run_until(&fixture, is_down, 0);
     assert_int_equal(counts_of(&fixture).spooled_batches, 1);
     assert_int_equal(fixture.server.n_requests, 1);
+    assert_string_equal(fixture.results, "0/0 429 429 ");
     stop(&fixture);
 }
 
@@ -101,7 +104,7 @@ static void test_without_spool_nothing_is_acknowledged(void **state)
     char path[200];
     snprintf(path, sizeof(path), "%s/file", fixture.spool_path);
     close(open(path, O_WRONLY | O_CREAT, 0600));
-    struct otlp_events events = {keep_receipts, keep_note, &fixture};
+    struct otlp_events events = {.on_receipts = keep_receipts, .on_note = keep_note, .context = &fixture};
     fixture.otlp = otlp_create(fixture.loop, &fixture.settings, OTLP_TRACES, path, &events);
     fixture.settings.traces.timeout_ms = 300;
     assert_non_null(strstr(fixture.notes, "no spool: "));

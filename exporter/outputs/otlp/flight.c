@@ -62,6 +62,7 @@ static uint32_t encode(struct otlp *otlp, const struct batch *batch, uint32_t i_
 static void count_oversized(struct otlp *otlp)
 {
     otlp->counts.rejected++;
+    otlp_count_lost(otlp, 1, "too_large");
     otlp_note(otlp, FACT_REFUSED, "one of the %s is larger than a request may be (64 MiB): dropped",
               otlp->noun);
 }
@@ -73,6 +74,7 @@ static int append_to_spool(struct otlp *otlp, const struct body *body, struct sp
     uint64_t n_lost_before = spool_get_counts(otlp->spool).n_lost_spans;
     int status = spool_append(otlp->spool, body, batch, otlp->flight.spooled.sequence);
     uint64_t n_lost = spool_get_counts(otlp->spool).n_lost_spans - n_lost_before;
+    otlp_count_lost(otlp, n_lost, "spool_full");
     if (n_lost)
         otlp_note(otlp, FACT_LOST, "the spool is full (OTELSHIM_SPOOL_SIZE): the oldest %llu %s are dropped",
                   (unsigned long long)n_lost, otlp->noun);
@@ -270,14 +272,15 @@ static void go_down(struct otlp *otlp, const char *why, uint32_t delay_ms)
     flight_pump(otlp);
 }
 
-static void try_later(struct otlp *otlp, const char *why, int64_t retry_after_ms)
+static void try_later(struct otlp *otlp, const char *why, const struct http_result *http)
 {
     struct flight *flight = &otlp->flight;
     uint32_t bound_ms = flight_bound_ms(otlp);
     uint32_t cap_ms = otlp->is_down ? RETRY_DOWN_CAP_MS : RETRY_CAP_MS;
-    uint32_t delay_ms = retry_next_ms(&otlp->retry, cap_ms, retry_after_ms);
+    uint32_t delay_ms = retry_next_ms(&otlp->retry, cap_ms, http->retry_after_ms);
     uint64_t spent_ms = loop_now_ms(otlp->loop) - flight->begin_mono_ms;
     if (otlp->is_down || (bound_ms && spent_ms + delay_ms >= bound_ms)) {
+        otlp_tell_result(otlp, http, 0, 0); /* its items come again, out of the spool */
         go_down(otlp, why, delay_ms);
         return;
     }
@@ -315,6 +318,7 @@ static void on_answer(void *context, const struct http_result *result)
         otlp->counts.exported += n_spans - n_rejected;
         otlp->counts.rejected += n_rejected;
         otlp->is_refused = false;
+        otlp_tell_result(otlp, result, n_spans - (uint32_t)n_rejected, (uint32_t)n_rejected);
         if (n_rejected)
             otlp_note(otlp, FACT_PARTIAL, "%llu of %u %s refused: %s", (unsigned long long)n_rejected,
                       n_spans, otlp->noun, answer.message);
@@ -325,11 +329,12 @@ static void on_answer(void *context, const struct http_result *result)
     }
     case RETRY_NEVER:
         otlp->counts.rejected += n_spans;
+        otlp_tell_result(otlp, result, 0, n_spans);
         note_refusal(otlp, n_spans, why);
         land(otlp);
         break;
     case RETRY_AGAIN:
-        try_later(otlp, why, result->retry_after_ms);
+        try_later(otlp, why, result);
         break;
     }
 }

@@ -45,6 +45,45 @@ void otlp_note(struct otlp *otlp, enum fact fact, const char *format, ...)
         otlp->events.on_note(otlp->events.context, line);
 }
 
+void otlp_count_lost(struct otlp *otlp, uint64_t n, const char *error)
+{
+    const struct otlp_result result = {.n_failed = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX, .error = error};
+    if (n && otlp->events.on_result)
+        otlp->events.on_result(otlp->events.context, &result);
+}
+
+/* error.type of a request that was not taken whole (semantic conventions, otel.sdk.exporter.*). */
+static const char *error_of(const struct http_result *http, uint64_t n_rejected, char ret_status[16])
+{
+    static const char *const outcomes[] = {[HTTP_NO_CONNECTION] = "no_connection",
+                                           [HTTP_TIMEOUT] = "timeout",
+                                           [HTTP_BROKEN] = "broken_connection",
+                                           [HTTP_TOO_BIG] = "response_too_large",
+                                           [HTTP_REFUSED] = "not_sent"};
+    if (http->outcome != HTTP_ANSWERED)
+        return outcomes[http->outcome];
+    if (http->status >= 200 && http->status < 300)
+        return n_rejected ? "rejected" : NULL;
+    snprintf(ret_status, 16, "%d", http->status);
+    return ret_status;
+}
+
+void otlp_tell_result(const struct otlp *otlp, const struct http_result *http, uint32_t n_exported,
+                      uint32_t n_failed)
+{
+    char status[16];
+    const struct otlp_result result = {
+        .n_exported = n_exported,
+        .n_failed = n_failed,
+        .error = error_of(http, n_failed, status),
+        .status = http->status,
+        .is_operation = true,
+        .duration_ms = loop_now_ms(otlp->loop) - otlp->flight.begin_mono_ms,
+    };
+    if (otlp->events.on_result)
+        otlp->events.on_result(otlp->events.context, &result);
+}
+
 static bool has_spooled(const struct otlp *otlp)
 {
     return otlp->spool && spool_get_counts(otlp->spool).n_batches;
@@ -201,12 +240,14 @@ static void plan(struct otlp *otlp, bool was_empty, bool is_full, bool is_item)
 void otlp_add(struct otlp *otlp, struct span *span, const struct receipt *receipt)
 {
     bool was_empty = batcher_n_filling(&otlp->batcher) == 0;
+    otlp->counts.added += span != NULL;
     plan(otlp, was_empty, batcher_add(&otlp->batcher, span, receipt), span != NULL);
 }
 
 void otlp_add_record(struct otlp *otlp, struct log_record *record, const struct receipt *receipt)
 {
     bool was_empty = batcher_n_filling(&otlp->batcher) == 0;
+    otlp->counts.added += record != NULL;
     plan(otlp, was_empty, batcher_add_record(&otlp->batcher, record, receipt), record != NULL);
 }
 
@@ -224,6 +265,7 @@ void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collect
 {
     if (encode_metrics(collection, REQUEST_MAX_BYTES, &otlp->plain) != 0) {
         otlp->counts.rejected += collection->n_points;
+        otlp_count_lost(otlp, collection->n_points, "too_large");
         otlp_note(otlp, FACT_REFUSED, "%u points are larger than a request may be (64 MiB): dropped",
                   collection->n_points);
     } else if (!flight_spool_encoded(otlp, &otlp->plain, collection->n_points)) {
@@ -234,8 +276,10 @@ void otlp_add_metrics(struct otlp *otlp, const struct metric_collection *collect
 
 void otlp_add_log(struct otlp *otlp, const struct log_record *record)
 {
+    otlp->counts.added++;
     if (encode_logs(&record, 1, REQUEST_MAX_BYTES, &otlp->plain) != 0) {
         otlp->counts.rejected++;
+        otlp_count_lost(otlp, 1, "too_large");
         otlp_note(otlp, FACT_REFUSED, "a record is larger than a request may be (64 MiB): dropped");
     } else if (!flight_spool_encoded(otlp, &otlp->plain, 1)) {
         queue_encoded(otlp, &otlp->plain, 1);
@@ -272,6 +316,7 @@ void otlp_relieve(struct otlp *otlp)
         if (!batch)
             return;
         otlp->n_lost_in_memory += batch->n_spans;
+        otlp_count_lost(otlp, batch->n_spans, "queue_full");
         otlp_note(otlp, FACT_LOST, "the queue is full and the spool cannot be written: %u %s dropped",
                   batch->n_spans, otlp->noun);
         flight_finish_batch(otlp, batch);
@@ -309,6 +354,7 @@ void otlp_get_counts(const struct otlp *otlp, struct otlp_counts *ret_counts)
 {
     *ret_counts = otlp->counts;
     ret_counts->queued = otlp->batcher.n_spans;
+    ret_counts->n_in_flight = otlp->flight.state != FLIGHT_NONE ? otlp->flight.n_spans : 0;
     ret_counts->is_down = otlp->is_down;
     ret_counts->is_waiting = otlp->flight.state == FLIGHT_WAITING;
     ret_counts->dropped_spool = otlp->n_lost_in_memory;

@@ -25,10 +25,25 @@ struct otlp_counts {
     uint64_t spooled_batches; /* on disk now */
     uint64_t spooled_bytes;
     uint64_t queued;      /* spans in memory now */
+    uint64_t added;       /* spans or records that were given to it, ever */
+    uint64_t n_in_flight; /* of the request that is under way */
     char last_error[200]; /* one line; "" none */
     uint64_t last_error_unix_ns;
     bool is_down;
     bool is_waiting; /* the last attempt failed; the same request is tried again soon */
+};
+
+/*
+ * What became of items: an export operation that is over, after its last try, or items that were lost without one. What goes
+ * back to the spool is neither exported nor lost: it comes again.
+ */
+struct otlp_result {
+    uint32_t n_exported, n_failed;
+    const char *
+        error; /* error.type: "rejected" (partial success), a status, "timeout", "spool_full" …; NULL: none */
+    int status;        /* of HTTP; 0: none came */
+    bool is_operation; /* else no request was made of them */
+    uint64_t duration_ms;
 };
 
 struct otlp_events {
@@ -36,6 +51,8 @@ struct otlp_events {
     /* One line for the log, once per fact (rate-limited by the destination). */
     void (*on_note)(void *context, const char *line);
     void *context;
+    /* NULL: nobody counts. */
+    void (*on_result)(void *context, const struct otlp_result *result);
 };
 
 /* `spool_dir` is the directory of all spools; each destination has a sub-directory of its own in it, named by a hash

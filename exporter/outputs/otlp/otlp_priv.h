@@ -74,6 +74,12 @@ void otlp_remember_error(struct otlp *otlp, const char *text);
 void otlp_note(struct otlp *otlp, enum fact fact, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* `n` items are lost, and no request was made of them. */
+void otlp_count_lost(struct otlp *otlp, uint64_t n, const char *error);
+/* The flight's request is over. */
+void otlp_tell_result(const struct otlp *otlp, const struct http_result *http, uint32_t n_exported,
+                      uint32_t n_failed);
+
 /* Hands back the receipts; the batch goes. */
 void flight_finish_batch(struct otlp *otlp, struct batch *batch);
 /* Everything queued goes to the spool, the flight's batch first. False: the spool cannot take it. */
