@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "cli/client_settings.h"
 #include "cli/metering.h"
+#include "cli/metering_self.h"
 #include "cli/pipeline_priv.h"
 #include "cli/spool_size.h"
 
@@ -15,7 +16,7 @@
 
 static void give_back(void *context, const struct receipt *receipts, uint32_t n_receipts)
 {
-    struct pipeline *pipeline = context;
+    struct pipeline *pipeline = ((struct destination *)context)->pipeline;
     pipeline_give_back(pipeline, receipts, n_receipts);
     if (pipeline->was_gated && pipeline->pacer)
         pacer_hurry(pipeline->pacer);
@@ -28,6 +29,19 @@ static void note(void *context, const char *line)
     log_write(LOG_LEVEL_WARN, "%s", line);
 }
 
+static uint32_t free_number(const struct pipeline *pipeline, enum otlp_signal signal)
+{
+    uint32_t number = 0;
+    for (const struct destination *each = pipeline->destinations; each;)
+        if (each->signal == signal && each->number == number) {
+            number++;
+            each = pipeline->destinations;
+        } else {
+            each = each->next;
+        }
+    return number;
+}
+
 /* `settings` become the destination's. */
 static struct destination *create(struct pipeline *pipeline, struct settings *settings, uint32_t uid,
                                   enum otlp_signal signal)
@@ -35,11 +49,13 @@ static struct destination *create(struct pipeline *pipeline, struct settings *se
     struct destination *destination = calloc(1, sizeof(*destination));
     if (!destination)
         abort();
-    struct otlp_events events = {.on_receipts = give_back, .on_note = note, .context = pipeline};
+    struct otlp_events events = {
+        .on_receipts = give_back, .on_note = note, .on_result = metering_self_result, .context = destination};
     destination->settings = settings;
     destination->uid = uid;
     destination->signal = signal;
     destination->pipeline = pipeline;
+    destination->number = free_number(pipeline, signal);
     destination->otlp = otlp_create(pipeline->loop, settings, signal, pipeline->spool_directory, &events);
     destination->next = pipeline->destinations;
     pipeline->destinations = destination;
@@ -63,6 +79,7 @@ static void destroy(struct pipeline *pipeline, struct destination *destination)
         at = &(*at)->next;
     *at = destination->next;
     tell_lost(destination);
+    metering_self_forget(pipeline, destination);
     metering_fini(destination);
     otlp_destroy(destination->otlp);
     settings_destroy(destination->settings);
@@ -139,6 +156,18 @@ struct destination *destination_get_own_logs(struct pipeline *pipeline)
     return found;
 }
 
+struct destination *destination_open_own_metrics(struct pipeline *pipeline)
+{
+    const struct settings *own = pipeline->own_settings;
+    bool is_named = own->values[SETTING_OTEL_EXPORTER_OTLP_ENDPOINT] ||
+                    own->values[SETTING_OTEL_EXPORTER_OTLP_METRICS_ENDPOINT];
+    if (!is_named || !own->self_metrics || !(own->metrics_exporters & EXPORT_OTLP))
+        return NULL;
+    struct destination *found = get(pipeline, NULL, geteuid(), own, OTLP_METRICS);
+    found->n_users--;
+    return found;
+}
+
 struct destination *destination_find_alike(struct pipeline *pipeline, const struct process *process,
                                            const struct settings *settings, enum otlp_signal signal)
 {
@@ -167,7 +196,8 @@ void destination_release(struct pipeline *pipeline, struct destination *destinat
     for (struct destination *each = pipeline->destinations; each && n_idle > MAX_IDLE_DESTINATIONS;
          each = next) {
         next = each->next;
-        if (each->n_users > 0 || each->n_ended > 0 || !otlp_is_idle(each->otlp))
+        if (each->n_users > 0 || each->n_ended > 0 || each == metering_self_home(pipeline) ||
+            !otlp_is_idle(each->otlp))
             continue;
         destroy(pipeline, each);
         n_idle--;

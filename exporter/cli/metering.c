@@ -2,6 +2,7 @@
 #include "cli/metering.h"
 
 #include "base/clock.h"
+#include "cli/metering_self.h"
 #include "signals/metrics/custom.h"
 #include "signals/metrics/derive.h"
 #include "signals/spans/assemble.h"
@@ -58,9 +59,18 @@ static void checkpoint(struct pipeline *pipeline, struct destination *destinatio
     destination->must_checkpoint = false;
 }
 
-static void collect(struct pipeline *pipeline, struct destination *destination, bool with_living)
+/* Numbers of the exporter's own, and no program is left that they could go with: said alone, where something happened. */
+static bool must_tell_self(const struct pipeline *pipeline, const struct destination *destination)
+{
+    return destination == metering_self_home(pipeline) && !pipeline->traced &&
+           metering_self_has_news(pipeline);
+}
+
+static void collect(struct pipeline *pipeline, struct destination *destination, bool with_living,
+                    bool with_self)
 {
     struct metric_collection collection = {.n_points = 0};
+    uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
     uint64_t now_ns = clock_ns(CLOCK_REALTIME);
     for (uint32_t i = 0; i < destination->n_ended; i++)
         metric_set_collect(destination->ended[i], &collection, now_ns, NULL, true);
@@ -68,6 +78,9 @@ static void collect(struct pipeline *pipeline, struct destination *destination, 
         destination->collected_ms = loop_now_ms(pipeline->loop);
         collect_living(pipeline, destination, &collection, now_ns);
     }
+    if (with_self && destination == metering_self_home(pipeline))
+        metering_self_collect(pipeline, &collection, now_ns);
+    metering_self_collected(destination, clock_ns(CLOCK_MONOTONIC) - begin_ns);
     if (collection.n_points)
         otlp_add_metrics(destination->otlp, &collection);
     for (uint32_t i = 0; i < destination->n_ended; i++)
@@ -86,16 +99,21 @@ static uint64_t interval_ms(const struct destination *destination)
     return ms > MIN_INTERVAL_MS ? ms : MIN_INTERVAL_MS;
 }
 
+static void read_due(void *context);
+
 /* From start to start; intervals that were missed are not made up for. */
 static void arm_reader(struct pipeline *pipeline, struct destination *destination)
 {
     uint64_t now_ms = loop_now_ms(pipeline->loop), interval = interval_ms(destination), due_ms;
+    if (!destination->reader)
+        destination->reader = loop_timer_create(pipeline->loop, read_due, destination);
     if (destination->next_read_ms <= now_ms)
         destination->next_read_ms = now_ms + interval;
     due_ms = destination->next_read_ms;
     if (destination->n_ended && destination->last_export_ms < due_ms)
         due_ms = destination->last_export_ms;
-    if (destination->n_users || destination->n_ended)
+    bool is_awaited = destination == metering_self_home(pipeline) && pipeline->traced;
+    if (destination->n_users || destination->n_ended || is_awaited)
         loop_timer_start(destination->reader, due_ms > now_ms ? due_ms - now_ms : 0);
 }
 
@@ -106,7 +124,8 @@ static void read_due(void *context)
     uint64_t now_ms = loop_now_ms(pipeline->loop);
     bool is_whole = destination->next_read_ms <= now_ms;
     if (!otlp_is_busy(destination->otlp))
-        collect(pipeline, destination, is_whole);
+        collect(pipeline, destination, is_whole,
+                (is_whole && pipeline->traced) || must_tell_self(pipeline, destination));
     else if (destination->n_ended)
         destination->last_export_ms = now_ms + LAST_EXPORT_MS;
     arm_reader(pipeline, destination);
@@ -126,10 +145,12 @@ void metering_begin(struct pipeline *pipeline, struct traced *traced)
         return;
     traced->metrics_destination = destination;
     traced->metrics = metric_set_create(process->settings, process->resource, clock_ns(CLOCK_REALTIME));
-    if (!destination->reader)
-        destination->reader = loop_timer_create(pipeline->loop, read_due, destination);
     if (destination->n_users == 1) /* the first since it was idle */
         arm_reader(pipeline, destination);
+    metering_self_offer(pipeline, destination);
+    struct destination *home = metering_self_home(pipeline);
+    if (home && !home->n_users)
+        arm_reader(pipeline, home);
 }
 
 static void keep_ended(struct pipeline *pipeline, struct destination *destination, struct metric_set *set)
@@ -143,7 +164,7 @@ static void keep_ended(struct pipeline *pipeline, struct destination *destinatio
         destination->last_export_ms = loop_now_ms(pipeline->loop) + LAST_EXPORT_MS;
     destination->ended[destination->n_ended++] = set;
     if (destination->n_ended == MAX_ENDED_SETS)
-        collect(pipeline, destination, false);
+        collect(pipeline, destination, false, false);
 }
 
 void metering_end(struct pipeline *pipeline, struct traced *traced)
@@ -281,8 +302,9 @@ void metering_flush(struct pipeline *pipeline)
         if (each->signal != OTLP_METRICS || otlp_is_busy(each->otlp))
             continue;
         bool with_living = now_ms - each->collected_ms >= FLUSH_EVERY_MS && has_news(pipeline, each);
-        if (with_living || each->n_ended)
-            collect(pipeline, each, with_living);
+        bool with_self = with_living || must_tell_self(pipeline, each);
+        if (with_self || each->n_ended)
+            collect(pipeline, each, with_living, with_self);
     }
 }
 
@@ -290,13 +312,13 @@ void metering_hand_over(struct pipeline *pipeline)
 {
     for (struct destination *each = pipeline->destinations; each; each = each->next)
         if (each->signal == OTLP_METRICS)
-            collect(pipeline, each, has_news(pipeline, each));
+            collect(pipeline, each, has_news(pipeline, each), metering_self_has_news(pipeline));
 }
 
 bool metering_is_handed_over(const struct pipeline *pipeline)
 {
     for (const struct destination *each = pipeline->destinations; each; each = each->next)
-        if (each->n_ended)
+        if (each->n_ended || must_tell_self(pipeline, each))
             return false;
     return true;
 }

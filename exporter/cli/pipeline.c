@@ -5,6 +5,7 @@
 #include "cli/crashing.h"
 #include "cli/lines.h"
 #include "cli/metering.h"
+#include "cli/metering_self.h"
 #include "cli/pipeline_priv.h"
 #include "cli/spool_size.h"
 #include "outputs/alerts/alerts.h"
@@ -143,6 +144,7 @@ static void on_span(void *context, const struct raw_span *raw, const struct rece
     struct pipeline *pipeline = context;
     struct traced *traced = traced_take(pipeline, raw->process, receipt);
     traced->recorded++;
+    metering_self_span(pipeline, raw->span.flags & WIRE_SPAN_SAMPLED);
     kept_take(pipeline, traced, raw, receipt);
 }
 
@@ -248,6 +250,7 @@ int pipeline_create(struct pipeline **ret_pipeline, struct loop *loop, const str
     dropbox_set_gate(pipeline->dropbox, may_take);
     find_spool(pipeline);
     alerting_start(pipeline);
+    metering_self_start(pipeline);
     crashing_start(pipeline);
     callstacks_start(pipeline);
     lines_start(pipeline);
@@ -281,6 +284,7 @@ void pipeline_destroy(struct pipeline *pipeline)
     callstacks_stop(pipeline);
     lines_stop(pipeline);
     alerting_stop(pipeline);
+    metering_self_stop(pipeline);
     destinations_fini(pipeline);
     dropbox_destroy(pipeline->dropbox);
     loop_timer_destroy(pipeline->console_timer);

@@ -18,6 +18,7 @@
 #define MAX_PROBLEMS 64u          /* remembered, so that each is said once */
 
 struct metric_set;
+struct self_metering;
 struct callstacks;
 struct crashing;
 struct mortality;
@@ -34,6 +35,9 @@ struct destination {
     enum otlp_signal signal;
     struct settings *settings; /* its own: processes come and go */
     uint32_t uid, n_users;
+    uint32_t number; /* of its signal: the lowest that was free */
+    /* as metering_self.c told them */
+    uint64_t told_repeated, told_processed;
     /* of metrics (metering.c) */
     struct pipeline *pipeline;
     struct loop_timer *reader; /* NULL: not asked for yet */
@@ -74,6 +78,7 @@ struct traced {
     uint32_t pid, uid;
     char name[64], service[128], note[200];
     struct dropbox_counts counts; /* as of its end */
+    struct dropbox_counts told;   /* as metering_self.c told them */
     uint64_t recorded;
 };
 
@@ -100,6 +105,7 @@ struct pipeline {
     struct callstacks *callstacks;
     struct lines *lines;
     struct alerts *alerts;
+    struct self_metering *self;       /* NULL: OTELSHIM_SELF_METRICS=false */
     struct settings *own_settings;    /* of this exporter, for what is left of processes that are gone */
     struct arena alert_scratch;       /* alerts that are being made */
     struct arena scratch;             /* spans that no destination takes */
@@ -180,6 +186,11 @@ struct destination *destination_find_alike(struct pipeline *pipeline, const stru
                                            const struct settings *settings, enum otlp_signal signal);
 /* Of logs, by this exporter's own settings: for what is left of a process that is gone. NULL: they ask for none. */
 struct destination *destination_get_own_logs(struct pipeline *pipeline);
+/*
+ * Of metrics, by this exporter's own settings, where they name an endpoint; nobody is its user. NULL: they do not, or want no metrics of
+ * the exporter's own.
+ */
+struct destination *destination_open_own_metrics(struct pipeline *pipeline);
 /* One user less. */
 void destination_release(struct pipeline *pipeline, struct destination *destination);
 /* For what earlier exporters left in the spool: the destinations of this exporter's own settings. */

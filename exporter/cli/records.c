@@ -4,6 +4,7 @@
 #include "cli/client_settings.h"
 #include "cli/lines.h"
 #include "cli/metering.h"
+#include "cli/metering_self.h"
 #include "cli/pipeline_priv.h"
 #include "signals/logs/logs.h"
 #include "signals/spans/limits.h"
@@ -104,6 +105,7 @@ void records_on_log(void *context, const struct raw_log *raw, const struct recei
         return;
     }
     traced->n_logs++;
+    metering_self_log(pipeline);
     if (!callstacks_hold_log(pipeline, traced, raw, &placed))
         records_pass_log(pipeline, traced, raw, &placed);
 }

@@ -7,6 +7,7 @@
 #include "cli/executable.h"
 #include "cli/lines.h"
 #include "cli/metering.h"
+#include "cli/metering_self.h"
 #include "cli/pipeline_priv.h"
 #include "signals/metrics/aggregate.h"
 #include "signals/spans/resource.h"
@@ -155,7 +156,8 @@ static void release(struct traced *traced)
 static void tell_end(struct pipeline *pipeline, struct traced *traced)
 {
     char drops[256];
-    (void)dropbox_ask(pipeline->dropbox, traced->process, &traced->counts);
+    if (dropbox_ask(pipeline->dropbox, traced->process, &traced->counts))
+        metering_self_end(pipeline, traced, &traced->counts);
     drops_print(traced->counts.dropped, drops, sizeof(drops));
     log_write(LOG_LEVEL_INFO, "%s (pid %u) is gone: %llu spans recorded, %llu exported%s%s", traced->name,
               traced->pid, (unsigned long long)traced->recorded, (unsigned long long)traced->exported,

@@ -113,7 +113,8 @@ struct settings {
     bool has_bad_rule;                   /* one of `include`, `exclude` was not understood */
     bool keep_errors;                    /* OTELSHIM_KEEP */
     bool exponential_histograms;
-    uint32_t uid; /* the program's user: files that its settings name must be his where he is not ours */
+    bool self_metrics; /* the exporter's own numbers, too */
+    uint32_t uid;      /* the program's user: files that its settings name must be his where he is not ours */
     struct alert_settings alerts;
 };
 

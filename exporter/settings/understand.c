@@ -267,6 +267,7 @@ static void understand_metrics(struct settings *settings)
     settings->exemplars = is_word(settings, filter, "always_on")    ? EXEMPLARS_ALWAYS_ON
                           : is_word(settings, filter, "always_off") ? EXEMPLARS_ALWAYS_OFF
                                                                     : EXEMPLARS_TRACE_BASED;
+    setting_parse_bool(chosen(settings, ONLY(OTELSHIM_SELF_METRICS)), &settings->self_metrics);
     settings->exponential_histograms =
         is_word(settings, SETTING_OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION,
                 "base2_exponential_bucket_histogram");

@@ -101,6 +101,7 @@ SETTING(OTEL_METRIC_EXPORT_TIMEOUT, EXPORTER, TIMEOUT_MS, "30000", PLAIN, "milli
 SETTING(OTEL_METRICS_EXEMPLAR_FILTER, EXPORTER, ENUM, "trace_based", PLAIN, "always_on, always_off, trace_based", "which calls may stand as examples in the metrics")
 SETTING(OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE, EXPORTER, ENUM, "cumulative", PLAIN, "cumulative, delta, lowmemory", "sums since the beginning, or since the last export")
 SETTING(OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION, EXPORTER, ENUM, "explicit_bucket_histogram", PLAIN, "explicit_bucket_histogram, base2_exponential_bucket_histogram", "buckets of histograms")
+SETTING(OTELSHIM_SELF_METRICS, EXPORTER, BOOL, "true", PLAIN, "true, false", "the exporter's own numbers, and the machine's temperatures, go where metrics go")
 /* limits */
 SETTING(OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, EXPORTER, COUNT, "", PLAIN, "characters", "of an attribute's value; what is longer is cut")
 SETTING(OTEL_ATTRIBUTE_COUNT_LIMIT, EXPORTER, COUNT, "128", PLAIN, "0 or more", "attributes of a span, or of a span event")

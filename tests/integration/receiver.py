@@ -92,11 +92,14 @@ def plain_points(request):
 
 
 class Receiver:
-    """Listens on a free loopback port; `spans`, `points` and `logs` grow. Each is a plain dict, with its resource and scope."""
+    """
+    Listens on a free loopback port; `spans`, `points` and `logs` grow. Each is a plain dict, with its resource and scope.
+    `self_points`: the exporter's own numbers (OTELSHIM_SELF_METRICS), which are a resource of their own.
+    """
 
     def __init__(self, port=0):
         self.spans = []
-        self.points = []
+        self.points, self.self_points = [], []
         self.logs = []
         self.metric_requests = 0
         self.metrics_status = 200  # what exports of metrics are answered
@@ -159,7 +162,9 @@ class Receiver:
             with self.lock:
                 self.metric_requests += 1
                 if self.metrics_status == 200:
-                    self.points += points
+                    for point in points:
+                        is_self = point["resource"].get("service.name") == "otelshim"
+                        (self.self_points if is_self else self.points).append(point)
             return
         request = trace_service_pb2.ExportTraceServiceRequest.FromString(body)
         with self.lock:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "robust"))
-from lab import Lab, build, root  # noqa: E402
+from lab import Lab, build, program as robust_program, root  # noqa: E402
 
 N = 300
 HTTP, DB, ROWS = "http.client.request.duration", "db.client.operation.duration", "db.client.response.returned_rows"
@@ -228,7 +228,7 @@ def processes(lab):
         return {"process.disk.io", "db.client.connection.count"} <= {p["name"] for p in lab.receiver.points}
     lab.wait_for(has_all, 10, "a collection")
     program.send_signal(signal.SIGKILL)
-    program.wait(60)
+    program.wait(360)
     lab.wait_until_drained()
     lab.stop_exporter(exporter)
     lab.deliver(**getattr(lab, "more", {}))
@@ -289,9 +289,147 @@ def check_totals_of_runs(lab, n):
     lab.check(got == want, f"counted {dict(got)}, made {dict(want)}")
 
 
+# ---- the exporter's own numbers ----
+
+SDK = {"otel.sdk.span.started": "{span}", "otel.sdk.span.live": "{span}", "otel.sdk.processor.span.processed": "{span}",
+       "otel.sdk.processor.span.queue.size": "{span}", "otel.sdk.processor.span.queue.capacity": "{span}",
+       "otel.sdk.exporter.span.inflight": "{span}", "otel.sdk.exporter.span.exported": "{span}",
+       "otel.sdk.exporter.metric_data_point.inflight": "{data_point}",
+       "otel.sdk.exporter.metric_data_point.exported": "{data_point}", "otel.sdk.exporter.operation.duration": "s",
+       "otel.sdk.metric_reader.collection.duration": "s", "otelshim.processes": "{process}", "otelshim.spool.size": "By",
+       "otelshim.spool.batches": "{batch}", "process.memory.usage": "By", "process.cpu.time": "s",
+       "process.unix.file_descriptor.count": "{file_descriptor}"}
+
+
+def last_of(lab, name, **attributes):
+    """The newest value of the first exporter's, summed over its series that have these attributes (None: must not be there)."""
+    first = min(lab.receiver.self_points, key=lambda p: p["time"])["resource"]["service.instance.id"]
+    newest = {}
+    for point in sorted(lab.receiver.self_points, key=lambda p: p["time"]):
+        its = point["attributes"]
+        if point["name"] == name and point["resource"]["service.instance.id"] == first and \
+                all(its.get(k.replace("__", ".")) == v for k, v in attributes.items()):
+            newest[tuple(sorted(its.items()))] = point.get("value", point.get("count"))
+    return sum(newest.values())
+
+
+def own_numbers(lab):
+    """What the exporter says of itself is what arrived, as one resource, cumulative, in one stream."""
+    exporter = lab.serve()
+    program = call(lab, pause_us=3000, **sampled(0.5), OTELSHIM_TRACE_GAP="0")
+    lab.check(program.wait(360) == 0, "the program failed")
+    lab.wait_until_drained()
+    time.sleep(0.5)
+    report = lab.status()
+    lab.stop_exporter(exporter)
+    lab.deliver()
+    lab.receiver.decode()
+    points = lab.receiver.self_points
+    if not lab.check(points, "nothing came"):
+        return
+    names = {p["name"]: p["unit"] for p in points}
+    lab.check(not {n: u for n, u in SDK.items() if names.get(n) != u}, f"names and units: {names}")
+    resource = points[0]["resource"]
+    lab.check(resource["service.version"] == report["version"] and resource["process.pid"] == exporter.pid and
+              resource["host.name"] and resource["service.instance.id"], str(resource))
+    lab.check(len({p["resource"]["service.instance.id"] for p in points}) <= 2, "more than the two exporters")
+    lab.check(all(p["temporality"] in ("cumulative", None) for p in points), "not cumulative")
+    n_spans = len({s["id"] for s in lab.receiver.spans})
+    n_all = sum(v for k, v in expected(N).items() if k[0] != ROWS) + 2
+    exported = last_of(lab, "otel.sdk.exporter.span.exported", error__type=None)
+    lab.check(exported == n_spans == last_of(lab, "otel.sdk.processor.span.processed", error__type=None),
+              f"{exported} exported, {n_spans} arrived")
+    lab.check(last_of(lab, "otel.sdk.span.started", otel__span__sampling_result="RECORD_AND_SAMPLE") == n_spans and
+              last_of(lab, "otel.sdk.span.started") == n_all, f"started of {n_all}")
+    lab.check(last_of(lab, "otel.sdk.processor.span.queue.size") == 0 and last_of(lab, "otelshim.spool.size") == 0, "a rest")
+    lab.check(last_of(lab, "otel.sdk.exporter.operation.duration", http__response__status_code=200) > 1, "durations")
+    lab.check(0 < last_of(lab, "otel.sdk.exporter.metric_data_point.exported") <= len(points) + len(lab.receiver.points), "points")
+    component = next(p["attributes"] for p in points if p["name"] == "otel.sdk.exporter.span.exported")
+    lab.check(component == {"otel.component.type": "otlp_http_span_exporter",
+                            "otel.component.name": "otlp_http_span_exporter/0", "server.address": "127.0.0.1",
+                            "server.port": lab.receiver.port}, str(component))
+    series = defaultdict(list)
+    for point in sorted(points, key=lambda p: p["time"]):
+        if point["monotonic"]:
+            series[key_of(point)].append(point["value"])
+    lab.check(all(v == sorted(v) for v in series.values()), "a counter went back")
+    lab.check(len(series) == len({k[:-1] for k in series}), "a counter began anew")
+
+
+def own_drops(lab):
+    """What a program could not record is told by reason and service: that and what arrived is all there was."""
+    lab.use_stub()
+    result = lab.run([robust_program("calls"), "30000", "2"],
+                     lab.traced("dropper", OTELSHIM_TRACE_GAP="0", OTELSHIM_BUFFER_SIZE="65536", **QUICK))
+    lab.check(result.stdout == b"60000 calls\n", f"{result.stdout} {result.stderr}")
+    exporter = lab.serve()
+    lab.wait_until_drained()
+    report = next(p for p in lab.status()["processes"] if p["service"] == "dropper")
+    lab.stop_exporter(exporter)
+    lab.deliver()
+    n_spans = len({s["id"] for s in lab.spans("dropper")})
+    dropped = last_of(lab, "otelshim.dropped", otelshim__service__name="dropper")
+    full = last_of(lab, "otel.sdk.processor.span.processed", error__type="queue_full")
+    lab.check(dropped == sum(report["dropped"].values()) > 1000, f"{dropped}, {report['dropped']}")
+    lab.check(full == last_of(lab, "otelshim.dropped", otelshim__drop__reason="no_chunk") == report["dropped"]["no_chunk"], f"{full}")
+    lab.check(n_spans + full == 60002, f"{n_spans} arrived and {full} dropped of 60002")
+
+
+def own_quiet(lab):
+    """Nobody is traced: not a word, though the interval passes. It leaves by itself, and what it said last was no reason to go on."""
+    exporter = lab.serve(OTEL_METRIC_EXPORT_INTERVAL="300")
+    call(lab, n=5).wait(180)
+    lab.wait_until_drained()
+    lab.until(lambda: lab.receiver.waiting_metrics(), 10)
+    time.sleep(6)  # what ended programs leave waits five seconds
+    lab.receiver.decode()
+    before = lab.receiver.metric_requests
+    time.sleep(1.5)
+    lab.receiver.decode()
+    lab.check(before > 0 and lab.receiver.metric_requests == before, f"{before}, then {lab.receiver.metric_requests} requests")
+    lab.stop_exporter(exporter)
+    lab.receiver.decode()
+    before = lab.receiver.metric_requests
+    exporter = lab.start_exporter("--leave-after", "1", OTEL_EXPORTER_OTLP_ENDPOINT=lab.receiver.url)
+    call(lab, n=5).wait(180)
+    lab.check(exporter.wait(40) == 0, "it did not leave")
+    lab.receiver.decode()
+    lab.check(1 <= lab.receiver.metric_requests - before <= 5, f"{lab.receiver.metric_requests - before} requests")
+
+
+def own_off(lab):
+    """Not asked for by the exporter; or by the program whose destination it would be; or metrics are not wanted at all."""
+    for own, programs in (({"OTELSHIM_SELF_METRICS": "false"}, {}), ({}, {"OTELSHIM_SELF_METRICS": "false"}),
+                          ({}, {"OTEL_METRICS_EXPORTER": "none"})):
+        exporter = lab.serve(**own)
+        lab.check(call(lab, n=20, pause_us=20000, **programs).wait(180) == 0, "the program failed")
+        lab.stop_exporter(exporter)
+        lab.deliver(**own)
+    lab.receiver.decode()
+    lab.check(lab.receiver.points and not lab.receiver.self_points, f"{len(lab.receiver.points)} and {lab.receiver.self_points[:2]}")
+
+
+def version(lab):
+    """service.version out of the executable; what is said wins; an interpreter has none."""
+    exporter = lab.serve()
+    build_id = subprocess.run(["readelf", "-n", PROGRAM], check=True, capture_output=True, text=True).stdout
+    build_id = build_id.split("Build ID: ")[1].split()[0]
+    call(lab, n=1, OTEL_SERVICE_NAME="found").wait(180)
+    call(lab, n=1, OTEL_SERVICE_NAME="said", OTEL_RESOURCE_ATTRIBUTES="service.version=7").wait(180)
+    lab.stop_exporter(exporter)
+    lab.deliver()
+    for service, want in (("found", build_id), ("said", "7")):
+        resources = [s["resource"] for s in lab.spans(service)] + \
+            [p["resource"] for p in lab.receiver.points if p["resource"]["service.name"] == service]
+        lab.check({r.get("service.version") for r in resources} == {want} and
+                  {r.get("process.executable.build_id.gnu") for r in resources} == {build_id}, f"{service}: {resources[:1]}")
+
+
 CASES = {"unsampled": exact(0), "a_tenth_sampled": exact(0.1), "all_sampled": exact(1), "values": values,
-         "restarts": restarts, "kills": kills, "neighbours": neighbours, "delta": delta, "exponential": exponential, "old_names": old_names, "processes": processes,
-         "refused": refused, "quiet": quiet}
+         "restarts": restarts, "kills": kills, "neighbours": neighbours, "delta": delta, "exponential": exponential, "old_names": old_names,
+         "processes": processes,
+         "refused": refused, "quiet": quiet, "own_numbers": own_numbers, "own_drops": own_drops, "own_quiet": own_quiet,
+         "own_off": own_off, "version": version}
 
 
 def main():
