@@ -184,6 +184,18 @@ static void once_a_second(struct pipeline *pipeline, uint64_t now_ns)
     }
 }
 
+static void look_for_hangs(void *context)
+{
+    struct pipeline *pipeline = context;
+    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), next_ns = UINT64_MAX;
+    for (struct traced *each = pipeline->traced; each; each = each->hh.next) {
+        uint64_t due_ns = watchdog_look(pipeline, each, now_ns);
+        next_ns = due_ns < next_ns ? due_ns : next_ns;
+    }
+    if (next_ns != UINT64_MAX)
+        loop_timer_start(pipeline->crashing->watchdog, (next_ns - now_ns) / NS_PER_MS + 1);
+}
+
 void crashing_look(struct pipeline *pipeline)
 {
     struct crashing *crashing = pipeline->crashing;
@@ -192,8 +204,7 @@ void crashing_look(struct pipeline *pipeline)
     uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
     if (now_ns >= crashing->next_second_ns)
         once_a_second(pipeline, now_ns);
-    for (struct traced *each = pipeline->traced; each; each = each->hh.next)
-        watchdog_look(pipeline, each, now_ns);
+    look_for_hangs(pipeline);
 }
 
 static bool has_undecided(const struct pipeline *pipeline)
@@ -292,6 +303,7 @@ void crashing_start(struct pipeline *pipeline)
     settings_destroy(settings);
     crashing->last = &crashing->incidents;
     crashing->timer = loop_timer_create(pipeline->loop, tick, pipeline);
+    crashing->watchdog = loop_timer_create(pipeline->loop, look_for_hangs, pipeline);
     crashing->adopt_ns = clock_ns(CLOCK_MONOTONIC) + ADOPT_AFTER_NS;
     pipeline->crashing = crashing;
     for (enum crash_place place = 0; place < N_PLACES; place++) {
@@ -315,6 +327,7 @@ void crashing_stop(struct pipeline *pipeline)
     while (crashing->incidents)
         incident_destroy(pipeline, crashing->incidents);
     loop_timer_destroy(crashing->timer);
+    loop_timer_destroy(crashing->watchdog);
     for (enum crash_place place = 0; place < N_PLACES; place++)
         store_close(&crashing->places[place]);
     free(crashing);

@@ -71,6 +71,7 @@ struct crashing {
     struct incident *incidents, **last;
     uint32_t n_incidents, n_children;
     struct loop_timer *timer; /* runs while there is something to wait for */
+    struct loop_timer *watchdog; /* runs while somebody has one: the pacer may sleep */
     uint64_t next_second_ns, adopt_ns;
     uint32_t max_reports, prune_after;
     uint64_t max_bytes;
@@ -124,7 +125,8 @@ void incidents_adopt(struct pipeline *pipeline);
 void incident_add_spans(struct pipeline *pipeline, struct incident *incident);
 
 /* ---- watchdog.c ---- */
-void watchdog_look(struct pipeline *pipeline, struct traced *traced, uint64_t now_ns);
+/* When to look again at the latest, CLOCK_MONOTONIC; UINT64_MAX: it has no watchdog. */
+uint64_t watchdog_look(struct pipeline *pipeline, struct traced *traced, uint64_t now_ns);
 void watchdog_fini(struct traced *traced);
 
 #endif

@@ -154,17 +154,17 @@ static void take_stacks(struct pipeline *pipeline, struct traced *traced, const 
     incident_complete(pipeline, incident);
 }
 
-void watchdog_look(struct pipeline *pipeline, struct traced *traced, uint64_t now_ns)
+uint64_t watchdog_look(struct pipeline *pipeline, struct traced *traced, uint64_t now_ns)
 {
     struct mortality *mortality = traced->mortality;
     uint64_t limit_ns = traced->process->settings->watchdog_ns;
     if (!limit_ns || mortality->has_died)
-        return;
+        return UINT64_MAX;
     if (!mortality->hang && !(mortality->hang = calloc(1, sizeof(*mortality->hang))))
-        return;
+        return UINT64_MAX;
     struct hang *hang = mortality->hang;
     if (now_ns < hang->next_look_ns)
-        return;
+        return hang->next_look_ns;
     uint64_t pause_ns = limit_ns / 4;
     hang->next_look_ns = now_ns + (pause_ns < MIN_LOOK_NS ? MIN_LOOK_NS : pause_ns);
     enum stuck stuck = traced->process->is_foreign ? STUCK_NOT : look_at_main(traced->process, hang);
@@ -179,6 +179,7 @@ void watchdog_look(struct pipeline *pipeline, struct traced *traced, uint64_t no
         hang->was_disturbed = true;
     }
     hang->was_told = hangs;
+    return hang->next_look_ns;
 }
 
 void watchdog_fini(struct traced *traced)

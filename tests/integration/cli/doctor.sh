@@ -181,6 +181,8 @@ wait $program
 sleep 30 &
 program=$!
 started+=("$program")
+has_become_sleep() { [ "$(readlink /proc/$program/exe)" != "$(readlink /proc/$$/exe)" ]; }
+wait_for 5 has_become_sleep
 offline "pid: without the library" 1 "FAIL  process      $program ($(readlink -f /proc/$program/exe)) runs without the library" --pid $program
 offline "pid: no such process" 1 "FAIL  process      999999999: there is no such process" --pid 999999999
 
