@@ -158,7 +158,8 @@ static void tell(struct doctor *doctor, const struct header *header)
     for (uint32_t i = 0; i < header->process.n_instrumentations; i++) {
         const char *name = header->process.instrumentations[i].name;
         size_t at = strlen(names);
-        if (strncmp(name, "stdio", sizeof("stdio")) != 0) /* no call of a library; only where it is asked for */
+        if (strncmp(name, "stdio", sizeof("stdio")) !=
+            0) /* no call of a library; only where it is asked for */
             snprintf(names + at, sizeof(names) - at, "%s%.24s", at ? ", " : "", name);
     }
     doctor->is_trial_done = true;

@@ -98,7 +98,7 @@ static bool begins_piece(const void *context, uint32_t at)
 static uint32_t horizon(struct stream *stream, bool is_over)
 {
     struct entry_state state = {begins_piece, stream, stream->part, is_over};
-    struct entry entry;
+    struct entry entry = {.is_joining = false};
     uint32_t at = 0, begin;
     stream->is_joining = false;
     while (at < stream->n_bytes && entry_read(stream->buffer, stream->n_bytes, at, &state, &entry))
@@ -155,7 +155,7 @@ static void settle(struct pieces *pieces, struct stream *stream, bool is_over)
 static void append(struct stream *stream, struct piece *piece, uint64_t now_ms)
 {
     uint32_t n = stream->n_bytes + piece->n_bytes;
-    if (n > stream->max_bytes) {
+    if (!stream->buffer || n > stream->max_bytes) {
         stream->max_bytes = n + LINE_MAX_BYTES;
         stream->buffer = realloc(stream->buffer, stream->max_bytes);
         if (!stream->buffer)
