@@ -70,7 +70,7 @@ struct crashing {
     enum crash_place place; /* of the next one */
     struct incident *incidents, **last;
     uint32_t n_incidents, n_children;
-    struct loop_timer *timer; /* runs while there is something to wait for */
+    struct loop_timer *timer;    /* runs while there is something to wait for */
     struct loop_timer *watchdog; /* runs while somebody has one: the pacer may sleep */
     uint64_t next_second_ns, adopt_ns;
     uint32_t max_reports, prune_after;
