@@ -155,19 +155,21 @@ static const char *drop_name(uint32_t number)
     return drops_name(number) ? drops_name(number) : "other";
 }
 
+static bool loses_span(uint32_t reason)
+{
+    return reason == DROP_NO_CHUNK || reason == DROP_NO_THREAD_SLOT || reason == DROP_NO_OPERATION ||
+           reason == DROP_NESTED || reason == DROP_TOO_DEEP || reason == DROP_NO_MEMORY ||
+           reason == DROP_FILE_LATE;
+}
+
 /* Drops that lose a span or a log record, in the words of the conventions: the pool is the queue of the processor. */
 static void add_processed(struct self_metering *self, uint32_t reason, uint64_t n)
 {
     struct attributes list = {0};
-    bool is_log = strcmp(drop_name(reason), "no_chunk_log") == 0;
-    static const char *const of_spans[] = {"no_chunk", "no_thread_slot", "no_operation", "nested",
-                                           "too_deep", "no_memory",      "file_late",    NULL};
-    bool is_span = false;
-    for (const char *const *each = of_spans; *each; each++)
-        is_span |= strcmp(drop_name(reason), *each) == 0;
-    if (!is_log && !is_span)
+    bool is_log = reason == DROP_NO_CHUNK_LOG;
+    if (!is_log && !loses_span(reason))
         return;
-    bool is_full = is_log || strcmp(drop_name(reason), "no_chunk") == 0;
+    bool is_full = is_log || reason == DROP_NO_CHUNK;
     one(self, &list, component_type, is_log ? "batching_log_processor" : "batching_span_processor");
     one(self, &list, component_name, is_log ? "batching_log_processor/0" : "batching_span_processor/0");
     one(self, &list, error_type, is_full ? "queue_full" : drop_name(reason));

@@ -10,6 +10,12 @@
 #include <stdint.h>
 #include <wire.h>
 
+enum drop_reason {
+#define DROP(number, NAME, name, meaning) DROP_##NAME = (number),
+#include <drops.h>
+#undef DROP
+};
+
 struct drops {
     uint64_t counts[WIRE_MAX_DROPS];
     uint64_t since_unix_ns; /* when counting began: the process made its file */

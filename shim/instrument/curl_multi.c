@@ -266,27 +266,18 @@ static __attribute__((noinline)) CURLMcode clean_up(struct real_entry *entry, co
 
 /* ---- the instances ---- */
 
-#define ADD(node, at, ...)                                                                          \
-    CURL_INSTANCE(curl_multi_add_handle, node, at)                                                  \
-    CURLMcode curl_multi_add_handle__##node(CURLM *multi, CURL *handle)                             \
-    {                                                                                               \
-        CALL_SITE;                                                                                  \
-        struct real_entry *entry = CURL_ENTRY(curl_multi_add_handle, node);                         \
-        __typeof__(&curl_multi_add_handle) real = curl_real_of_performed(handle, entry, call_site); \
-        return real ? real(multi, handle) : add_handle(entry, call_site, multi, handle);            \
+/* Of a multi handle and an easy one: `own` is what we do, but for libcurl's own calls. */
+#define OF_BOTH(node, at, flavour, function, own)                                      \
+    CURL_INSTANCE(function, node, at)                                                  \
+    CURLMcode function##__##node(CURLM *multi, CURL *handle)                           \
+    {                                                                                  \
+        CALL_SITE;                                                                     \
+        struct real_entry *entry = CURL_ENTRY(function, node);                         \
+        __typeof__(&function) real = curl_real_of_performed(handle, entry, call_site); \
+        return real ? real(multi, handle) : own(entry, call_site, multi, handle);      \
     }
-CURL_FLAVOURS(ADD, )
-
-#define REMOVE(node, at, ...)                                                                          \
-    CURL_INSTANCE(curl_multi_remove_handle, node, at)                                                  \
-    CURLMcode curl_multi_remove_handle__##node(CURLM *multi, CURL *handle)                             \
-    {                                                                                                  \
-        CALL_SITE;                                                                                     \
-        struct real_entry *entry = CURL_ENTRY(curl_multi_remove_handle, node);                         \
-        __typeof__(&curl_multi_remove_handle) real = curl_real_of_performed(handle, entry, call_site); \
-        return real ? real(multi, handle) : remove_handle(entry, call_site, multi, handle);            \
-    }
-CURL_FLAVOURS(REMOVE, )
+CURL_FLAVOURS(OF_BOTH, curl_multi_add_handle, add_handle)
+CURL_FLAVOURS(OF_BOTH, curl_multi_remove_handle, remove_handle)
 
 #define INFO_READ(node, at, ...)                                                                      \
     CURL_INSTANCE(curl_multi_info_read, node, at)                                                     \

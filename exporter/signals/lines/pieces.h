@@ -9,7 +9,7 @@
  * it: an exporter that is killed is followed by one that reads both again, so nothing is lost, and only the end of a line may be told
  * twice. A line without an end is told after PIECE_QUIET_MS, at the process's end, or when it is longer than LINE_MAX_BYTES.
  *
- * Context: loop. Ownership: one per process. Memory: PIECES_MAX_BYTES for pieces that came too early, for each stream as much as two
+ * Context: loop. Ownership: one per process. Memory of each stream: PIECES_MAX_BYTES for pieces that came too early, as much as two
  * records, and a hundred bytes for each piece that waits (PIECES_MAX).
  */
 #ifndef OTELSHIM_LINE_PIECES_H
