@@ -139,8 +139,10 @@ uint64_t clock_ask(struct clock_anchor *anchor)
 {
     uint32_t state = __atomic_load_n(&counter.state, __ATOMIC_RELAXED);
     if (__builtin_expect(state == REFUSED, 1) || anchor->is_moving ||
-        (state == UNKNOWN && decide() == REFUSED))
-        return clock_mono_ns();
+        (state == UNKNOWN && decide() == REFUSED)) {
+        uint64_t now_ns = clock_mono_ns(); /* before the last answer: the lie was found by another thread */
+        return now_ns > anchor->last_ns ? now_ns : anchor->last_ns;
+    }
     return ask_and_move(anchor);
 }
 #else

@@ -139,6 +139,10 @@ static void test_a_wrong_rate_ends_counting(void **state)
     }
     assert_in_range(worst_ns, CLOCK_ERROR_NS + 1, CLOCK_STRETCH_NS); /* error_of() can tell */
     assert_false(is_counted());
+
+    /* A thread that had been lied to when another one found out. */
+    struct clock_anchor late = {.last_ns = clock_mono_ns() + 1000000000u};
+    assert_int_equal(clock_thread_ns(&late), late.last_ns);
 }
 
 int main(void)
