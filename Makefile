@@ -38,8 +38,10 @@ SHIM_CFLAGS    = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fexceptions
                  -fno-tree-slp-vectorize
 # No C run-time files: they would write a page and have four symbols looked up at each start and exit. One segment less or two: a
 # mapping costs a program that is loaded into two microseconds.
-SHIM_LDFLAGS   = -nostartfiles -Wl,-z,noseparate-code -Wl,-z,now,-z,defs,-z,nodelete,-Bsymbolic,--hash-style=gnu,--as-needed,--version-script=shim/versions.map \
-                 -Wl,-soname,libotelshim.so -Wl,-T,shim/layout.ld
+SHIM_LDFLAGS   = -nostartfiles -Wl,-z,now,-z,defs,-z,nodelete,-Bsymbolic,--hash-style=gnu,--as-needed,--version-script=shim/versions.map \
+                 -Wl,-soname,libotelshim.so $(if $(findstring GNU ld ,$(LINKER)),-Wl$(COMMA)-z$(COMMA)noseparate-code -Wl$(COMMA)-T$(COMMA)shim/layout.ld)
+LINKER         = $(shell $(CC) $(LDFLAGS) -Wl,--version 2>/dev/null) # with another, gold or lld, a start costs more
+COMMA         := ,
 # Client libraries' headers give compiler-checked prototypes; nothing of them is linked.
 SHIM_INCLUDES := -iquote shim -Ishim/wire $(shell pkg-config --cflags libcurl libpq hiredis 2>/dev/null)
 # What the crash handler runs: no call that the compiler makes up, no vector register, no instrumentation (shim/crash/README.md).
