@@ -44,7 +44,7 @@ static void look_at_telegram(struct doctor *doctor, const struct settings *setti
     struct telegram_known known;
     telegram_ask(&doctor->arena, settings, TELEGRAM_WHO, NULL, &known);
     if (!known.is_ok) {
-        doctor_say(doctor, FINDING_FAIL, TOPIC, NULL, "%s", known.problem);
+        doctor_say(doctor, FINDING_FAIL, TOPIC, "otelshim telegram setup", "%s", known.problem);
         return;
     }
     doctor_say(doctor, FINDING_OK, TOPIC, NULL, "the bot is %s", known.bot.title);
@@ -54,7 +54,8 @@ static void look_at_telegram(struct doctor *doctor, const struct settings *setti
             doctor_say(doctor, FINDING_OK, TOPIC, NULL, "%s is %s (%s)", chats[i], known.chats[0].title,
                        known.chats[0].kind);
         else
-            doctor_say(doctor, FINDING_FAIL, TOPIC, NULL, "%s", known.problem);
+            doctor_say(doctor, FINDING_FAIL, TOPIC, "otelshim telegram chats lists those it can write to",
+                       "%s", known.problem);
     }
 }
 

@@ -55,11 +55,12 @@ static void tell_status(struct asking *asking, const struct http_result *result)
 {
     struct doctor *doctor = asking->doctor;
     int status = result->status;
-    const char *mend = NULL;
+    const char *mend = "name an OTLP/HTTP receiver: OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318";
     enum finding_state state = FINDING_FAIL;
-    if (status / 100 == 2)
+    if (status / 100 == 2) {
         state = FINDING_OK;
-    else if (status == 401 || status == 403)
+        mend = NULL;
+    } else if (status == 401 || status == 403)
         mend = "OTEL_EXPORTER_OTLP_HEADERS=name=value, as the receiver's documentation says "
                "(authorization=Bearer%20TOKEN)";
     else if (status == 404 || status == 405)

@@ -108,8 +108,7 @@ static void tell_missing(struct doctor *doctor, struct process_look *look)
     doctor_say(doctor, FINDING_FAIL, TOPIC, START_WITH, "%u (%s) runs without the library", look->pid,
                look->exe);
     if (is_secure(look->pid))
-        doctor_say(doctor, FINDING_FAIL, TOPIC,
-                   "/etc/ld.so.preload, or start it without setuid and capabilities",
+        doctor_say(doctor, FINDING_FAIL, TOPIC, "start it without setuid, setgid and file capabilities",
                    "it was started setuid, setgid or with file capabilities: LD_PRELOAD was ignored");
     else if (!preload || !strstr(preload, SELF_LIBRARY))
         doctor_say(doctor, FINDING_WARN, TOPIC, "LD_PRELOAD=" SELF_LIBRARY " in its environment",

@@ -74,17 +74,18 @@ static bool look_at_rights(struct doctor *doctor, const char *path)
     bool is_setgid = (status.st_mode & S_ISGID) && status.st_gid != getegid();
     bool has_capabilities = getxattr(path, "security.capability", capabilities, sizeof(capabilities)) > 0;
     if (is_setuid || is_setgid)
-        doctor_say(
-            doctor, FINDING_FAIL, TOPIC,
-            "start it as its owner, or put the library into /etc/ld.so.preload (as root; for every program)",
-            "%s is %s: the dynamic linker ignores LD_PRELOAD", path, is_setuid ? "setuid" : "setgid");
+        doctor_say(doctor, FINDING_FAIL, TOPIC,
+                   is_setuid ? "start it as its owner, or a copy without the bit"
+                             : "start a copy of it without the bit",
+                   "%s is %s: the dynamic linker ignores LD_PRELOAD, and from /etc/ld.so.preload the library "
+                   "stays inert",
+                   path, is_setuid ? "setuid" : "setgid");
     else if (status.st_mode & (S_ISUID | S_ISGID))
-        doctor_say(doctor, FINDING_WARN, TOPIC, NULL,
+        doctor_say(doctor, FINDING_WARN, TOPIC, "start it as its owner",
                    "%s is setuid or setgid: traced for its owner only; for others LD_PRELOAD is ignored",
                    path);
     if (has_capabilities && geteuid() != 0)
-        doctor_say(doctor, FINDING_FAIL, TOPIC,
-                   "give them to the service instead (AmbientCapabilities=), or use /etc/ld.so.preload",
+        doctor_say(doctor, FINDING_FAIL, TOPIC, "give them to the service instead (AmbientCapabilities=)",
                    "%s has file capabilities: the dynamic linker ignores LD_PRELOAD", path);
     else if (has_capabilities)
         doctor_say(doctor, FINDING_WARN, TOPIC, "give them to the service instead (AmbientCapabilities=)",
@@ -210,7 +211,7 @@ static void look_at_libraries(struct doctor *doctor, const struct elf_file *elf,
     bool is_static = look_for_static_library(doctor, elf, path);
     if (n_traced == 0 && !is_static && doctor->is_trial_done)
         doctor_say(
-            doctor, FINDING_WARN, "calls", NULL,
+            doctor, FINDING_WARN, "calls", "once it runs: otelshim doctor --pid PID",
             "%s links none of the traced libraries; those that it loads later (modules, plug-ins) are traced",
             path);
     libraries_fini(&libraries);

@@ -2,6 +2,7 @@
 #include "cli/doctor.h"
 #include "signals/spans/rules.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TOPIC "settings"
@@ -31,11 +32,13 @@ static void look_at_switches(struct doctor *doctor, const struct settings *setti
     if (off && strcmp(off, "0") == 0)
         doctor_say(doctor, FINDING_FAIL, TOPIC, "unset OTELSHIM", "OTELSHIM=0 in %s: nothing is recorded",
                    settings_origin_name(settings, SETTING_OTELSHIM));
-    if (disabled && strcasecmp(disabled, "true") == 0)
-        doctor_say(doctor, FINDING_FAIL, TOPIC, settings->names[SETTING_OTEL_SDK_DISABLED],
-                   "%s in %s switches all telemetry off: unset it",
+    if (disabled && strcasecmp(disabled, "true") == 0) {
+        char mend[80];
+        snprintf(mend, sizeof(mend), "unset %s", settings->names[SETTING_OTEL_SDK_DISABLED]);
+        doctor_say(doctor, FINDING_FAIL, TOPIC, mend, "%s in %s switches all telemetry off",
                    settings->names[SETTING_OTEL_SDK_DISABLED],
                    settings_origin_name(settings, SETTING_OTEL_SDK_DISABLED));
+    }
     if (!settings->exporters)
         doctor_say(doctor, FINDING_WARN, TOPIC, "OTEL_TRACES_EXPORTER=otlp", "spans are exported nowhere");
     const char *sampler = settings->values[SETTING_OTEL_TRACES_SAMPLER];

@@ -176,8 +176,8 @@ void doctor_try_library(struct doctor *doctor)
     if (!doctor->library[0] || access(doctor->box, W_OK) != 0)
         return;
     if (!begin(&trial, doctor)) {
-        doctor_say(doctor, FINDING_WARN, TOPIC, NULL, "the library could not be tried: %s",
-                   strerrordesc_np(errno));
+        doctor_say(doctor, FINDING_WARN, TOPIC, "try again where a file can be made and a process started",
+                   "the library could not be tried in %s: %s", doctor->box, strerrordesc_np(errno));
         rmdir(trial.directory);
         return;
     }

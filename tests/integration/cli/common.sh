@@ -7,7 +7,8 @@ if [ -z "${CLI_ISOLATED:-}" ]; then
     [ "$(id -u)" != 0 ] || user=
     if unshare $user -m mount -t tmpfs none /dev/shm 2>/dev/null; then
         # shellcheck disable=SC2016
-        CLI_ISOLATED=1 exec unshare $user -m bash -c 'mount -t tmpfs none /dev/shm; exec bash "$0"' "$0"
+        CLI_ISOLATED=1 exec unshare $user -m bash -c 'mount -t tmpfs none /dev/shm; [ ! -d /run/user ] || mount -t tmpfs none /run/user
+            exec bash "$0"' "$0"
     fi
 fi
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)

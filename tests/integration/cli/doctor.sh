@@ -5,13 +5,16 @@
 WORK=$DIR/work
 mkdir "$WORK"
 start_receiver
-# doctor NAME STATUS LINE ARGUMENT…: exit status, and a line that begins so
+# doctor NAME STATUS LINE ARGUMENT…: exit status, a line that begins so, and behind every warn and FAIL what mends it
 doctor() {
-    local name=$1 status=$2 line=$3 seen
+    local name=$1 status=$2 line=$3 seen unmended
     shift 3
     text=$("$otelshim" doctor "$@" 2>&1)
     seen=$?
-    if [ $seen = "$status" ] && [[ $'\n'$text == *$'\n'"$line"* ]]; then
+    unmended=$(awk '/^ *-> ./ { bad = ""; next } bad { print bad } { bad = /^(warn|FAIL)/ ? $0 : "" } END { if (bad) print bad }' <<<"$text")
+    if [ -n "$unmended" ]; then
+        not_ok "$name: what mends it?" "$unmended"
+    elif [ $seen = "$status" ] && [[ $'\n'$text == *$'\n'"$line"* ]]; then
         ok "$name"
     else
         not_ok "$name" "expected: $status, $line" "seen:     $seen" "$text"
