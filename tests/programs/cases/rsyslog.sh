@@ -16,12 +16,14 @@ END
 rsyslogd -n -f conf -i "$PWD/rsyslogd.pid" &
 server=$!
 for _ in $(seq 200); do [ -S log.sock ] && break; sleep 0.02; done
-for line in one two three; do
+n=0
+for line in one two three; do # one after another: rsyslogd puts into one transaction what has come meanwhile
     LD_PRELOAD='' logger -u log.sock -t case "$line"
-done
-for _ in $(seq 200); do # Redis has a line before PostgreSQL has it
-    [ "$(LD_PRELOAD='' PGAPPNAME=watcher psql -qXAt -c 'SELECT count(*) FROM lines')" = 3 ] && break
-    sleep 0.05
+    n=$((n + 1))
+    for _ in $(seq 200); do # Redis has a line before PostgreSQL has it
+        [ "$(LD_PRELOAD='' PGAPPNAME=watcher psql -qXAt -c 'SELECT count(*) FROM lines')" = $n ] && break
+        sleep 0.05
+    done
 done
 kill $server
 wait $server
