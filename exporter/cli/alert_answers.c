@@ -21,8 +21,11 @@ static void mute(struct pipeline *pipeline, const char *text, FILE *out)
     }
     alerts_mute(pipeline->alerts, seconds ? clock_ns(CLOCK_REALTIME) + seconds * 1000000000ull : 0);
     if (seconds)
-        fprintf(out, "muted for %llu s: alerts are listed, not sent; crashes are sent, without a sound\n",
-                seconds);
+        fprintf(
+            out,
+            "muted for %llu s: alerts are listed, not sent; crashes and orders in doubt are sent, without "
+            "a sound\n",
+            seconds);
     else
         fputs("alerts are sent again\n", out);
 }

@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 #define ASK_TIMEOUT_MS 3000u
+#define MAX_MUTE_S (366ull * 86400) /* the exporter takes no more */
 
 const char command_alerts_help[] =
-    "usage: otelshim alerts [list|dedup] [-o json]\n"
+    "usage: otelshim alerts [list|dedup] [-o text|json]\n"
     "       otelshim alerts mute DURATION | unmute\n"
     "\n"
     "list    what was told, to whom, and what still waits to be\n"
@@ -29,7 +30,7 @@ const char command_alerts_help[] =
     "json is one document: {\"schema\":1,\"exporters\":[...]}.\n"
     "Exit status: 0; 2 wrong usage; 4 no exporter to ask (mute, unmute).\n";
 
-/* "2h" in seconds; 0: not of that form. */
+/* "2h" in seconds; 0: not of that form, or too long. */
 static uint64_t parse_duration(const char *text)
 {
     static const struct {
@@ -39,11 +40,11 @@ static uint64_t parse_duration(const char *text)
     char *end;
     errno = 0;
     unsigned long long number = strtoull(text, &end, 10);
-    if (errno || end == text || text[0] == '-' || number > 366ull * 86400)
+    if (errno || text[0] < '0' || text[0] > '9' || number > MAX_MUTE_S)
         return 0;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
         if (strcmp(end, units[i].unit) == 0)
-            return number * units[i].seconds;
+            return number * units[i].seconds <= MAX_MUTE_S ? number * units[i].seconds : 0;
     return 0;
 }
 
@@ -75,7 +76,7 @@ static void show_stored(const char *verb, bool is_json)
     snprintf(directory, sizeof(directory), "%s/alerts", path);
     if (access(directory, R_OK | X_OK) != 0) {
         if (!is_json)
-            puts("none yet");
+            puts(strcmp(verb, "list") == 0 ? "none yet" : "nothing is held back");
         return;
     }
     struct loop *loop = loop_create();
@@ -102,49 +103,45 @@ static int show(const char *verb, bool is_json)
     return 0;
 }
 
-static int mute(int argc, char **argv)
+/* `duration` NULL: no more. */
+static int mute(const char *duration)
 {
     char request[CONTROL_MAX_REQUEST_BYTES] = "alerts unmute";
-    bool is_mute = strcmp(argv[0], "mute") == 0;
-    uint64_t seconds = is_mute && argc == 2 ? parse_duration(argv[1]) : 0;
-    if (is_mute && !seconds) {
-        fprintf(stderr, "otelshim alerts mute %s: allowed is a duration like 90s, 30m, 2h, 1d\n",
-                argc > 1 ? argv[1] : "");
-        return STATUS_USAGE;
-    }
-    if (!is_mute && argc > 1) {
-        fprintf(stderr, "otelshim alerts: unexpected '%s': see `otelshim help alerts`\n", argv[1]);
-        return STATUS_USAGE;
-    }
-    if (is_mute)
-        snprintf(request, sizeof(request), "alerts mute %" PRIu64, seconds);
+    if (duration)
+        snprintf(request, sizeof(request), "alerts mute %" PRIu64, parse_duration(duration));
     if (ask_all(request, false) > 0)
         return 0;
     fputs("otelshim alerts: no exporter is running\n", stderr);
     return STATUS_UNREACHABLE;
 }
 
+static int refuse(const char *verb, const char *word, const char *allowed)
+{
+    fprintf(stderr, "otelshim alerts %s: %s%s%s\n", verb, word, *word ? ": " : "", allowed);
+    return STATUS_USAGE;
+}
+
 int command_alerts(int argc, char **argv)
 {
-    const char *format = NULL, *verb = "list";
+    const char *format = NULL, *words[2];
     bool is_json;
-    int first = 1;
     const struct option_row rows[] = {{"--output", "-o", NULL, &format}};
-    bool has_verb = argc > 1 && argv[1][0] != '-';
-    if (has_verb) {
-        verb = argv[1];
-        if (strcmp(verb, "mute") == 0 || strcmp(verb, "unmute") == 0)
-            return mute(argc - 1, argv + 1);
-        if (strcmp(verb, "list") != 0 && strcmp(verb, "dedup") != 0) {
-            fprintf(stderr, "otelshim alerts: unknown operand '%s': list, dedup, mute or unmute\n", verb);
-            return STATUS_USAGE;
-        }
-        argv[1] = argv[0];
+    int status = command_parse_words(argc, argv, rows, 1, words, 2);
+    if (status == OPTIONS_FINE)
+        status = command_parse_format("alerts", format, &is_json);
+    if (status != OPTIONS_FINE)
+        return status;
+    const char *verb = words[0] ? words[0] : "list", *word = words[1] ? words[1] : "";
+    bool is_mute = strcmp(verb, "mute") == 0, is_unmute = strcmp(verb, "unmute") == 0;
+    if (!is_mute && !is_unmute && strcmp(verb, "list") != 0 && strcmp(verb, "dedup") != 0) {
+        fprintf(stderr, "otelshim alerts: unknown operand '%s': list, dedup, mute or unmute\n", verb);
+        return STATUS_USAGE;
     }
-    int status = command_parse_options(argc - has_verb, argv + has_verb, rows, 1, STATUS_USAGE, &first);
-    if (status == OPTIONS_FINE)
-        status = command_refuse_operands(argc - has_verb, argv + has_verb, first, STATUS_USAGE);
-    if (status == OPTIONS_FINE)
-        status = command_parse_format(argv[has_verb], format, &is_json);
-    return status == OPTIONS_FINE ? show(verb, is_json) : status;
+    if (is_mute && !parse_duration(word))
+        return refuse(verb, word, "allowed is a duration like 90s, 30m, 2h, 1d, of a year at most");
+    if (!is_mute && *word)
+        return refuse(verb, word, "unexpected: see `otelshim help alerts`");
+    if ((is_mute || is_unmute) && format)
+        return refuse(verb, "-o", "only of list and dedup");
+    return is_mute || is_unmute ? mute(words[1]) : show(verb, is_json);
 }

@@ -133,6 +133,25 @@ int command_parse_options(int argc, char **argv, const struct option_row *rows, 
     return OPTIONS_FINE;
 }
 
+int command_parse_words(int argc, char **argv, const struct option_row *rows, size_t n_rows,
+                        const char **ret_words, size_t max_words)
+{
+    for (size_t i = 0; i < max_words; i++)
+        ret_words[i] = NULL;
+    for (size_t n = 0;; n++) {
+        int first = 1;
+        int status = command_parse_options(argc, argv, rows, n_rows, STATUS_USAGE, &first);
+        if (status != OPTIONS_FINE || first >= argc)
+            return status;
+        if (n == max_words)
+            return command_refuse_operands(argc, argv, first, STATUS_USAGE);
+        ret_words[n] = argv[first];
+        argv[first] = argv[0]; /* the name stands in front of what is left */
+        argv += first;
+        argc -= first;
+    }
+}
+
 int command_refuse_operands(int argc, char **argv, int first, int usage_status)
 {
     if (first >= argc)

@@ -52,6 +52,9 @@ struct option_row {
  */
 int command_parse_options(int argc, char **argv, const struct option_row *rows, size_t n_rows,
                           int usage_status, int *ret_first);
+/* The same with options before, between and behind at most `max_words` operands; of ret_words the others are NULL. */
+int command_parse_words(int argc, char **argv, const struct option_row *rows, size_t n_rows,
+                        const char **ret_words, size_t max_words);
 /* Says that there should be no operand; the same return values. */
 int command_refuse_operands(int argc, char **argv, int first, int usage_status);
 /* Is "-o" given as json? OPTIONS_FINE, or the exit status after one line. */

@@ -152,21 +152,15 @@ int command_config(int argc, char **argv)
     const struct option_row rows[] = {{"--output", "-o", NULL, &format},
                                       {"--origin", NULL, &options.has_origin, NULL},
                                       {"--set", NULL, &options.only_set, NULL}};
-    int first = 1, status = OPTIONS_FINE;
-    char *name = argv[0];
-    if (argc > 1 && is_verb(argv[1])) {
-        options.verb = argv[1];
-        argv++;
-        argc--;
-        argv[0] = name;
-    }
-    status = command_parse_options(argc, argv, rows, sizeof(rows) / sizeof(rows[0]), STATUS_USAGE, &first);
-    if (status == OPTIONS_FINE && first < argc) {
-        fprintf(stderr, "otelshim config: unknown operand '%s': show, check or paths\n", argv[first]);
+    const char *word;
+    int status = command_parse_words(argc, argv, rows, sizeof(rows) / sizeof(rows[0]), &word, 1);
+    if (status == OPTIONS_FINE && word && !is_verb(word)) {
+        fprintf(stderr, "otelshim config: unknown operand '%s': show, check or paths\n", word);
         return STATUS_USAGE;
     }
     if (status == OPTIONS_FINE)
-        status = command_parse_format(name, format, &options.is_json);
+        status = command_parse_format("config", format, &options.is_json);
+    options.verb = word ? word : options.verb;
     if (status != OPTIONS_FINE)
         return status;
     struct settings *settings = settings_create_own();

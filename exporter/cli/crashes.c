@@ -89,7 +89,6 @@ static bool take_verb(struct wishes *wishes, const char *word)
     return false;
 }
 
-/* Options may stand anywhere. */
 static int parse(int argc, char **argv, struct wishes *wishes)
 {
     const struct option_row rows[] = {
@@ -97,27 +96,16 @@ static int parse(int argc, char **argv, struct wishes *wishes)
         {"--since", "-S", NULL, &wishes->since},         {"--until", "-U", NULL, &wishes->until},
         {"--quiet", "-q", &wishes->is_quiet, NULL},      {"--all", NULL, &wishes->is_all, NULL},
         {"--output", "-o", NULL, &wishes->format}};
-    bool has_verb = false;
-    while (argc > 1) {
-        int first = 1;
-        int status =
-            command_parse_options(argc, argv, rows, sizeof(rows) / sizeof(rows[0]), STATUS_USAGE, &first);
-        if (status != OPTIONS_FINE)
-            return status;
-        if (first >= argc)
-            break;
-        if (!has_verb && !wishes->filter.match && take_verb(wishes, argv[first])) {
-            has_verb = true;
-        } else if (!wishes->filter.match) {
-            wishes->filter.match = argv[first];
-        } else {
-            fprintf(stderr, "otelshim crashes: unexpected '%s': see `otelshim help crashes`\n", argv[first]);
-            return STATUS_USAGE;
-        }
-        argv[first] = argv[0];
-        argv += first;
-        argc -= first;
+    const char *words[2];
+    int status = command_parse_words(argc, argv, rows, sizeof(rows) / sizeof(rows[0]), words, 2);
+    if (status != OPTIONS_FINE)
+        return status;
+    bool has_verb = words[0] && take_verb(wishes, words[0]);
+    if (words[1] && !has_verb) {
+        fprintf(stderr, "otelshim crashes: unknown operand '%s': list, show, export or prune\n", words[0]);
+        return STATUS_USAGE;
     }
+    wishes->filter.match = words[has_verb];
     return understand(wishes);
 }
 
@@ -152,14 +140,13 @@ static void list_text(const struct crash_list *list, bool is_quiet)
                "BUG", "ID", "WHAT", has_colour ? "\033[0m" : "");
     for (uint32_t i = 0; i < list->n; i++) {
         const struct crash_report *report = &list->entries[i]->report;
-        char time[40], line[WIDEST_LINE], shown[WIDEST_LINE];
+        char time[40], line[WIDEST_LINE];
         print_time(report->time_unix_ns, time, sizeof(time));
-        snprintf(line, sizeof(line), "%-19s %7u %-8.8s %-8.8s %-8.8s %s", time, report->pid,
-                 signal_of(report), report->fingerprint ? report->fingerprint : "-", report->id,
-                 report->title ? report->title : "");
-        terminal_copy_text(shown, sizeof(shown), line, is_utf8);
-        size_t bytes = is_terminal ? terminal_text_fit(shown, columns) : strlen(shown);
-        printf("%.*s\n", (int)bytes, shown);
+        int n = snprintf(line, sizeof(line), "%-19s %7u %-8.8s %-8.8s %-8.8s ", time, report->pid,
+                         signal_of(report), report->fingerprint ? report->fingerprint : "-", report->id);
+        terminal_copy_text(line + n, sizeof(line) - (size_t)n, report->title ? report->title : "", is_utf8);
+        size_t bytes = is_terminal ? terminal_text_fit(line, columns) : strlen(line);
+        printf("%.*s\n", (int)bytes, line);
     }
 }
 

@@ -208,7 +208,7 @@ static void decide_without_fault(struct pipeline *pipeline, struct traced *trace
         return;
     incident->crash.registers_missing = is_signal ? "no handler ran: the signal was blocked or ignored, its "
                                                     "action not ours, or there was no stack left"
-                                                  : "nobody can capture anything there";
+                                                  : "no handler runs there";
     incident->crash.signal = death->how == DEATH_SIGNALED ? death->status : 0;
     describe_end(&incident->crash, death);
     incident_complete(pipeline, incident);

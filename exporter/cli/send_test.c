@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "cli/doctor.h"
+#include "cli/report.h"
 #include "outputs/alerts/compose.h"
 #include "outputs/alerts/destination.h"
 #include "signals/rules/rules.h"
@@ -29,7 +30,8 @@ const char command_send_test_help[] =
     "      --chat ID   only to this chat, set up or not\n"
     "      --dry-run   print the message and to whom it would go; nothing is sent or asked\n"
     "      --offline   do not ask the OTLP endpoint\n"
-    "  -o, --output text|json   json: {\"schema\":1, state, findings:[...]}, as doctor's\n"
+    "  -o, --output text|json   json: {\"schema\":1, state, findings:[...]}, as doctor's; of\n"
+    "                           --dry-run {\"schema\":1, targets:[{kind, address}], text}\n"
     "\n"
     "Exit status: 0 all arrived; 1 one did not; 2 wrong usage; 3 nothing is set up.\n";
 
@@ -106,20 +108,18 @@ static void describe(struct alert *alert, struct arena *arena, const struct sett
         describe_error(alert, arena);
 }
 
-static uint32_t list_targets(const struct settings *settings, enum alert_class class, const char *chat,
+/* With --chat that one alone: it need not be set up. */
+static uint32_t list_targets(struct settings *settings, enum alert_class class, const char *const *chat,
                              struct target *ret_targets)
 {
-    uint32_t n = 0, kept = 0;
+    uint32_t n = 0;
+    if (*chat)
+        settings->alerts.error_chats = settings->alerts.trade_chats =
+            (struct text_list){.items = chat, .n = 1};
     for (uint32_t i = 0; destination_kinds[i]; i++)
-        n += destination_kinds[i]->list(settings, class, ret_targets + n, MAX_TARGETS - n);
-    if (!chat)
-        return n;
-    for (uint32_t i = 0; i < n && !kept; i++)
-        if (strcmp(ret_targets[i].kind->name, "telegram") == 0)
-            ret_targets[kept++] = ret_targets[i];
-    if (kept)
-        snprintf(ret_targets[0].address, sizeof(ret_targets[0].address), "%s", chat);
-    return kept;
+        if (!*chat || destination_kinds[i] == &telegram_destination)
+            n += destination_kinds[i]->list(settings, class, ret_targets + n, MAX_TARGETS - n);
+    return n;
 }
 
 /* A message that is out, and its report is not, says so in `problem`. */
@@ -158,12 +158,26 @@ static void send_all(struct doctor *doctor, const struct settings *settings, con
     loop_destroy(sending.loop);
 }
 
-static int print_dry(const struct rich_text *text, const struct target *targets, uint32_t n_targets,
-                     struct arena *arena)
+static int print_dry(const char *text, const struct target *targets, uint32_t n_targets, bool is_json)
 {
-    for (uint32_t i = 0; i < n_targets; i++)
-        printf("to %s %s\n", targets[i].kind->name, targets[i].address);
-    printf("\n%s\n", rich_print_plain(text, arena));
+    if (is_json)
+        fputs("{\"schema\":1,\"targets\":[", stdout);
+    for (uint32_t i = 0; i < n_targets; i++) {
+        if (is_json) {
+            printf("%s{\"kind\":\"%s\",\"address\":", i ? "," : "", targets[i].kind->name);
+            report_put_string(stdout, targets[i].address);
+            putchar('}');
+        } else {
+            printf("to %s %s\n", targets[i].kind->name, targets[i].address);
+        }
+    }
+    if (is_json) {
+        fputs("],\"text\":", stdout);
+        report_put_string(stdout, text);
+        puts("}");
+    } else {
+        printf("%s\n%s\n", n_targets ? "" : "to nobody: nothing is set up: otelshim telegram setup\n", text);
+    }
     return 0;
 }
 
@@ -183,13 +197,13 @@ static int run_test(const struct test_options *options)
     const struct compose_options look = {.language = settings->alerts.language,
                                          .trace_url = settings->alerts.trace_url};
     compose_alert(&text, &alert, &look);
-    uint32_t n_targets = list_targets(settings, alert.class, options->chat, targets);
+    uint32_t n_targets = list_targets(settings, alert.class, &options->chat, targets);
     int status;
     for (uint32_t i = 0; i < settings->n_problems; i++)
         doctor_say(&doctor, FINDING_WARN, "settings", "otelshim config check", "%s",
                    settings->problems[i].text);
     if (options->is_dry) {
-        status = print_dry(&text, targets, n_targets, &doctor.arena);
+        status = print_dry(rich_print_plain(&text, &doctor.arena), targets, n_targets, options->is_json);
     } else {
         doctor_look_at_alerts(&doctor, settings);
         if (!options->is_offline)
@@ -204,6 +218,13 @@ static int run_test(const struct test_options *options)
     settings_destroy(settings);
     arena_fini(&doctor.arena);
     return status;
+}
+
+static bool is_chat(const char *text)
+{
+    struct problem problem;
+    return *text && !strchr(text, ',') &&
+           settings_check(settings_name(SETTING_OTELSHIM_TELEGRAM_CHATS), text, &problem) == 0;
 }
 
 int command_send_test(int argc, char **argv)
@@ -229,6 +250,12 @@ int command_send_test(int argc, char **argv)
         status = command_parse_format(argv[0], format, &options.is_json);
     if (status == OPTIONS_FINE && is_error + is_trade + is_crash > 1) {
         fputs("otelshim send-test: one of --error, --trade, --crash\n", stderr);
+        status = STATUS_USAGE;
+    }
+    if (status == OPTIONS_FINE && options.chat && !is_chat(options.chat)) {
+        fprintf(stderr,
+                "otelshim send-test: --chat '%s': allowed is a chat's id or @name, ID/TOPIC for a topic\n",
+                options.chat);
         status = STATUS_USAGE;
     }
     if (status != OPTIONS_FINE)

@@ -5,6 +5,7 @@
 #include "base/terminal.h"
 #include "cli/command.h"
 #include "cli/crash_list.h"
+#include "cli/report.h"
 #include "signals/crash/call_stack.h"
 #include "signals/crash/report.h"
 #include "signals/crash/title.h"
@@ -21,7 +22,7 @@
 
 const char command_symbolize_help[] =
     "usage: otelshim symbolize [--save] [-o json] REPORT\n"
-    "       otelshim symbolize MODULE+0xOFFSET...\n"
+    "       otelshim symbolize [-o json] MODULE+0xOFFSET...\n"
     "\n"
     "Names what a crash report could not name when it was made, now that symbols are there: debug packages, "
     "an\n"
@@ -31,7 +32,8 @@ const char command_symbolize_help[] =
     "\n"
     "  --save        puts the names into the stored report\n"
     "  --root DIR    where the files are, instead of /\n"
-    "  -o, --output text|json\n"
+    "  -o, --output text|json   json: the report; of addresses {\"schema\":1,\"addresses\":[{address, "
+    "frames:[...]}]}\n"
     "\n"
     "Exit status: 0; 1 there is no such report, or nothing could be named; 2 wrong usage.\n";
 
@@ -121,47 +123,94 @@ static bool split_address(const char *text, char ret_module[PATH_MAX], uint64_t 
     return !*end && end > plus + 3;
 }
 
-static bool name_address(struct symbols *symbols, const char *text, bool is_utf8)
+static const char *name_of(const struct symbols_frame *frame)
 {
-    char module[PATH_MAX], shown[PATH_MAX];
-    uint64_t offset;
-    if (!split_address(text, module, &offset))
-        return false;
-    const struct symbols_stack *stack = symbols_name_offset(symbols, module, NULL, offset);
-    bool has_name = false;
+    return frame->function ? frame->function : frame->symbol;
+}
+
+static void print_address(const char *text, const struct symbols_stack *stack, bool is_utf8)
+{
+    char shown[PATH_MAX];
+    const char *before = text;
     for (uint32_t i = 0; stack && i < stack->n_frames; i++) {
         const struct symbols_frame *frame = &stack->frames[i];
-        const char *function = frame->function ? frame->function : frame->symbol;
-        if (!function)
+        if (!name_of(frame))
             continue;
-        terminal_copy_text(shown, sizeof(shown), function, is_utf8);
-        printf("%s %s", i ? "  in" : text, shown);
+        terminal_copy_text(shown, sizeof(shown), name_of(frame), is_utf8);
+        printf("%s %s", before, shown);
         terminal_copy_text(shown, sizeof(shown), frame->file ? frame->file : "", is_utf8);
         if (*shown)
             printf(" at %s:%d", shown, frame->line);
         puts(frame->is_approximate ? " [nearest symbol]" : "");
-        has_name = true;
+        before = "  in";
     }
-    if (!has_name)
+    if (before == text)
         printf("%s ??\n", text);
+}
+
+static void print_address_json(const char *text, const struct symbols_stack *stack)
+{
+    const char *separator = "";
+    fputs("{\"address\":", stdout);
+    report_put_string(stdout, text);
+    fputs(",\"frames\":[", stdout);
+    for (uint32_t i = 0; stack && i < stack->n_frames; i++) {
+        const struct symbols_frame *frame = &stack->frames[i];
+        if (!name_of(frame))
+            continue;
+        printf("%s{\"function\":", separator);
+        report_put_string(stdout, name_of(frame));
+        fputs(",\"file\":", stdout);
+        if (frame->file)
+            report_put_string(stdout, frame->file);
+        else
+            fputs("null", stdout);
+        printf(",\"line\":%d,\"nearest\":%s}", frame->file ? frame->line : 0,
+               frame->is_approximate ? "true" : "false");
+        separator = ",";
+    }
+    fputs("]}", stdout);
+}
+
+static bool name_address(struct symbols *symbols, const char *text, const struct wishes *wishes)
+{
+    char module[PATH_MAX], path[2 * PATH_MAX];
+    uint64_t offset;
+    bool has_name = false;
+    if (!split_address(text, module, &offset))
+        return false;
+    const struct symbols_stack *stack = symbols_name_offset(symbols, module, NULL, offset);
+    for (uint32_t i = 0; stack && i < stack->n_frames; i++)
+        has_name |= name_of(&stack->frames[i]) != NULL;
+    if (wishes->is_json)
+        print_address_json(text, stack);
+    else
+        print_address(text, stack, terminal_is_utf8());
+    snprintf(path, sizeof(path), "%s%s", wishes->root ? wishes->root : "", module);
+    if (!has_name && access(path, R_OK) != 0)
+        fprintf(stderr, "otelshim symbolize: %s: %s\n", path, strerrordesc_np(errno));
     return has_name;
 }
 
-static int name_addresses(int argc, char **argv, const char *root)
+static int name_addresses(int argc, char **argv, const struct wishes *wishes)
 {
 #ifdef __aarch64__
     const uint16_t machine = EM_AARCH64;
 #else
     const uint16_t machine = EM_X86_64;
 #endif
-    struct symbols_input input = {.machine = machine, .root = root ? root : ""};
+    struct symbols_input input = {.machine = machine, .root = wishes->root ? wishes->root : ""};
     struct symbols *symbols;
     uint32_t n_named = 0;
     input.debuginfod = debuginfod_urls();
     if (symbols_open(&symbols, &input) != 0)
         return STATUS_FAILED;
-    for (int i = 0; i < argc; i++)
-        n_named += name_address(symbols, argv[i], terminal_is_utf8());
+    fputs(wishes->is_json ? "{\"schema\":1,\"addresses\":[" : "", stdout);
+    for (int i = 0; i < argc; i++) {
+        fputs(wishes->is_json && i ? "," : "", stdout);
+        n_named += name_address(symbols, argv[i], wishes);
+    }
+    fputs(wishes->is_json ? "]}\n" : "", stdout);
     symbols_close(symbols);
     return n_named == (uint32_t)argc ? 0 : STATUS_FAILED;
 }
@@ -207,7 +256,8 @@ static int symbolize_report(const char *text, const struct wishes *wishes)
     static struct crash_entry from_file;
     struct crash_list list = {.n = 0};
     if (!find_report(text, &list, &from_file)) {
-        fprintf(stderr, "otelshim symbolize: no report '%s'\n", text);
+        fprintf(stderr, "otelshim symbolize: no report '%s'%s\n", text,
+                strchr(text, '+') ? "; an address is MODULE+0xOFFSET" : "");
         return STATUS_FAILED;
     }
     struct crash_entry *entry = list.n ? list.entries[0] : &from_file;
@@ -256,7 +306,7 @@ int command_symbolize(int argc, char **argv)
     for (int i = first; i < argc; i++)
         are_addresses &= split_address(argv[i], module, &offset);
     if (are_addresses)
-        return name_addresses(argc - first, argv + first, wishes.root);
+        return name_addresses(argc - first, argv + first, &wishes);
     if (argc - first > 1)
         return command_refuse_operands(argc, argv, first + 1, STATUS_USAGE);
     return symbolize_report(argv[first], &wishes);

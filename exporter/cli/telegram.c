@@ -68,20 +68,38 @@ static int list_chats(const struct settings *settings, bool is_json)
     return known.is_ok ? 0 : STATUS_FAILED;
 }
 
+/* Where the user's own otelshim.conf is looked for. */
+static const char *find_conf(const struct settings *settings)
+{
+    static const char name[] = "/otelshim/otelshim.conf";
+    for (uint32_t i = 0; i < settings->n_paths; i++) {
+        size_t bytes = strlen(settings->paths[i]);
+        if (bytes > strlen(name) && strcmp(settings->paths[i] + bytes - strlen(name), name) == 0)
+            return settings->paths[i];
+    }
+    return "/etc/otelshim.conf";
+}
+
+static void print_first_steps(const struct settings *settings)
+{
+    const char *conf = find_conf(settings), *slash = strrchr(conf, '/');
+    int bytes = slash ? (int)(slash - conf) : 0;
+    printf("1. In Telegram write to @BotFather: /newbot. He asks for a name and answers with a token like "
+           "123456:ABC-DEF.\n"
+           "2. Put it where only you can read it, and name the file in otelshim.conf:\n"
+           "       install -D -m 600 /dev/stdin %.*s/telegram-token     (then paste, Return, Ctrl-D)\n"
+           "       echo OTELSHIM_TELEGRAM_TOKEN_FILE=%.*s/telegram-token >>%s\n"
+           "   OTELSHIM_TELEGRAM_TOKEN in the program's environment does as well.\n"
+           "3. Then again: otelshim telegram setup\n",
+           bytes, conf, bytes, conf, conf);
+}
+
 static int set_up(const struct settings *settings)
 {
     static struct doctor doctor;
     const struct alert_settings *alerts = &settings->alerts;
     if (!alerts->telegram_token) {
-        puts("1. In Telegram write to @BotFather: /newbot. He asks for a name and answers with a token like "
-             "123456:ABC-DEF.\n"
-             "2. Put it where only you can read it, and name the file in otelshim.conf (`otelshim config "
-             "paths`):\n"
-             "       install -m 600 /dev/stdin ~/.config/otelshim/telegram-token     (then paste, and "
-             "Ctrl-D)\n"
-             "       OTELSHIM_TELEGRAM_TOKEN_FILE = .../telegram-token\n"
-             "   OTELSHIM_TELEGRAM_TOKEN in the program's environment does as well.\n"
-             "3. Then again: otelshim telegram setup");
+        print_first_steps(settings);
         return STATUS_NOT_CONFIGURED;
     }
     doctor_look_at_alerts(&doctor, settings);
@@ -102,24 +120,20 @@ int command_telegram(int argc, char **argv)
 {
     const char *format = NULL;
     bool is_json;
-    int first = 1;
+    const char *verb;
     const struct option_row rows[] = {{"--output", "-o", NULL, &format}};
-    int status = command_parse_options(argc, argv, rows, 1, STATUS_USAGE, &first);
-    const char *verb = status == OPTIONS_FINE && first < argc ? argv[first] : NULL;
+    int status = command_parse_words(argc, argv, rows, 1, &verb, 1);
     if (status == OPTIONS_FINE && (!verb || (strcmp(verb, "setup") != 0 && strcmp(verb, "chats") != 0))) {
         fprintf(stderr, "otelshim telegram: %s%s%s: setup or chats\n",
                 verb ? "unknown operand '" : "nothing given", verb ? verb : "", verb ? "'" : "");
         return STATUS_USAGE;
     }
-    int rest = first;
-    if (status == OPTIONS_FINE && first + 1 < argc) { /* options behind the verb */
-        argv[first] = argv[0];
-        status = command_parse_options(argc - first, argv + first, rows, 1, STATUS_USAGE, &rest);
-        if (status == OPTIONS_FINE)
-            status = command_refuse_operands(argc - first, argv + first, rest, STATUS_USAGE);
-    }
     if (status == OPTIONS_FINE)
-        status = command_parse_format(argv[0], format, &is_json);
+        status = command_parse_format("telegram", format, &is_json);
+    if (status == OPTIONS_FINE && format && strcmp(verb, "setup") == 0) {
+        fputs("otelshim telegram setup: -o: only of chats\n", stderr);
+        return STATUS_USAGE;
+    }
     if (status != OPTIONS_FINE)
         return status;
     struct settings *settings = settings_create_own();

@@ -82,14 +82,15 @@ static void throw_exception(void)
     abort();
 }
 
+/* Those that leave a report. 0: any other. */
 static int signal_number(const char *name)
 {
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE,  SIGILL,  SIGTRAP,
+                                  SIGABRT, SIGSYS, SIGXCPU, SIGXFSZ, SIGKILL};
     name += strncasecmp(name, "SIG", 3) == 0 ? 3 : 0;
-    for (int i = 1; i < NSIG; i++) {
-        const char *known = sigabbrev_np(i);
-        if (known && strcasecmp(known, name) == 0)
-            return i;
-    }
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (strcasecmp(sigabbrev_np(numbers[i]), name) == 0)
+            return numbers[i];
     return 0;
 }
 
@@ -273,7 +274,11 @@ int command_test_crash(int argc, char **argv)
     if (name) {
         how = signal_number(name) ? sigabbrev_np(signal_number(name)) : NULL;
         if (!how) {
-            fprintf(stderr, "otelshim test-crash: --signal %s: SEGV, BUS, FPE, ILL, TRAP, ABRT, …\n", name);
+            fprintf(
+                stderr,
+                "otelshim test-crash: --signal %s: allowed are SEGV, BUS, FPE, ILL, TRAP, ABRT, SYS, XCPU, "
+                "XFSZ, KILL\n",
+                name);
             return STATUS_USAGE;
         }
     }

@@ -58,6 +58,44 @@ static void test_parse_options(void **state)
     }
 }
 
+/* Options before, between and behind the operands. */
+static void test_parse_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arguments[MAX_ARGUMENTS];
+        int status;
+        const char *words[2];
+        const char *text;
+    } rows[] = {
+        {{"run"}, OPTIONS_FINE, {NULL, NULL}, NULL},
+        {{"run", "a"}, OPTIONS_FINE, {"a", NULL}, NULL},
+        {{"run", "-t", "x", "a", "b"}, OPTIONS_FINE, {"a", "b"}, "x"},
+        {{"run", "a", "-t", "x", "b"}, OPTIONS_FINE, {"a", "b"}, "x"},
+        {{"run", "a", "b", "--text=x"}, OPTIONS_FINE, {"a", "b"}, "x"},
+        {{"run", "a", "b", "c"}, STATUS_USAGE, {NULL, NULL}, NULL},
+        {{"run", "a", "--txet"}, STATUS_USAGE, {NULL, NULL}, NULL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *argv[MAX_ARGUMENTS + 1] = {NULL}, *copies[MAX_ARGUMENTS];
+        int argc = 0;
+        for (; argc < MAX_ARGUMENTS && rows[i].arguments[argc]; argc++)
+            argv[argc] = copies[argc] = strdup(rows[i].arguments[argc]);
+        const char *text = NULL, *words[2] = {"", ""};
+        const struct option_row options[] = {{"--text", "-t", NULL, &text}};
+        assert_int_equal(command_parse_words(argc, argv, options, 1, words, 2), rows[i].status);
+        for (size_t w = 0; w < 2 && rows[i].status == OPTIONS_FINE; w++) {
+            assert_int_equal(words[w] != NULL, rows[i].words[w] != NULL);
+            if (words[w])
+                assert_string_equal(words[w], rows[i].words[w]);
+        }
+        if (rows[i].text)
+            assert_string_equal(text, rows[i].text);
+        for (int k = 0; k < argc; k++)
+            free(copies[k]);
+    }
+}
+
 static void test_preload_is_joined_once(void **state)
 {
     (void)state;
@@ -208,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse_options),
+        cmocka_unit_test(test_parse_words),
         cmocka_unit_test(test_preload_is_joined_once),
         cmocka_unit_test(test_report_is_json),
         cmocka_unit_test(test_report_is_readable),

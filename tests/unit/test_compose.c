@@ -75,6 +75,10 @@ static void test_compose_all(void **state)
         "스택 트레이스:\nplace_order+0x1c4 order.c:142\nloop main.c:20\nmain main.c:9\n"
         "트레이스: 7f3a00000000000000000000000000c1\n"
         "12:00:00 이후 같은 알림 2건은 따로 보내지 않았습니다");
+    alert.version = "88d4961b56827547be84154a57a496365d167d38"; /* a build id */
+    assert_non_null(strstr(composed(&alert, &options), " · trader 88d4961b5682 @ pi5"));
+    alert.version = "a-version-of-more-than-thirty-characters";
+    assert_non_null(strstr(composed(&alert, &options), " · trader a-version-of-more-than-thirty-… @ pi5"));
 }
 
 static void test_compose_little(void **state)

@@ -229,6 +229,19 @@ static void test_sent(void **state)
     crash.pid = 200;
     explain_case(&crash, NULL, &arena, &why);
     assert_non_null(strstr(why.reason, "the program sent itself SIGSEGV"));
+    crash.signal = SIGXCPU; /* the kernel's has SI_KERNEL */
+    explain_case(&crash, NULL, &arena, &why);
+    assert_string_equal(why.class, "sent");
+    crash.signal = SIGXFSZ;
+    explain_case(&crash, NULL, &arena, &why);
+    assert_string_equal(why.class, "sent");
+    crash.code = SI_USER; /* as the kernel's */
+    explain_case(&crash, NULL, &arena, &why);
+    assert_string_equal(why.class, "limit");
+    crash.pid = 100;
+    explain_case(&crash, NULL, &arena, &why);
+    assert_string_equal(why.reason, "SIGXFSZ was sent by pid 200, uid 1000");
+    crash.pid = 200;
     crash.signal = SIGABRT;
     explain_case(&crash, NULL, &arena, &why);
     assert_string_equal(why.class, "abort");

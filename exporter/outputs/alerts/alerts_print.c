@@ -14,7 +14,7 @@ struct printing {
     struct alerts *alerts;
     FILE *out;    /* as text */
     json_t *list; /* as JSON */
-    enum language language;
+    uint64_t n;
 };
 
 static const char *one_line(struct arena *arena, const char *text, size_t max_bytes)
@@ -32,6 +32,7 @@ static void print_alert(struct printing *printing, const struct past_alert *past
 {
     struct arena arena = {.first = NULL};
     char time[64];
+    printing->n++;
     compose_time(past->time_unix_ns, time, sizeof(time));
     if (printing->list) {
         json_t *object = json_object();
@@ -152,6 +153,8 @@ void alerts_print(struct alerts *alerts, FILE *out, bool as_json)
     queue_each(alerts->queue, MAX_WAITING, print_waiting, &printing);
     print_counts(alerts, out, object);
     print_mute(alerts, out, object);
+    if (!as_json && !printing.n)
+        fputs("none yet\n", out);
     if (!as_json)
         return;
     json_put_number(object, "schema", 1);
@@ -164,8 +167,10 @@ void alerts_print_dedup(struct alerts *alerts, FILE *out, bool as_json)
     uint64_t now_ns = clock_ns(CLOCK_REALTIME);
     json_t *list = as_json ? json_array() : NULL;
     struct arena arena = {.first = NULL};
-    if (!as_json && dedup_count(alerts->dedup))
-        fputs("fingerprint         left   times  what\n", out);
+    if (!as_json)
+        fputs(dedup_count(alerts->dedup) ? "fingerprint         left   times  what\n"
+                                         : "nothing is held back\n",
+              out);
     for (struct entry *entry = NULL; (entry = dedup_next(alerts->dedup, entry));) {
         uint64_t left_s =
             entry->until_unix_ns > now_ns ? (entry->until_unix_ns - now_ns + 999999999) / 1000000000 : 0;

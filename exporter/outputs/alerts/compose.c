@@ -2,6 +2,7 @@
 #include "outputs/alerts/compose.h"
 
 #include "base/utf8.h"
+#include "base/version_text.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -126,6 +127,12 @@ static const char *cut(struct arena *arena, const char *text, size_t max_charact
     return n == bytes ? valid : arena_printf(arena, "%.*s…", (int)n, valid);
 }
 
+static const char *shown_version(struct arena *arena, const char *version)
+{
+    return version_is_hash(version) ? arena_printf(arena, "%.*s", VERSION_SHOWN_DIGITS, version)
+                                    : cut(arena, version, 30);
+}
+
 static size_t units_of(const struct rich_text *rich)
 {
     size_t units = 0;
@@ -144,9 +151,9 @@ static void add_head(struct rich_text *rich, const struct alert *alert, enum lan
         rich_add_format(rich, RICH_BOLD, "%s: %s", level_words[alert->level],
                         cut(rich->arena, has(alert->type) ? alert->type : "?", 80));
     if (has(alert->service))
-        rich_add_format(rich, RICH_PLAIN, " · %s%s%s", cut(rich->arena, alert->service, 60),
-                        has(alert->version) ? " " : "",
-                        has(alert->version) ? cut(rich->arena, alert->version, 30) : "");
+        rich_add_format(rich, RICH_PLAIN, " · %s", cut(rich->arena, alert->service, 60));
+    if (has(alert->service) && has(alert->version))
+        rich_add_format(rich, RICH_PLAIN, " %s", shown_version(rich->arena, alert->version));
     if (has(alert->host))
         rich_add_format(rich, RICH_PLAIN, "%s%s", words[language], cut(rich->arena, alert->host, 60));
     if (has(alert->environment))

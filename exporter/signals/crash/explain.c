@@ -94,6 +94,14 @@ static void explain_abort(const struct explain_input *input, struct arena *arena
     }
 }
 
+/* The kernel's SIGXFSZ looks like one that the program sent itself by kill(2): SI_USER with its own pid. */
+static bool is_limit(const struct crash_case *crash)
+{
+    return (crash->signal == SIGXCPU && !signal_was_sent(crash->code)) ||
+           (crash->signal == SIGXFSZ && (!signal_was_sent(crash->code) ||
+                                         (crash->code == SI_USER && explain_sender(crash) == crash->pid)));
+}
+
 static void explain_unix_signal(const struct explain_input *input, struct arena *arena,
                                 struct explanation *explanation)
 {
@@ -104,7 +112,7 @@ static void explain_unix_signal(const struct explain_input *input, struct arena 
         explain_abort(input, arena, explanation);
     else if (crash->signal == SIGSYS && !signal_was_sent(crash->code))
         explain_seccomp(input, arena, explanation);
-    else if (crash->signal == SIGXCPU || crash->signal == SIGXFSZ) {
+    else if (is_limit(crash)) {
         explanation->class = "limit";
         explanation->brief =
             crash->signal == SIGXCPU ? "CPU time limit exceeded" : "file size limit exceeded";

@@ -58,6 +58,8 @@ bool explain_abort_message(const char *text, struct arena *arena, struct explana
 void explain_memory(const struct explain_input *input, struct arena *arena,
                     struct explanation *ret_explanation);
 /* ---- explain_sent.c ---- */
+/* si_pid. Holds for what was sent. */
+uint32_t explain_sender(const struct crash_case *crash);
 void explain_sent(const struct explain_input *input, struct arena *arena,
                   struct explanation *ret_explanation);
 void explain_seccomp(const struct explain_input *input, struct arena *arena,

@@ -29,6 +29,11 @@ static uint32_t word_at(const struct crash_case *crash, size_t offset)
     return word;
 }
 
+uint32_t explain_sender(const struct crash_case *crash)
+{
+    return word_at(crash, SENDER_PID);
+}
+
 static const char *name_system_call(uint32_t machine, int number)
 {
     for (size_t i = 0; i < sizeof(system_calls) / sizeof(system_calls[0]); i++)
@@ -62,7 +67,7 @@ void explain_seccomp(const struct explain_input *input, struct arena *arena,
 void explain_sent(const struct explain_input *input, struct arena *arena, struct explanation *ret_explanation)
 {
     const struct crash_case *crash = input->crash;
-    uint32_t pid = word_at(crash, SENDER_PID), uid = word_at(crash, SENDER_UID);
+    uint32_t pid = explain_sender(crash), uid = word_at(crash, SENDER_UID);
     bool is_own = pid == crash->pid;
     const char *name = signal_name(arena, crash->signal), *value = "";
     if (crash->code == SI_QUEUE)

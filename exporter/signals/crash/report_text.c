@@ -12,6 +12,7 @@
 #include "signals/crash/report.h"
 
 #include "base/terminal.h"
+#include "base/version_text.h"
 #include "signals/crash/own.h"
 #include "signals/crash/title.h"
 #include <inttypes.h>
@@ -93,12 +94,13 @@ static void print_program(const struct printer *printer)
         n += snprintf(text + n, sizeof(text) - (size_t)n, is_quoted ? " '%s'" : " %s", report->arguments[i]);
     }
     fact(printer, "program", text);
+    const char *version = report->service_version ? report->service_version : "";
     n = snprintf(text, sizeof(text), "pid %u, uid %u", report->pid, report->uid);
     if (report->service)
-        n += snprintf(text + n, sizeof(text) - (size_t)n, ", service %s%s%s%s%s%s", report->service,
-                      report->service_version ? " " : "",
-                      report->service_version ? report->service_version : "", report->environment ? " (" : "",
-                      report->environment ? report->environment : "", report->environment ? ")" : "");
+        n += snprintf(text + n, sizeof(text) - (size_t)n, ", service %s%s%.*s%s%s%s", report->service,
+                      *version ? " " : "", version_is_hash(version) ? VERSION_SHOWN_DIGITS : 64, version,
+                      report->environment ? " (" : "", report->environment ? report->environment : "",
+                      report->environment ? ")" : "");
     if (report->host && (size_t)n < sizeof(text))
         snprintf(text + n, sizeof(text) - (size_t)n, ", on %s", report->host);
     fact(printer, "process", text);
@@ -267,7 +269,7 @@ static void print_threads(const struct printer *printer)
         print_stack(printer, &thread->stack);
     }
     if (report->threads_missing) {
-        fputs("\nother threads: ", printer->out);
+        fputs(report->n_threads > 1 ? "\nother threads: " : "\nother threads: none: ", printer->out);
         say(printer, report->threads_missing);
         fputc('\n', printer->out);
     }
@@ -304,7 +306,7 @@ static void print_registers(const struct printer *printer)
 {
     const struct crash_report *report = printer->report;
     if (report->registers_missing) {
-        fputs("\nregisters: ", printer->out);
+        fputs("\nregisters: none: ", printer->out);
         say(printer, report->registers_missing);
         fputc('\n', printer->out);
     }

@@ -23,6 +23,8 @@ exits() {
 # ---- nothing is set up ----
 exits "setup: no token" 3 "$otelshim" telegram setup
 has "setup: what to do first" "$out" "@BotFather: /newbot"
+has "setup: where the token goes" "$out" "install -D -m 600 /dev/stdin $DIR/config/otelshim/telegram-token "
+has "setup: where its name goes" "$out" "echo OTELSHIM_TELEGRAM_TOKEN_FILE=$DIR/config/otelshim/telegram-token >>$DIR/config/otelshim/otelshim.conf"
 exits "chats: no token" 3 "$otelshim" telegram chats
 has "chats: no token" "$out" "otelshim telegram: no token is set: otelshim telegram setup"
 exits "send-test: nothing" 3 "$otelshim" send-test --offline
@@ -47,13 +49,18 @@ exits "setup: no chat" 1 "$otelshim" telegram setup
 has "setup: no chat" "$out" "there is a bot's token, but no chat to write to"
 has "setup: the chats to choose from" "$out" "-1004714/7"
 
+exits "send-test: a chat that is not set up" 0 "$otelshim" send-test --chat 4711 --offline
+has "send-test: a chat that is not set up" "$out" "ok    telegram     4711: arrived, message 1 in "
+exits "dry run: no chat" 0 "$otelshim" send-test --dry-run
+has "dry run: no chat" "$out" "to nobody: nothing is set up: otelshim telegram setup"
+
 # ---- chats ----
 export OTELSHIM_TELEGRAM_CHATS=4711,-4713 TELEGRAM_CHAT_ID=ignored
 exits "setup: all there" 0 "$otelshim" telegram setup
 has "setup: all there" "$out" "All is set up: otelshim send-test"
 exits "send-test" 0 "$otelshim" send-test --offline
-has "send-test: one chat" "$out" "ok    telegram     4711: arrived, message 1 in "
-has "send-test: the other" "$out" "ok    telegram     -4713: arrived, message 2 in "
+has "send-test: one chat" "$out" "ok    telegram     4711: arrived, message 2 in "
+has "send-test: the other" "$out" "ok    telegram     -4713: arrived, message 3 in "
 has "what arrived" "$(chat 4711)" "TestError"
 exits "send-test: one chat only" 0 "$otelshim" send-test --crash --chat 4712 --offline
 has "a crash arrived" "$(chat 4712)" "SIGSEGV"
@@ -61,7 +68,11 @@ OTELSHIM_LANG=ko OTELSHIM_TELEGRAM_TRADE_CHATS=4712 exits "send-test: trade" 0 "
 has "a trade, in its chat" "$(chat 4712 | python3 -c 'import json, sys; print(json.load(sys.stdin)[-1]["text"])')" "💰 매수 주문"
 exits "dry run" 0 "$otelshim" send-test --dry-run
 has "dry run: to whom" "$out" "to telegram -4713"
-has_not "dry run: nothing is sent" "$(chat -4713)" '"message_id": 5'
+is "dry run: JSON" "4711 -4713 ⚠️" "$("$otelshim" send-test --dry-run -o json | python3 -c '
+import json, sys
+test = json.load(sys.stdin)
+print(*(target["address"] for target in test["targets"]), test["text"].split()[0])')"
+has_not "dry run: nothing is sent" "$(chat -4713)" '"message_id": 6'
 
 # ---- what is wrong, and what mends it ----
 control chat '{"id":-4713,"state":"kicked"}'
@@ -85,14 +96,18 @@ has "doctor: Redis answers" "$out" "ok    redis        Redis "
 
 # ---- what was told ----
 is "alerts: none yet" "none yet" "$("$otelshim" alerts)"
+is "dedup: nothing" "nothing is held back" "$("$otelshim" alerts dedup)"
+is "options before the word" "$("$otelshim" alerts dedup -o json)" "$("$otelshim" alerts -o json dedup)"
 exits "mute without an exporter" 4 "$otelshim" alerts mute 2h
 exits "mute: no duration" 2 "$otelshim" alerts mute soon
-is "mute: no duration" "otelshim alerts mute soon: allowed is a duration like 90s, 30m, 2h, 1d" "$out"
+is "mute: no duration" "otelshim alerts mute: soon: allowed is a duration like 90s, 30m, 2h, 1d, of a year at most" "$out"
 exits "alerts: an unknown word" 2 "$otelshim" alerts lits
 "$otelshim" export --leave-after 60 2>"$DIR/export.err" &
 started+=($!)
 wait_for 5 test -S "$BOX/control"
-is "mute" "muted for 7200 s: alerts are listed, not sent; crashes are sent, without a sound" "$("$otelshim" alerts mute 2h)"
+is "alerts: none yet, with an exporter" "none yet" "$("$otelshim" alerts)"
+is "dedup: nothing, with an exporter" "nothing is held back" "$("$otelshim" alerts dedup)"
+is "mute" "muted for 7200 s: alerts are listed, not sent; crashes and orders in doubt are sent, without a sound" "$("$otelshim" alerts mute 2h)"
 is "unmute" "alerts are sent again" "$("$otelshim" alerts unmute)"
 # A request to a port where nobody listens is told, to both chats.
 export OTEL_TRACES_EXPORTER=none OTEL_METRICS_EXPORTER=none OTEL_LOGS_EXPORTER=none
