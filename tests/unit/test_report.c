@@ -422,6 +422,29 @@ static void test_jump_to_nowhere(void **state)
     crash_report_fini(&report);
 }
 
+/* What was called is data: it has no name, and is not what makes two crashes the same. */
+static void test_jump_to_data(void **state)
+{
+    (void)state;
+    struct crash_case crash = make_case();
+    struct crash_report report = {0};
+    uint64_t caller = 0x55d000001234;
+    memcpy(stack, &caller, sizeof(caller));
+    crash.maps = "55d000000000-55d000002000 r-xp 00000000 08:01 1 /usr/bin/trader\n"
+                 "55d000002000-55d000003000 rw-p 00002000 08:01 1 /usr/bin/trader\n"
+                 "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0 [stack]\n";
+    crash.code = SEGV_ACCERR;
+    crash.address = 0x55d000002040;
+    threads[0].registers[WIRE_X86_64_IP] = 0x55d000002040;
+    threads[0].registers[WIRE_X86_64_ERROR] = 21;
+    crash_report_make(&report, &crash, CRASH_RAW);
+    assert_string_equal(report.class, "execute-data");
+    assert_string_equal(report.threads[0].stack.frames[0].function, "<data>");
+    assert_false(report.threads[0].stack.frames[0].is_own);
+    assert_non_null(strstr(report.title, "trader: SIGSEGV in trader+0x1234: execution of data"));
+    crash_report_fini(&report);
+}
+
 static void test_nothing_known(void **state)
 {
     (void)state;
@@ -450,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_endings),
         cmocka_unit_test(test_just_after),
         cmocka_unit_test(test_jump_to_nowhere),
+        cmocka_unit_test(test_jump_to_data),
         cmocka_unit_test(test_nothing_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,7 @@ static const char *const machinery[] = {
 };
 
 /* These are whole names, not beginnings. */
-static const char *const exact[] = {"abort", "raise", "kill", "tgkill", "clone", "__terminate"};
+static const char *const exact[] = {OWN_DATA, "abort", "raise", "kill", "tgkill", "clone", "__terminate"};
 
 static bool begins(const char *text, const char *beginning)
 {

@@ -10,6 +10,8 @@
 #include "telemetry/crash_report.h"
 
 bool own_is(const struct crash_frame *frame);
+/* The function of a frame that lies in memory which may not be executed. Never own: who jumped there is. */
+#define OWN_DATA "<data>"
 /* Sets is_own of every frame. */
 void own_mark(struct crash_stack *stack);
 /* The innermost own frame; else the innermost that has a name or a module; NULL: none. */

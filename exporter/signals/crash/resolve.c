@@ -1,6 +1,7 @@
 /* resolve: see resolve.h. */
 #include "signals/crash/resolve.h"
 
+#include "signals/crash/own.h"
 #include "telemetry/attribute.h"
 #include <elf.h>
 #include <errno.h>
@@ -128,6 +129,17 @@ static void locate_stack(const struct resolver *resolver, const uint64_t *regist
     stack->end_reason = "not unwound";
 }
 
+/* Data that was executed has no function: the nearest symbol (_fini, say) would be told, and be part of the fingerprint. */
+static void mark_data(const struct resolver *resolver, struct crash_stack *stack)
+{
+    const struct symbols_module *module =
+        stack->n_frames ? crash_modules_find(&resolver->modules, stack->frames[0].address) : NULL;
+    if (!resolver->modules.has_rights || !module || module->is_executable)
+        return;
+    stack->frames[0].function = OWN_DATA;
+    stack->frames[0].is_approximate = false;
+}
+
 /* int3 is reported behind itself; everything else at the instruction. */
 static bool is_behind_breakpoint(const struct crash_case *crash)
 {
@@ -147,6 +159,7 @@ void resolver_walk(struct resolver *resolver, const uint64_t *registers, struct 
         copy_stack(resolver, stack, ret_stack);
     else
         locate_stack(resolver, adjusted, ret_stack);
+    mark_data(resolver, ret_stack);
 }
 
 void resolver_name(struct resolver *resolver, const uint64_t *addresses, uint32_t n,
