@@ -93,6 +93,21 @@ static uint64_t count_spooled(const struct destination *destination)
     return counts.spooled_batches;
 }
 
+/* In a spool that is none of ours: batches, or the checkpoint of an exporter that was killed. */
+static bool has_left_spools(const struct pipeline *pipeline)
+{
+    struct spool_size all;
+    uint64_t n_batches = 0, n_checkpoints = 0;
+    spool_look(&all);
+    for (struct destination *each = pipeline->destinations; each; each = each->next) {
+        struct otlp_counts counts;
+        otlp_get_counts(each->otlp, &counts);
+        n_batches += counts.spooled_batches;
+        n_checkpoints += counts.has_checkpoint;
+    }
+    return all.n_batches > n_batches || all.n_checkpoints > n_checkpoints;
+}
+
 /* `process` NULL: this exporter's own settings. */
 static struct settings *make_settings(const struct process *process)
 {
@@ -110,12 +125,7 @@ static void collect_spools(struct pipeline *pipeline, const struct process *proc
     struct destination *empty[MAX_EMPTY_SPOOLS];
     uint32_t n_empty = 0;
     for (uint32_t i = 0; i < MAX_SPOOLS && n_empty < MAX_EMPTY_SPOOLS; i++) {
-        struct spool_size all;
-        uint64_t n_ours = 0;
-        spool_look(&all);
-        for (struct destination *each = pipeline->destinations; each; each = each->next)
-            n_ours += count_spooled(each);
-        if (all.n_batches <= n_ours)
+        if (!has_left_spools(pipeline))
             break;
         struct destination *more = create(pipeline, make_settings(process), uid, signal);
         if (count_spooled(more) == 0)

@@ -13,7 +13,9 @@ static void add_spool(struct spool_size *spool, const char *directory)
     DIR *entries = opendir(directory);
     struct dirent *entry;
     struct stat status;
+    bool has_checkpoint = false;
     while (entries && (entry = readdir(entries))) {
+        has_checkpoint |= strncmp(entry->d_name, "checkpoint.", 11) == 0; /* it has two files */
         bool is_batch = strlen(entry->d_name) > 17 && entry->d_name[16] == '.' &&
                         strspn(entry->d_name, "0123456789abcdef") == 16;
         if (!is_batch || fstatat(dirfd(entries), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
@@ -21,6 +23,7 @@ static void add_spool(struct spool_size *spool, const char *directory)
         spool->n_batches++;
         spool->n_bytes += (uint64_t)status.st_size;
     }
+    spool->n_checkpoints += has_checkpoint;
     if (entries)
         closedir(entries);
 }

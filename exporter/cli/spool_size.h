@@ -1,5 +1,5 @@
 /*
- * spool_size: what lies in the spool, as anybody can count it: files named <sequence>.<spans>.
+ * spool_size: what lies in the spool, as anybody can count it: files named <sequence>.<spans>, and checkpoints of metrics.
  *
  * Context: commands, and the exporter at its start.
  */
@@ -13,6 +13,7 @@
 struct spool_size {
     char path[PATH_MAX]; /* "" there is no state directory */
     uint64_t n_batches, n_bytes;
+    uint64_t n_checkpoints; /* of exporters that live, or were killed: the next one's batches */
 };
 
 /* `$XDG_STATE_HOME/otelshim`: log, spool, crashes, alerts. -ENOENT: there is no such place. */

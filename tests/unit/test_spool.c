@@ -230,6 +230,16 @@ static void test_leftovers_and_strangers(void **state)
     stop(&fixture);
 }
 
+static void set_checkpoint(struct fixture *fixture, char fill, size_t bytes)
+{
+    struct body body = {0};
+    body_reserve(&body, bytes);
+    body.n_bytes = bytes;
+    memset(body.bytes, fill, bytes);
+    assert_int_equal(spool_set_checkpoint(fixture->spool, &body, 2), 0);
+    body_fini(&body);
+}
+
 static void test_two_of_one_url_never_share(void **state)
 {
     (void)state;
@@ -257,6 +267,38 @@ static void test_two_of_one_url_never_share(void **state)
     fixture.settings.traces.headers = &token_a;
     fixture.spool = open_spool(&fixture);
     assert_int_equal(take(&fixture, &batch), 'a');
+    stop(&fixture);
+}
+
+/* Of an exporter that was killed: what a's programs counted is for a's token, too. */
+static void test_checkpoint_of_one_url_is_never_shared(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct header_line token_a = {"X-Token", "a"}, token_b = {"X-Token", "b"};
+    struct spool_batch batch;
+    start(&fixture, 1 << 20);
+    spool_close(fixture.spool);
+    fixture.settings.traces.headers = &token_a;
+    fixture.settings.traces.n_headers = 1;
+    fixture.spool = open_spool(&fixture);
+    assert_false(spool_get_counts(fixture.spool).has_checkpoint);
+    set_checkpoint(&fixture, 'a', 10);
+    assert_true(spool_get_counts(fixture.spool).has_checkpoint);
+    spool_close(fixture.spool);
+
+    fixture.settings.traces.headers = &token_b;
+    fixture.spool = open_spool(&fixture);
+    assert_int_equal(take(&fixture, &batch), 0);
+    spool_close(fixture.spool);
+
+    fixture.settings.traces.headers = &token_a;
+    fixture.spool = open_spool(&fixture);
+    assert_false(spool_get_counts(fixture.spool).has_checkpoint);
+    assert_int_equal(take(&fixture, &batch), 'a');
+    set_checkpoint(&fixture, 'a', 10);
+    assert_int_equal(spool_set_checkpoint(fixture.spool, NULL, 0), 0);
+    assert_false(spool_get_counts(fixture.spool).has_checkpoint);
     stop(&fixture);
 }
 
@@ -303,16 +345,6 @@ static void test_failed_write_leaves_nothing(void **state)
     assert_int_equal(spool_get_counts(fixture.spool).n_lost_spans, 0);
     body_fini(&body);
     stop(&fixture);
-}
-
-static void set_checkpoint(struct fixture *fixture, char fill, size_t bytes)
-{
-    struct body body = {0};
-    body_reserve(&body, bytes);
-    body.n_bytes = bytes;
-    memset(body.bytes, fill, bytes);
-    assert_int_equal(spool_set_checkpoint(fixture->spool, &body, 2), 0);
-    body_fini(&body);
 }
 
 /* The exporter is killed: another one opens the spool. */
@@ -412,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_damaged_files_are_skipped_and_counted),
         cmocka_unit_test(test_leftovers_and_strangers),
         cmocka_unit_test(test_two_of_one_url_never_share),
+        cmocka_unit_test(test_checkpoint_of_one_url_is_never_shared),
         cmocka_unit_test(test_open_says_why_not),
         cmocka_unit_test(test_failed_write_leaves_nothing),
         cmocka_unit_test(test_the_last_checkpoint_becomes_a_batch_once),

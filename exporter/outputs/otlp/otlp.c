@@ -363,6 +363,7 @@ void otlp_get_counts(const struct otlp *otlp, struct otlp_counts *ret_counts)
         ret_counts->dropped_spool += counts.n_lost_spans;
         ret_counts->spooled_batches = counts.n_batches;
         ret_counts->spooled_bytes = counts.n_bytes;
+        ret_counts->has_checkpoint = counts.has_checkpoint;
     }
 }
 

@@ -24,6 +24,7 @@ struct otlp_counts {
     uint64_t repeated;        /* batches sent again */
     uint64_t spooled_batches; /* on disk now */
     uint64_t spooled_bytes;
+    bool has_checkpoint;  /* beside them: otlp_checkpoint_metrics() */
     uint64_t queued;      /* spans in memory now */
     uint64_t added;       /* spans or records that were given to it, ever */
     uint64_t n_in_flight; /* of the request that is under way */

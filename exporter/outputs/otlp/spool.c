@@ -267,5 +267,7 @@ void spool_remove(struct spool *spool, uint64_t sequence)
 
 struct spool_counts spool_get_counts(const struct spool *spool)
 {
-    return spool->counts;
+    struct spool_counts counts = spool->counts;
+    counts.has_checkpoint = spool_checkpoint_is_there(&spool->checkpoint);
+    return counts;
 }

@@ -30,6 +30,7 @@ struct spool_counts {
     uint64_t n_batches, n_bytes; /* now; bytes as the bound counts them: whole blocks of 4 KiB */
     uint64_t n_lost_spans;       /* evicted, or unreadable */
     uint64_t n_corrupt;          /* files */
+    bool has_checkpoint;         /* beside the batches */
 };
 
 /* NULL with one line in `ret_problem`. `delivery`: URL and headers. */

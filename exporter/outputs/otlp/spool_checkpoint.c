@@ -25,6 +25,11 @@ struct seal {
     uint64_t hash;   /* of the header, the body and the serial; for accidents, not against anybody */
 };
 
+bool spool_is_checkpoint(const char *name)
+{
+    return strcmp(name, names[0]) == 0 || strcmp(name, names[1]) == 0;
+}
+
 static uint64_t hash_all(const struct spool_header *header, const void *body, uint64_t serial)
 {
     uint64_t hash = hash_bytes(hash_bytes(0, header, sizeof(*header)), body, header->body_bytes);
@@ -113,6 +118,11 @@ int spool_checkpoint_write(struct spool_checkpoint *checkpoint, int directory_fd
                      : -ENOSPC; /* that one is spoilt; the other one is as it was, and stays until the next */
     checkpoint->serial = serial;
     return 0;
+}
+
+bool spool_checkpoint_is_there(const struct spool_checkpoint *checkpoint)
+{
+    return checkpoint->fds[0] >= 0 || checkpoint->fds[1] >= 0;
 }
 
 /* The older one first: a kill in between leaves what there was. */

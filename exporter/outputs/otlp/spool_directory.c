@@ -36,6 +36,7 @@ bool spool_parse_name(const char *name, uint64_t *ret_sequence, uint32_t *ret_n_
     return true;
 }
 
+/* Batches, or a checkpoint, which whoever opens the spool makes one of. */
 static bool has_batches(int fd)
 {
     bool is_found = false;
@@ -50,7 +51,7 @@ static bool has_batches(int fd)
     uint32_t n_spans;
     for (struct dirent *entry;
          !is_found && (entry = readdir(entries));) /* NOLINT(concurrency-mt-unsafe): our own */
-        is_found = spool_parse_name(entry->d_name, &sequence, &n_spans);
+        is_found = spool_parse_name(entry->d_name, &sequence, &n_spans) || spool_is_checkpoint(entry->d_name);
     closedir(entries);
     return is_found;
 }

@@ -32,6 +32,10 @@ struct spool_checkpoint {
     uint64_t serial; /* of the last one that was written or found; 0 none */
 };
 
+/* By its name. */
+bool spool_is_checkpoint(const char *name);
+/* Is there one that this exporter wrote? */
+bool spool_checkpoint_is_there(const struct spool_checkpoint *checkpoint);
 /* Name of the file that an exporter before us left, which begins with a batch; NULL: none. Any other is removed. */
 const char *spool_checkpoint_find(struct spool_checkpoint *checkpoint, int directory_fd,
                                   uint32_t *ret_n_items, uint64_t *ret_bytes);
