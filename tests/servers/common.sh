@@ -11,7 +11,7 @@
 # Ports are guessed; somebody may be faster.
 # shellcheck disable=SC2034
 TRIES=3
-DEADLINE_S=${SERVERS_DEADLINE_S:-30}
+DEADLINE_S=${SERVERS_DEADLINE_S:-120}
 
 fail() {
     printf 'tests/servers: %s\n' "$*" >&2

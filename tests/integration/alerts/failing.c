@@ -4,7 +4,7 @@
  *   easy URL | multi URL | sql CONNINFO STATEMENT | redis HOST PORT COMMAND      one word after the other
  *   thread URL    on a thread of its own      fiber URL    on a stack that the program made, between pages that nobody may read
  *   report TEXT   to otelshim.h
- *   times N       the next one N times        pause MS
+ *   times N       the next one N times        pause MS        unless FILE N    leaves out N words where there is that file
  */
 #include "otelshim.h"
 
@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #define KEPT __attribute__((noinline, noclone))
 
@@ -141,6 +142,9 @@ int main(int argc, char **argv)
                 struct timespec time = {atol(*at) / 1000, atol(*at) % 1000 * 1000000};
                 nanosleep(&time, NULL);
                 at++;
+            } else if (strcmp(word, "unless") == 0) {
+                long n = access(at[0], F_OK) == 0 ? atol(at[1]) : 0;
+                at += 2 + n;
             } else if (strcmp(word, "times") != 0) {
                 fprintf(stderr, "failing: %s?\n", word);
                 return 2;

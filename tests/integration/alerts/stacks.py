@@ -1,4 +1,5 @@
 """OTELSHIM_ALERT_STACK: where in the program a call failed, in the chat and on the span; and what must not come of it."""
+import contextlib
 import re
 import socket
 import threading
@@ -12,14 +13,20 @@ FAILING = str(laboratory.build / "tests/integration/alerts/failing")
 STACK = "Stack Trace"
 
 
-def fail(one, *calls, **more):
-    """Each call twice, the first time with /first for /again, or another statement: on a starved machine an alert does not wait until its
-    stack has names, but the next one from there has them. Nobody is gone before its mappings were read."""
-    words = []
+@contextlib.contextmanager
+def failing(one, *calls, **more):
+    """
+    Each call twice, the first time with /first for /again, or another statement: on a starved machine an alert does not wait until its
+    stack has names, but the next one from there has them. So again and again, until what is looked for within this was seen.
+    """
+    words, again, over = [], [], one.lab.directory / "over"
     for call in calls:
         words += [str(word).replace("again", "first") for word in call] + ["pause", "2500"] + [str(word) for word in call]
-    result = one.lab.run([FAILING, *words, "pause", "1500"], one.traced(**more), timeout=720)
-    one.lab.check(result.returncode == 0, f"status {result.returncode}: {result.stderr}")
+        again += ["pause", "1500", *map(str, call)]
+    process = one.lab.spawn([FAILING, *words, *(["unless", str(over), str(len(again)), *again] * 40)], one.traced(**more))
+    yield
+    over.touch()
+    one.lab.check(process.wait(360) == 0, f"status {process.returncode}")
 
 
 def expect_stack(one, function, *parts):
@@ -46,17 +53,17 @@ def line_of(function):
 @case("stack-R011")
 def stack(lab):
     """R011, R101: a refused request, by easy and multi handle, on the main thread, another one, and a fiber."""
-    with town(lab, OTELSHIM_ALERT_STACK="true", OTELSHIM_ALERT_STREAK="0", OTELSHIM_ALERT_ERROR_RATE="0") as one:
+    with town(lab, OTELSHIM_ALERT_STACK="true", OTELSHIM_ALERT_STREAK="0", OTELSHIM_ALERT_ERROR_RATE="0", OTELSHIM_ALERT_WINDOW="200") as one:
         ports = [closed_port() for _ in range(4)]
         ways = ("easy", "multi", "thread", "fiber")
         urls = [f"http://127.0.0.1:{port}/again/{way}" for port, way in zip(ports, ways)]
-        fail(one, *zip(ways, urls))
-        expect_stack(one, "place_order", "ConnectionRefusedError", urls[0])
-        expect_stack(one, "watch_orders", "ConnectionRefusedError", urls[1])
-        expect_stack(one, "place_order", "ConnectionRefusedError", urls[2])
-        expect_stack(one, "place_order", "ConnectionRefusedError", urls[3])
-        expect(one, urls[2], "#1 work (failing.c:")
-        expect(one, urls[3], "#1 run_fiber (failing.c:")
+        with failing(one, *zip(ways, urls)):
+            expect_stack(one, "place_order", "ConnectionRefusedError", urls[0])
+            expect_stack(one, "watch_orders", "ConnectionRefusedError", urls[1])
+            expect_stack(one, "place_order", "ConnectionRefusedError", urls[2])
+            expect_stack(one, "place_order", "ConnectionRefusedError", urls[3])
+            expect(one, urls[2], "#1 work (failing.c:")
+            expect(one, urls[3], "#1 run_fiber (failing.c:")
 
 
 def hanging_up():
@@ -80,10 +87,10 @@ def databases(lab):
     with town(lab, OTELSHIM_ALERT_STACK="true", OTELSHIM_ALERT_STREAK="0", OTELSHIM_ALERT_ERROR_RATE="0", OTELSHIM_ALERT_WINDOW="200") as one:
         base = f"host={lab.environment['PGHOST']} port={lab.environment['PGPORT']}"
         base += f" user={lab.environment.get('PGUSER', 'postgres')} dbname={lab.environment.get('PGDATABASE', 'postgres')}"
-        fail(one, ("sql", base, "SET statement_timeout = 50; SELECT pg_sleep(5) AS again"), ("redis", "127.0.0.1", hanging_up(), "GET again"),
-             **{name: value for name, value in lab.environment.items() if name.startswith("PG")})
-        expect_stack(one, "read_balance", "QueryCanceled", "AS again")
-        expect_stack(one, "cache_price", "GET again")
+        with failing(one, ("sql", base, "SET statement_timeout = 50; SELECT pg_sleep(5) AS again"), ("redis", "127.0.0.1", hanging_up(), "GET again"),
+                     **{name: value for name, value in lab.environment.items() if name.startswith("PG")}):
+            expect_stack(one, "read_balance", "QueryCanceled", "AS again")
+            expect_stack(one, "cache_price", "GET again")
 
 
 @case("stack-off")
@@ -91,21 +98,26 @@ def off(lab):
     """Nobody asks: no stack in the message, none in the program's file."""
     with town(lab, OTELSHIM_ALERT_STREAK="0", OTELSHIM_ALERT_ERROR_RATE="0") as one:
         url = f"http://127.0.0.1:{closed_port()}/again"
-        fail(one, ("easy", url))
-        expect(one, "ConnectionRefusedError", url, lacks=[STACK, "place_order"])
+        with failing(one, ("easy", url)):
+            expect(one, "ConnectionRefusedError", url, lacks=[STACK, "place_order"])
 
 
 @case("stack-flood")
 def flood(lab):
     """A hundred failures at once: ten stacks a second are copied, the others are counted, and every call is exported."""
-    with town(lab, OTELSHIM_ALERT_STACK="true", OTELSHIM_ALERT_STREAK="0", OTELSHIM_ALERT_ERROR_RATE="0") as one:
+    with town(lab, OTELSHIM_ALERT_STACK="true", OTELSHIM_ALERT_STREAK="0", OTELSHIM_ALERT_ERROR_RATE="0", OTELSHIM_ALERT_WINDOW="200") as one:
         url = f"http://127.0.0.1:{closed_port()}/again"
-        first = url.replace("again", "first")
-        process = lab.spawn([FAILING, "easy", first, "pause", "4000", "times", "100", "easy", url, "pause", "6000"], one.traced())
+        first, has_names, over = url.replace("again", "first"), lab.directory / "has_names", lab.directory / "over"
+        process = lab.spawn([FAILING, *(["unless", str(has_names), "4", "easy", first, "pause", "2500"] * 40), "times", "100", "easy", url,
+                             *(["unless", str(over), "2", "pause", "500"] * 400)], one.traced())
+        expect_stack(one, "place_order", "ConnectionRefusedError", first)
+        has_names.touch()
         expect_stack(one, "place_order", "ConnectionRefusedError", url)
+        lab.wait_for(lambda: sum(s["attributes"].get("url.full") == url for s in lab.spans("trader")) == 100, 15, "all calls")
         dropped = next(each["dropped"] for each in lab.status()["processes"] if each["service"] == "trader").get("no_stack", 0)
         lab.check(50 <= dropped <= 90, f"left out: {dropped}")
-        process.wait(120)
+        over.touch()
+        process.wait(360)
         one.settle()
         spans = [span for span in lab.spans("trader") if span["attributes"].get("url.full") == url]
         lab.check(len(spans) == 100, f"{len(spans)} spans")
@@ -126,5 +138,5 @@ def gone(lab):
 def reported(lab):
     """An error that the program reports itself: exception.stacktrace, and the alert."""
     with town(lab, OTELSHIM_ALERT_STACK="true", OTELSHIM_ALERT_WINDOW="200") as one:
-        fail(one, ("report", "again"))
-        expect_stack(one, "give_up", "NoFunds", "again")
+        with failing(one, ("report", "again")):
+            expect_stack(one, "give_up", "NoFunds", "again")
