@@ -35,6 +35,7 @@ struct stub_server {
     _Atomic unsigned n_connections;
     struct stub_request requests[STUB_MAX_REQUESTS];
     _Atomic unsigned n_requests; /* which are whole */
+    _Atomic bool is_held;        /* no answer until it is not */
 };
 
 /* Reads one request. False at the end of the connection. */
@@ -74,6 +75,8 @@ static void stub_serve(struct stub_server *server, int fd)
     while (server->n_requests < STUB_MAX_REQUESTS && stub_read(fd, &request)) {
         server->requests[server->n_requests] = request;
         server->n_requests++;
+        while (server->is_held)
+            usleep(1000);
         if (server->answers[1])
             server->answers++;
         const char *answer = server->answers[0];

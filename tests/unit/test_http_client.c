@@ -82,7 +82,7 @@ static void test_post_sends_what_it_was_given(void **state)
     start(&fixture, answers);
     char *large = calloc(1, 3 << 20); /* libcurl would say Expect: 100-continue above 1 MiB */
     large[0] = 'x';
-    struct call call = post(&fixture, large, 3 << 20, 5000);
+    struct call call = post(&fixture, large, 3 << 20, 60000);
     assert_int_equal(call.outcome, HTTP_ANSWERED);
     assert_int_equal(call.status, 200);
     assert_string_equal(call.body, "hello");
@@ -102,8 +102,8 @@ static void test_post_head_and_keep_alive(void **state)
     static const char *const answers[] = {"", STUB_OK, NULL};
     struct fixture fixture;
     start(&fixture, answers);
-    post(&fixture, "a\0b", 3, 5000);
-    post(&fixture, "", 0, 5000);
+    post(&fixture, "a\0b", 3, 60000);
+    post(&fixture, "", 0, 60000);
     const struct stub_request *request = &fixture.server.requests[0];
     assert_memory_equal(request->head, "POST /v1/traces HTTP/1.1\r\n", 26);
     assert_non_null(strstr(request->head, "\r\nContent-Type: application/x-protobuf\r\n"));
@@ -130,15 +130,15 @@ static void test_post_status_and_retry_after(void **state)
         NULL};
     struct fixture fixture;
     start(&fixture, answers);
-    struct call call = post(&fixture, "x", 1, 5000);
+    struct call call = post(&fixture, "x", 1, 60000);
     assert_int_equal(call.status, 503);
     assert_int_equal(call.retry_after_ms, 7000);
     assert_string_equal(call.body, "busy");
-    call = post(&fixture, "x", 1, 5000);
+    call = post(&fixture, "x", 1, 60000);
     assert_int_equal(call.status, 429);
-    assert_int_equal(call.retry_after_ms, 86400ll * 366 * 1000);       /* far away, but no overflow */
-    assert_int_equal(post(&fixture, "x", 1, 5000).retry_after_ms, -1); /* past */
-    call = post(&fixture, "x", 1, 5000);
+    assert_int_equal(call.retry_after_ms, 86400ll * 366 * 1000);        /* far away, but no overflow */
+    assert_int_equal(post(&fixture, "x", 1, 60000).retry_after_ms, -1); /* past */
+    call = post(&fixture, "x", 1, 60000);
     assert_int_equal(call.outcome, HTTP_ANSWERED); /* not followed */
     assert_int_equal(call.status, 307);
     stop(&fixture);
@@ -151,7 +151,7 @@ static void test_post_failures(void **state)
                                           STUB_HANG, NULL};
     struct fixture fixture;
     start(&fixture, answers);
-    struct call call = post(&fixture, "x", 1, 5000);
+    struct call call = post(&fixture, "x", 1, 60000);
     assert_int_equal(call.outcome, HTTP_BROKEN);
     assert_string_not_equal(call.error, "");
     assert_int_equal(call.status, 0);
@@ -159,11 +159,11 @@ static void test_post_failures(void **state)
                      HTTP_TIMEOUT); /* the rest of the answer never comes */
     assert_int_equal(post(&fixture, "x", 1, 50).outcome, HTTP_TIMEOUT);
     snprintf(fixture.url, sizeof(fixture.url), "http://127.0.0.1:1/");
-    assert_int_equal(post(&fixture, "x", 1, 5000).outcome, HTTP_NO_CONNECTION);
+    assert_int_equal(post(&fixture, "x", 1, 60000).outcome, HTTP_NO_CONNECTION);
     snprintf(fixture.url, sizeof(fixture.url), "ftp://127.0.0.1/");
-    assert_int_equal(post(&fixture, "x", 1, 5000).outcome, HTTP_REFUSED);
+    assert_int_equal(post(&fixture, "x", 1, 60000).outcome, HTTP_REFUSED);
     snprintf(fixture.url, sizeof(fixture.url), "http://name.invalid/");
-    assert_int_equal(post(&fixture, "x", 1, 5000).outcome, HTTP_NO_CONNECTION);
+    assert_int_equal(post(&fixture, "x", 1, 60000).outcome, HTTP_NO_CONNECTION);
     stop(&fixture);
 }
 
@@ -178,7 +178,7 @@ static void test_post_answer_is_bounded(void **state)
     const char *const answers[] = {"", answer, NULL};
     struct fixture fixture;
     start(&fixture, answers);
-    struct call call = post(&fixture, "x", 1, 5000);
+    struct call call = post(&fixture, "x", 1, 60000);
     assert_int_equal(call.outcome, HTTP_TOO_BIG);
     assert_string_equal(call.error, "the answer is larger than 4 MiB");
     stop(&fixture);
@@ -202,10 +202,10 @@ static void test_get(void **state)
     static const char *const answers[] = {"", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", NULL};
     struct fixture fixture;
     start(&fixture, answers);
-    struct http_request request = {.url = fixture.url, .timeout_ms = 5000};
+    struct http_request request = {.url = fixture.url, .timeout_ms = 60000};
     struct call call = run(&fixture, &request, http_get);
     assert_string_equal(call.body, "ok");
-    post(&fixture, "x", 1, 5000); /* the easy handle is used again: nothing of the other method is left */
+    post(&fixture, "x", 1, 60000); /* the easy handle is used again: nothing of the other method is left */
     run(&fixture, &request, http_get);
     assert_memory_equal(fixture.server.requests[0].head, "GET /v1/traces HTTP/1.1\r\n", 25);
     assert_memory_equal(fixture.server.requests[1].head, "POST /v1/traces HTTP/1.1\r\n", 26);
@@ -230,7 +230,7 @@ static void test_form_uploads_a_file(void **state)
         {.name = "document", .path = path, .file_name = "crash.txt", .type = "text/plain"},
         {.name = "other", .text = "from memory", .file_name = "message.txt"},
     };
-    struct http_request request = {.url = fixture.url, .parts = parts, .n_parts = 4, .timeout_ms = 5000};
+    struct http_request request = {.url = fixture.url, .parts = parts, .n_parts = 4, .timeout_ms = 60000};
     struct call call = run(&fixture, &request, http_post);
     assert_int_equal(call.status, 200);
     const struct stub_request *got = &fixture.server.requests[0];
@@ -241,7 +241,7 @@ static void test_form_uploads_a_file(void **state)
     assert_non_null(strstr(got->body, "name=\"document\"; filename=\"crash.txt\"\r\n"
                                       "Content-Type: text/plain\r\n\r\ncrash at 0x18\n\r\n"));
     assert_non_null(strstr(got->body, "name=\"other\"; filename=\"message.txt\"\r\n"));
-    post(&fixture, "plain", 5, 5000); /* nothing of the form is left */
+    post(&fixture, "plain", 5, 60000); /* nothing of the form is left */
     assert_string_equal(fixture.server.requests[1].body, "plain");
     unlink(path);
     assert_int_equal(run(&fixture, &request, http_post).outcome, HTTP_REFUSED); /* no such file any more */
@@ -257,7 +257,7 @@ static void test_proxy_of_the_request(void **state)
     char proxy[64];
     snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", fixture.server.port);
     struct http_request request = {
-        .url = "http://name.invalid/bot", .body = "x", .body_bytes = 1, .timeout_ms = 5000, .proxy = proxy};
+        .url = "http://name.invalid/bot", .body = "x", .body_bytes = 1, .timeout_ms = 60000, .proxy = proxy};
     assert_int_equal(run(&fixture, &request, http_post).status, 200);
     assert_memory_equal(fixture.server.requests[0].head, "POST http://name.invalid/bot HTTP/1.1\r\n", 39);
     request.proxy = NULL; /* and only that request's */
@@ -275,7 +275,7 @@ static void test_once_is_once(void **state)
     struct fixture fixture;
     start(&fixture, answers);
     struct http_request request = {
-        .url = fixture.url, .body = "x", .body_bytes = 1, .timeout_ms = 5000, .is_once = true};
+        .url = fixture.url, .body = "x", .body_bytes = 1, .timeout_ms = 60000, .is_once = true};
     assert_int_equal(run(&fixture, &request, http_post).status, 200);
     assert_int_equal(run(&fixture, &request, http_post).outcome, HTTP_BROKEN);
     assert_int_equal(fixture.server.n_requests, 2);

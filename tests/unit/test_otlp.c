@@ -43,7 +43,7 @@ static void test_schedule_delay(void **state)
     uint64_t begin_ms = loop_now_ms(fixture.loop);
     add_spans(&fixture, 2);
     run_until(&fixture, is_idle, 0);
-    assert_in_range(loop_now_ms(fixture.loop) - begin_ms, 49, 4900);
+    assert_in_range(loop_now_ms(fixture.loop) - begin_ms, 49, 59000);
     EXPECT_REQUESTS(&fixture, "ab");
     stop(&fixture);
 }
@@ -136,7 +136,7 @@ static void test_retryable_is_sent_again(void **state)
     run_until(&fixture, has_requests, 1);
     assert_int_equal(fixture.n_receipts, 0);
     run_until(&fixture, is_idle, 0);
-    assert_in_range(loop_now_ms(fixture.loop) - begin_ms, 790, 30000);
+    assert_in_range(loop_now_ms(fixture.loop) - begin_ms, 790, 60000);
     EXPECT_REQUESTS(&fixture, "abcd", "abcd", "efgh");
     assert_int_equal(counts_of(&fixture).repeated, 1);
     assert_int_equal(counts_of(&fixture).exported, 8);

@@ -99,9 +99,9 @@ static void test_down_goes_to_the_spool_and_is_replayed(void **state)
     static const char *const answers[] = {"", STUB_CLOSE, STUB_OK, NULL};
     struct fixture fixture;
     start_logs(&fixture, answers, 60000);
-    fixture.settings.logs.timeout_ms = 300;
+    hold(&fixture);
     add_records(&fixture, 5);
-    run_until(&fixture, is_down, 0);
+    run_until_down(&fixture, &fixture.settings.logs.timeout_ms);
     assert_int_equal(fixture.receipts[fixture.n_receipts - 1].word, 3);
     otlp_spool_all(fixture.otlp);
     assert_int_equal(fixture.receipts[fixture.n_receipts - 1].word, 5);

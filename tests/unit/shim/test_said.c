@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "clock.h"
 #include "span.h"
 
 static struct records records;
@@ -119,8 +120,11 @@ static void behind_a_call_its_episode_is_referred_to(void)
 {
     struct span call;
     CHECK(span_begin(&call, 0, WIRE_CALL, NULL, NULL));
+    uint64_t before_ns = clock_mono_ns();
     span_end(&call, WIRE_FAILED);
     otelshim_log(OTELSHIM_ERROR, "it failed");
+    if (clock_mono_ns() - before_ns > 90000000u)
+        SKIP("this machine is so busy that it was much later at once");
     nanosleep(&(struct timespec){.tv_nsec = 150000000}, NULL); /* OTELSHIM_TRACE_GAP is 100 ms */
     otelshim_log(OTELSHIM_ERROR, "much later");
     read_records(&records);
@@ -196,28 +200,30 @@ static void any_bytes_are_taken(void)
         (void)find_fact(records.at[i], WIRE_SPAN_NAME, 0); /* checks every length */
 }
 
+/* So long after the one before has ended: the program gets on, however long a machine takes for a handler. */
+static const struct itimerspec next_alarm = {.it_value.tv_nsec = IS_SANITIZED ? 200000 : 20000};
+static timer_t alarms;
+
 static void on_alarm(int number)
 {
     (void)number;
     otelshim_counter_add("handler", 1);
     otelshim_log(OTELSHIM_INFO, "handler %d", number);
+    (void)timer_settime(alarms, 0, &next_alarm, NULL);
 }
 
 static void a_handler_at_any_instruction_loses_nothing(void)
 {
     otelshim_counter_add("first", 1);
-    long period_ns = IS_SANITIZED ? 200000 : 20000;
-    struct itimerspec every = {.it_interval.tv_nsec = period_ns, .it_value.tv_nsec = period_ns};
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
-    timer_t timer;
     signal(SIGALRM, on_alarm);
-    CHECK(!timer_create(CLOCK_MONOTONIC, &event, &timer) && !timer_settime(timer, 0, &every, NULL));
+    CHECK(!timer_create(CLOCK_MONOTONIC, &event, &alarms) && !timer_settime(alarms, 0, &next_alarm, NULL));
     for (int i = 0; i < 1000; i++) {
         otelshim_counter_add("main", i, otelshim_kv("i", i));
         for (volatile int k = 0; k < 1000; k++)
             ;
     }
-    timer_delete(timer);
+    timer_delete(alarms);
     read_records(&records);
     uint32_t n_main = 0, n_handler = 0, n_said = 0;
     for (uint32_t i = 0; i < records.n; i++) {
