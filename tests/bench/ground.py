@@ -123,7 +123,7 @@ class Ground:
         with open(self.directory / "exporter.log", "a") as log:
             exporter = self.spawn([*pinned, OTELSHIM, "export", "--dir", self.box], {**self.environment, **environment},
                                   stdout=subprocess.DEVNULL, stderr=log)
-        self.wait_for(lambda: self.is_served() or exporter.poll() is not None, 20, "an exporter")
+        self.wait_for(lambda: self.is_served() or exporter.poll() is not None, 120, "an exporter")
         return exporter
 
     def is_served(self):
