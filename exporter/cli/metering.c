@@ -20,14 +20,25 @@
 
 /* ---- collecting ---- */
 
-static void note_drops(struct pipeline *pipeline, struct traced *traced)
+/* True: there are some that were not told. */
+static bool note_drops(struct pipeline *pipeline, struct traced *traced)
 {
     struct drops drops = {.since_unix_ns = traced->process->created_unix_ns};
     struct dropbox_counts counts;
     if (!dropbox_ask(pipeline->dropbox, traced->process, &counts))
-        return;
+        return false;
     memcpy(drops.counts, counts.dropped, sizeof(drops.counts));
-    metric_set_note_drops(traced->metrics, &drops);
+    drops.corrupt = counts.corrupt;
+    return metric_set_note_drops(traced->metrics, &drops);
+}
+
+/* They are on their way: the next exporter goes on from there. */
+static void remember_drops(struct pipeline *pipeline, const struct destination *destination)
+{
+    for (struct traced *traced = pipeline->traced; traced; traced = traced->hh.next)
+        if (traced->metrics_destination == destination)
+            dropbox_set_told(pipeline->dropbox, traced->process, DROPBOX_TOLD_BY_PROGRAM,
+                             metric_set_drops_said(traced->metrics)->counts);
 }
 
 static void collect_living(struct pipeline *pipeline, struct destination *destination,
@@ -38,7 +49,7 @@ static void collect_living(struct pipeline *pipeline, struct destination *destin
         struct usage usage;
         if (traced->metrics_destination != destination)
             continue;
-        note_drops(pipeline, traced);
+        (void)note_drops(pipeline, traced);
         bool is_known = !process->is_foreign && usage_read(process->pid, process->start_ticks, &usage);
         metric_set_collect(traced->metrics, collection, now_ns, is_known ? &usage : NULL, false);
     }
@@ -50,10 +61,10 @@ static void checkpoint(struct pipeline *pipeline, struct destination *destinatio
     struct metric_collection collection = {.n_points = 0};
     uint64_t now_ns = clock_ns(CLOCK_REALTIME);
     for (uint32_t i = 0; i < destination->n_ended; i++)
-        metric_set_peek(destination->ended[i], &collection, now_ns);
+        metric_set_peek(destination->ended[i], &collection, now_ns, true);
     for (struct traced *traced = pipeline->traced; traced; traced = traced->hh.next)
         if (traced->metrics_destination == destination)
-            metric_set_peek(traced->metrics, &collection, now_ns);
+            metric_set_peek(traced->metrics, &collection, now_ns, false);
     otlp_checkpoint_metrics(destination->otlp, &collection);
     metric_collection_fini(&collection);
     destination->must_checkpoint = false;
@@ -83,6 +94,8 @@ static void collect(struct pipeline *pipeline, struct destination *destination, 
     metering_self_collected(destination, clock_ns(CLOCK_MONOTONIC) - begin_ns);
     if (collection.n_points)
         otlp_add_metrics(destination->otlp, &collection);
+    if (with_living)
+        remember_drops(pipeline, destination);
     for (uint32_t i = 0; i < destination->n_ended; i++)
         metric_set_destroy(destination->ended[i]);
     destination->n_ended = 0;
@@ -145,6 +158,9 @@ void metering_begin(struct pipeline *pipeline, struct traced *traced)
         return;
     traced->metrics_destination = destination;
     traced->metrics = metric_set_create(process->settings, process->resource, clock_ns(CLOCK_REALTIME));
+    struct dropbox_counts counts;
+    if (dropbox_ask(pipeline->dropbox, process, &counts))
+        metric_set_begin_drops(traced->metrics, counts.told[DROPBOX_TOLD_BY_PROGRAM]);
     if (destination->n_users == 1) /* the first since it was idle */
         arm_reader(pipeline, destination);
     metering_self_offer(pipeline, destination);
@@ -173,11 +189,13 @@ void metering_end(struct pipeline *pipeline, struct traced *traced)
     if (!destination)
         return;
     derive_settle_all(traced->metrics);
-    note_drops(pipeline, traced);
+    bool has_drops = note_drops(pipeline, traced);
     keep_ended(pipeline, destination, traced->metrics);
     traced->metrics = NULL;
     traced->metrics_destination = NULL;
     arm_reader(pipeline, destination);
+    if (has_drops) /* they stood in its file, which goes now */
+        checkpoint(pipeline, destination);
     destination_release(pipeline, destination);
 }
 

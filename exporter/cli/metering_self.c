@@ -174,32 +174,24 @@ static void add_processed(struct self_metering *self, uint32_t reason, uint64_t 
     one(self, &list, component_name, is_log ? "batching_log_processor/0" : "batching_span_processor/0");
     one(self, &list, error_type, is_full ? "queue_full" : drop_name(reason));
     self_add(self->set, is_log ? SELF_LOG_PROCESSED : SELF_SPAN_PROCESSED, &list, n);
-}
-
-static void add_drop(struct self_metering *self, const char *service, const char *reason, uint64_t n)
-{
-    struct attributes list = {0};
-    one(self, &list, "otelshim.drop.reason", reason);
-    one(self, &list, "otelshim.service.name", service);
-    self_add(self->set, SELF_DROPPED, &list, n);
     self->has_news = true;
 }
 
 /* What a process counted since it was looked at last. The numbers are its own: they may be anything. */
 static void take_drops(struct self_metering *self, struct traced *traced, const struct dropbox_counts *counts)
 {
-    const char *service = traced->process->resource->service_name;
-    for (uint32_t i = 0; i < sizeof(counts->dropped) / sizeof(counts->dropped[0]); i++) {
-        if (counts->dropped[i] <= traced->told.dropped[i])
-            continue;
-        uint64_t n = counts->dropped[i] - traced->told.dropped[i];
-        add_drop(self, service, drop_name(i), n);
-        add_processed(self, i, n);
-    }
-    if (counts->corrupt > traced->told.corrupt)
-        add_drop(self, service, "corrupt", counts->corrupt - traced->told.corrupt);
-    traced->told = *counts;
+    for (uint32_t i = 0; i < WIRE_MAX_DROPS; i++)
+        if (counts->dropped[i] > traced->told_drops[i])
+            add_processed(self, i, counts->dropped[i] - traced->told_drops[i]);
+    memcpy(traced->told_drops, counts->dropped, sizeof(traced->told_drops));
     arena_reset(&self->scratch);
+}
+
+void metering_self_begin(struct pipeline *pipeline, struct traced *traced)
+{
+    struct dropbox_counts counts;
+    if (pipeline->self && dropbox_ask(pipeline->dropbox, traced->process, &counts))
+        memcpy(traced->told_drops, counts.told[DROPBOX_TOLD_BY_EXPORTER], sizeof(traced->told_drops));
 }
 
 void metering_self_end(struct pipeline *pipeline, struct traced *traced, const struct dropbox_counts *counts)
@@ -356,6 +348,7 @@ static void take_living(void *context, const struct process *process, const stru
     living->n += counts->is_alive;
     living->n_open += counts->n_in_flight;
     take_drops(living->pipeline->self, traced, counts);
+    dropbox_set_told(living->pipeline->dropbox, process, DROPBOX_TOLD_BY_EXPORTER, traced->told_drops);
 }
 
 static void take_processes(struct pipeline *pipeline)

@@ -25,7 +25,9 @@ void metering_self_stop(struct pipeline *pipeline);
 /* A span or a log record of a program was read. */
 void metering_self_span(struct pipeline *pipeline, bool is_sampled);
 void metering_self_log(struct pipeline *pipeline);
-/* A process goes, its counts are known; its resource is still there. */
+/* A process comes: what earlier exporters told of its drops is not told again. */
+void metering_self_begin(struct pipeline *pipeline, struct traced *traced);
+/* A process goes, its counts are known. */
 void metering_self_end(struct pipeline *pipeline, struct traced *traced, const struct dropbox_counts *counts);
 /* As otlp_events.on_result; `context` is the destination. */
 void metering_self_result(void *context, const struct otlp_result *result);

@@ -77,8 +77,8 @@ struct traced {
     /* for the report, after the process is gone */
     uint32_t pid, uid;
     char name[64], service[128], note[200];
-    struct dropbox_counts counts; /* as of its end */
-    struct dropbox_counts told;   /* as metering_self.c told them */
+    struct dropbox_counts counts;        /* as of its end */
+    uint64_t told_drops[WIRE_MAX_DROPS]; /* as metering_self.c told them */
     uint64_t recorded;
 };
 

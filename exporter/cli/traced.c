@@ -104,6 +104,7 @@ void traced_begin(struct pipeline *pipeline, struct process *process)
     traced->lanes = lanes_create();
     crashing_begin(pipeline, traced);
     metering_begin(pipeline, traced);
+    metering_self_begin(pipeline, traced);
     alerting_begin(pipeline, traced);
     live_apply(pipeline, traced);
     log_write(LOG_LEVEL_INFO, "%s (pid %u) as %s, traces to %s", traced->name, traced->pid, traced->service,

@@ -18,6 +18,7 @@ enum drop_reason {
 
 struct drops {
     uint64_t counts[WIRE_MAX_DROPS];
+    uint64_t corrupt;       /* what this exporter could not read of it */
     uint64_t since_unix_ns; /* when counting began: the process made its file */
 };
 

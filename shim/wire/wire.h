@@ -143,6 +143,14 @@ struct wire_exporter {
 };
 static_assert(sizeof(struct wire_exporter) == 64, "a cache line of its own");
 
+#define WIRE_TOLD_OFFSET 2112u
+/* [exporter] Written by pwrite only, for the next exporter: what of `dropped` went into metrics. The host does not read it. */
+struct wire_told {
+    uint64_t by_program[WIRE_MAX_DROPS];  /* otelshim.drops of this program */
+    uint64_t by_exporter[WIRE_MAX_DROPS]; /* the exporter's own numbers */
+};
+static_assert(WIRE_TOLD_OFFSET >= WIRE_EXPORTER_OFFSET + sizeof(struct wire_exporter), "behind it");
+
 /* The live settings word: what replaces the settings the process began with. 0: nothing. The low bits are the sampler's
  * threshold, of 2^24: a root is sampled when the highest 24 bits of its randomness are not below it. */
 #define WIRE_LIVE_VALID (1u << 31)

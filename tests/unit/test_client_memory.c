@@ -12,6 +12,8 @@
 #endif
 
 #define N_SPANS 3
+#define N_OPEN 20 /* their list grows once */
+#define OPEN_ID 100u
 #define MAX_ALLOCATIONS 64
 
 #ifndef HAS_SANITIZER
@@ -56,6 +58,8 @@ static bool check_refused(struct reader *reader, int allocation, uint32_t n_befo
     reader_acknowledge(reader);
     if (n_before)
         reader_restart(reader);
+    for (uint32_t i = 0; i < N_OPEN; i++)
+        fake_push(&fake, 0, OPEN_ID + i);
     victim_kill(pid);
     for (; id <= n_before + N_SPANS; id++)
         fake_span(&fake, 0, id);
@@ -64,10 +68,12 @@ static bool check_refused(struct reader *reader, int allocation, uint32_t n_befo
     reader_poll(reader);
     bool was_refused = left < 0;
     left = -1;
-    for (uint32_t i = 0; i < 100 && reader->n_spans < N_SPANS; i++, usleep(10000))
+    for (uint32_t i = 0; i < 100 && reader->n_spans < N_SPANS + N_OPEN; i++, usleep(10000))
         reader_poll(reader);
-    if (reader->n_spans != N_SPANS)
-        fail_msg("allocation %d refused: %u spans of %u", allocation, reader->n_spans, N_SPANS);
+    if (reader->n_spans != N_SPANS + N_OPEN)
+        fail_msg("allocation %d refused: %u spans of %u", allocation, reader->n_spans, N_SPANS + N_OPEN);
+    for (uint32_t i = 0; i < N_OPEN; i++)
+        assert_int_equal(reader_count(reader, RAW_IN_FLIGHT, OPEN_ID + i), 1);
     assert_int_equal(access(fake.path, F_OK), 0); /* nobody has taken them yet */
     reader_acknowledge(reader);
     reader_poll(reader);

@@ -154,10 +154,10 @@ static void test_counted_when_settled_and_seen_by_the_checkpoint(void **state)
     uint64_t first = derive_next(given.set);
     assert_true(custom_measure(given.set, &given.next, &notes));
     assert_int_equal(derive_next(given.set), first + 1);
-    metric_set_peek(given.set, &given.collection, START_NS + S);
+    metric_set_peek(given.set, &given.collection, START_NS + S, false);
     assert_null(given.collection.last);
     derive_settle(given.set, first, 1);
-    metric_set_peek(given.set, &given.collection, START_NS + S);
+    metric_set_peek(given.set, &given.collection, START_NS + S, false);
     assert_int_equal(given.collection.last->last->last->last->value.integer, 3);
 }
 

@@ -553,11 +553,51 @@ static void test_what_was_dropped(void **state)
     assert_int_equal(count_points(collect(5 * S, "otelshim.drops", true)), 2);
 }
 
+/* Deltas: what earlier exporters said is not said again; what could not be read is said as well. */
+static void test_what_was_dropped_before(void **state)
+{
+    (void)state;
+    static const uint64_t told[WIRE_MAX_DROPS] = {3};
+    struct drops drops = {.counts = {3}, .since_unix_ns = START_NS - 2 * S};
+    given.settings.temporality = PREFER_DELTA;
+    begin();
+    metric_set_begin_drops(given.set, told);
+    assert_false(metric_set_note_drops(given.set, &drops));
+    assert_null(collect(S, "otelshim.drops", false));
+    drops.counts[0] = 5;
+    drops.corrupt = 1;
+    assert_true(metric_set_note_drops(given.set, &drops));
+    struct metric *metric = collect(2 * S, "otelshim.drops", false);
+    assert_int_equal(count_points(metric), 2);
+    assert_int_equal(metric->last->value.integer, 1);
+    assert_string_equal(metric->last->attributes.items[0].value.string.bytes, "corrupt");
+    assert_int_equal(metric->last->previous->value.integer, 2);
+    assert_int_equal(metric_set_drops_said(given.set)->counts[0], 5);
+    assert_false(metric_set_note_drops(given.set, &drops));
+    assert_null(collect(3 * S, "otelshim.drops", true));
+}
+
+/* A checkpoint has those of a process that ended: its file is gone. */
+static void test_drops_in_a_checkpoint(void **state)
+{
+    (void)state;
+    begin();
+    const struct drops drops = {.counts = {5}, .since_unix_ns = START_NS};
+    metric_set_note_drops(given.set, &drops);
+    metric_set_peek(given.set, &given.collection, START_NS + S, false);
+    assert_int_equal(given.collection.n_points, 0);
+    metric_set_peek(given.set, &given.collection, START_NS + S, true);
+    assert_int_equal(given.collection.n_points, 1);
+    assert_int_equal(count_points(collect(S, "otelshim.drops", true)), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_what_was_dropped),
+        TEST(test_what_was_dropped_before),
+        TEST(test_drops_in_a_checkpoint),
         TEST(test_index_by_the_vectors),
         TEST(test_explicit_buckets_include_their_upper_bound),
         TEST(test_exponential_buckets_hold_everything),

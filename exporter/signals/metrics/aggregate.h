@@ -71,13 +71,18 @@ void series_add(struct metric_set *set, struct series *series, const struct meas
  */
 void metric_set_collect(struct metric_set *set, struct metric_collection *collection, uint64_t now_unix_ns,
                         const struct usage *usage, bool is_last);
-/* What the library says it could not record, as of now; said by the next collection. */
-void metric_set_note_drops(struct metric_set *set, const struct drops *drops);
+/* What earlier exporters said already. */
+void metric_set_begin_drops(struct metric_set *set, const uint64_t told[WIRE_MAX_DROPS]);
+/* What the library says it could not record, as of now; said by the next collection. True: that is news. */
+bool metric_set_note_drops(struct metric_set *set, const struct drops *drops);
+/* As the last collection said them. */
+const struct drops *metric_set_drops_said(const struct metric_set *set);
 /*
  * Appends what was measured since the last collection, and changes nothing: what would be lost with this process. Exemplars
- * are left out.
+ * are left out; so are drops, unless the traced process `has_ended`: until then they stand in its file.
  */
-void metric_set_peek(struct metric_set *set, struct metric_collection *collection, uint64_t now_unix_ns);
+void metric_set_peek(struct metric_set *set, struct metric_collection *collection, uint64_t now_unix_ns,
+                     bool has_ended);
 /* Something was measured since the last collection. */
 bool metric_set_has_news(const struct metric_set *set);
 /* Series of all sets. */

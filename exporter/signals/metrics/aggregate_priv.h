@@ -58,6 +58,9 @@ enum metric_temporality temporality_of(const struct metric_set *set, enum instru
 /* A metric in a scope of the collection, described but empty. */
 struct metric *collect_metric(struct metric_collection *collection, struct metric_scope *scope,
                               const struct metric_set *set, const struct instrument_row *row);
+/* Drops, in a scope of their own. */
+void observe_drops(struct metric_set *set, struct metric_collection *collection,
+                   struct metric_resource *resource, uint64_t now_unix_ns);
 /* What is not measured but looked at: process.* (`usage` NULL: it is gone), and drops. */
 void observe(struct metric_set *set, struct metric_collection *collection, struct metric_resource *resource,
              uint64_t now_unix_ns, const struct usage *usage);

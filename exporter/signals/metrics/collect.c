@@ -159,13 +159,15 @@ void metric_set_collect(struct metric_set *set, struct metric_collection *collec
         if (is_first_of_scope(set, i))
             collect_scope(set, collection, resource, i, now_unix_ns, collect_stream);
     observe(set, collection, resource, now_unix_ns, usage);
+    set->drops_said = set->drops;
     if (!resource->last)
         collection->last = previous;
     set->collected_unix_ns = now_unix_ns;
     set->has_news = false;
 }
 
-void metric_set_peek(struct metric_set *set, struct metric_collection *collection, uint64_t now_unix_ns)
+void metric_set_peek(struct metric_set *set, struct metric_collection *collection, uint64_t now_unix_ns,
+                     bool has_ended)
 {
     if (!set->has_news)
         return;
@@ -175,6 +177,8 @@ void metric_set_peek(struct metric_set *set, struct metric_collection *collectio
     for (uint32_t i = 0; i < set->n_streams; i++)
         if (is_first_of_scope(set, i))
             collect_scope(set, collection, resource, i, now_unix_ns, peek_stream);
+    if (has_ended)
+        observe_drops(set, collection, resource, now_unix_ns);
     if (!resource->last)
         collection->last = resource->previous;
 }

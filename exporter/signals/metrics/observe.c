@@ -125,34 +125,77 @@ static void say_process(struct observing *observing)
     observing->set->before = *usage;
 }
 
+struct drop {
+    const char *reason;
+    uint64_t n, said, since_unix_ns;
+};
+
+static void say_drop(struct observing *observing, struct metric **metric, const struct drop *drop)
+{
+    bool is_delta = temporality_of(observing->set, INSTRUMENT_OBSERVED_COUNTER) == METRIC_DELTA;
+    uint64_t before = is_delta ? drop->said : 0;
+    if (drop->n <= before)
+        return;
+    if (!*metric)
+        *metric = add(observing, INSTRUMENT_DROPS);
+    struct metric_point *point = add_point(observing, *metric, "otelshim.drop.reason", drop->reason);
+    if (!is_delta)
+        point->start_unix_ns = drop->since_unix_ns;
+    point->is_integer = true;
+    point->value.integer = drop->n - before < INT64_MAX ? (int64_t)(drop->n - before) : INT64_MAX;
+}
+
 /*
- * The library's own counters, which outlive an exporter: cumulative ones began with the file, whoever says them. The first delta has
- * everything: of two exporters of one program both may have said some of it, but none is left unsaid.
+ * The library's own counters outlive an exporter: cumulative ones began with the file, whoever says them; of deltas the file remembers
+ * what was said. What could not be read is each exporter's own count.
  */
 static void say_drops(struct observing *observing)
 {
-    struct metric_set *set = observing->set;
-    bool is_delta = temporality_of(set, INSTRUMENT_OBSERVED_COUNTER) == METRIC_DELTA;
+    const struct metric_set *set = observing->set;
+    const struct drops *now = &set->drops, *said = &set->drops_said;
+    struct drop unknown = {.reason = "other", .since_unix_ns = now->since_unix_ns};
     struct metric *metric = NULL;
     for (uint32_t i = 0; i < WIRE_MAX_DROPS; i++) {
-        uint64_t n = set->drops.counts[i], before = is_delta ? set->drops_said.counts[i] : 0;
-        if (n <= before || !drops_name(i))
+        if (drops_name(i)) {
+            say_drop(observing, &metric,
+                     &(struct drop){drops_name(i), now->counts[i], said->counts[i], now->since_unix_ns});
             continue;
-        if (!metric)
-            metric = add(observing, INSTRUMENT_DROPS);
-        struct metric_point *point = add_point(observing, metric, "otelshim.drop.reason", drops_name(i));
-        if (!is_delta)
-            point->start_unix_ns = set->drops.since_unix_ns;
-        point->is_integer = true;
-        point->value.integer = (int64_t)(n - before);
+        }
+        unknown.n += now->counts[i];
+        unknown.said += said->counts[i];
     }
-    set->drops_said = set->drops;
+    say_drop(observing, &metric, &unknown);
+    say_drop(observing, &metric, &(struct drop){"corrupt", now->corrupt, said->corrupt, set->start_unix_ns});
 }
 
-void metric_set_note_drops(struct metric_set *set, const struct drops *drops)
+void observe_drops(struct metric_set *set, struct metric_collection *collection,
+                   struct metric_resource *resource, uint64_t now_unix_ns)
+{
+    struct metric_scope *scope = metric_add_scope(collection, resource, "otelshim");
+    struct observing observing = {
+        .set = set, .collection = collection, .scope = scope, .now_unix_ns = now_unix_ns};
+    say_drops(&observing);
+    if (!scope->last)
+        resource->last = scope->previous;
+}
+
+void metric_set_begin_drops(struct metric_set *set, const uint64_t told[WIRE_MAX_DROPS])
+{
+    memcpy(set->drops_said.counts, told, sizeof(set->drops_said.counts));
+}
+
+bool metric_set_note_drops(struct metric_set *set, const struct drops *drops)
 {
     set->drops = *drops;
-    set->has_news |= memcmp(set->drops.counts, set->drops_said.counts, sizeof(set->drops.counts)) != 0;
+    bool is_news = drops->corrupt != set->drops_said.corrupt ||
+                   memcmp(drops->counts, set->drops_said.counts, sizeof(drops->counts)) != 0;
+    set->has_news |= is_news;
+    return is_news;
+}
+
+const struct drops *metric_set_drops_said(const struct metric_set *set)
+{
+    return &set->drops_said;
 }
 
 void observe(struct metric_set *set, struct metric_collection *collection, struct metric_resource *resource,

@@ -65,9 +65,6 @@ static const struct instrument_row rows[N_SELF_METRICS] = {
     [SELF_COLLECTION_DURATION] = DURATION("otel.sdk.metric_reader.collection.duration",
                                           "The duration of the collect operation of the metric reader."),
     [SELF_PROCESSES] = LEVEL("otelshim.processes", "{process}", "Programs that are being traced."),
-    [SELF_DROPPED] =
-        COUNTER("otelshim.dropped", "{item}",
-                "What a traced program could not record, or what could not be read of it, by reason."),
     [SELF_RETRIES] = COUNTER("otelshim.exporter.retries", "{retry}", "Requests that were sent once more."),
     [SELF_SPOOL_SIZE] = LEVEL("otelshim.spool.size", "By", "Size of what waits on disk."),
     [SELF_SPOOL_BATCHES] = LEVEL("otelshim.spool.batches", "{batch}", "Requests that wait on disk."),

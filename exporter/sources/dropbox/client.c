@@ -168,6 +168,7 @@ static int read_header(struct client *client, const char **ret_reason)
     client->layout = header.layout;
     client->memory = header.memory;
     memcpy(&client->words, dropbox->area + WIRE_EXPORTER_OFFSET, sizeof(client->words));
+    memcpy(client->counts.told, dropbox->area + WIRE_TOLD_OFFSET, sizeof(client->counts.told));
     uint32_t pid;
     uint64_t start_ticks;
     box_parse_name(client->file->name, &pid, &start_ticks, &client->number);
@@ -330,10 +331,10 @@ static void unlink_file(const struct client *client)
 void client_close(struct client *client, bool is_delivered)
 {
     struct dropbox *dropbox = client->dropbox;
-    if (is_delivered) {
-        unlink_file(client);
+    if (is_delivered) { /* the file last: until then the next exporter finds what a kill keeps from being told */
         if (dropbox->events.on_process_gone)
             dropbox->events.on_process_gone(dropbox->events.context, &client->process);
+        unlink_file(client);
     }
     liveness_stop(client);
     flight_fini(client);

@@ -181,7 +181,7 @@ static uint32_t bury(struct client *client, uint32_t max_spans)
     if (!may_bury(client->dropbox, client))
         return 0;
     uint32_t n = flight_emit_remains(client, max_spans);
-    client->process.has_ended = n < max_spans;
+    client->process.has_ended = flight_is_handed_on(client);
     if (!flight_is_acknowledged(client) || !take_is_acknowledged(client))
         return n;
     if (!client->words.deaths && !client->is_broken) {
@@ -369,6 +369,24 @@ bool dropbox_ask(struct dropbox *dropbox, const struct process *process, struct 
         return true;
     }
     return false;
+}
+
+void dropbox_set_told(struct dropbox *dropbox, const struct process *process, enum dropbox_teller teller,
+                      const uint64_t dropped[WIRE_MAX_DROPS])
+{
+    static_assert(sizeof(struct wire_told) == sizeof(((struct dropbox_counts *)0)->told), "a row for each");
+    for (uint32_t i = 0; i < dropbox->n_clients; i++) {
+        struct client *client = dropbox->clients[i];
+        if (!client || &client->process != process)
+            continue;
+        uint64_t *told = client->counts.told[teller];
+        uint32_t n_bytes = sizeof(client->counts.told[teller]);
+        if (memcmp(told, dropped, n_bytes) == 0)
+            return;
+        memcpy(told, dropped, n_bytes);
+        client_write(client, told, n_bytes, WIRE_TOLD_OFFSET + teller * n_bytes);
+        return;
+    }
 }
 
 bool dropbox_leave(struct dropbox *dropbox)

@@ -46,12 +46,16 @@ struct dropbox_events {
     void (*on_stack)(void *context, const struct raw_stack *raw);
 };
 
+/* Who tells of drops in metrics: each remembers in the file what it told, for the next exporter. */
+enum dropbox_teller { DROPBOX_TOLD_BY_PROGRAM, DROPBOX_TOLD_BY_EXPORTER, N_DROPBOX_TELLERS };
+
 /* Totals of one process, for `otelshim status`. */
 struct dropbox_counts {
     uint64_t recorded; /* spans copied out */
     uint64_t acknowledged_bytes;
     uint64_t corrupt;
-    uint64_t dropped[32]; /* by the shim, by reason (wire/drops.h) */
+    uint64_t dropped[WIRE_MAX_DROPS]; /* by the shim, by reason (wire/drops.h) */
+    uint64_t told[N_DROPBOX_TELLERS][WIRE_MAX_DROPS];
     uint32_t n_in_flight; /* open spans right now */
     bool is_alive;
 };
@@ -128,6 +132,9 @@ void dropbox_each(struct dropbox *dropbox,
                   void *context);
 /* The totals of one process. False: there is no such client. */
 bool dropbox_ask(struct dropbox *dropbox, const struct process *process, struct dropbox_counts *ret_counts);
+/* So much of its drops went into metrics; written into its file where it is news. */
+void dropbox_set_told(struct dropbox *dropbox, const struct process *process, enum dropbox_teller teller,
+                      const uint64_t dropped[WIRE_MAX_DROPS]);
 /* Unlock and look once more: false and locked again when something is there (never leave work behind). */
 bool dropbox_leave(struct dropbox *dropbox);
 /* The directory of the box in which the control socket belongs (the first that could be locked). */

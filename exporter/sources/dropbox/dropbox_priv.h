@@ -271,7 +271,9 @@ bool episode_is_due(const struct client *client);
 /* What a dead process had open; at most max_spans at a time. Only when drained. */
 uint32_t flight_emit_remains(struct client *client, uint32_t max_spans);
 void flight_acknowledge_death(struct client *client, uint32_t index);
-/* Nothing of it is left to hand on, and all was acknowledged; roots too. */
+/* Nothing of it is left to hand on. */
+bool flight_is_handed_on(const struct client *client);
+/* Nor to be acknowledged; roots too. */
 bool flight_is_acknowledged(const struct client *client);
 void flight_fini(struct client *client);
 

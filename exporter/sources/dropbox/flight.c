@@ -25,24 +25,29 @@ struct remains {
     struct remain *items; /* by id until all committed ones are known */
     uint32_t n, max, next;
     uint32_t n_waiting; /* handed on, not acknowledged */
+    uint32_t n_refused;
     uint64_t death_ns;
-    bool is_listed;
+    bool is_listed, is_starved; /* starved: there was no memory for all of them */
 };
 
-static bool add_remain(struct remains *remains, const struct remain *item)
+/* Those that are too many are of a file that lies: a process of ours has not so many slots. */
+static void add_remain(struct remains *remains, const struct remain *item)
 {
-    if (remains->n == MAX_REMAINS)
-        return false;
+    if (remains->n == MAX_REMAINS) {
+        remains->n_refused++;
+        return;
+    }
     if (remains->n == remains->max) {
         uint32_t max = remains->max ? 2 * remains->max : 16;
         struct remain *items = realloc(remains->items, max * sizeof(*items));
-        if (!items)
-            return false;
+        if (!items) {
+            remains->is_starved = true;
+            return;
+        }
         remains->items = items;
         remains->max = max;
     }
     remains->items[remains->n++] = *item;
-    return true;
 }
 
 static void raise_to(uint64_t *at_ns, uint64_t ns)
@@ -142,6 +147,17 @@ static void mark_all_committed(struct client *client)
     }
 }
 
+static void tell_refused(struct client *client)
+{
+    uint32_t n = client->remains->n_refused;
+    if (!n)
+        return;
+    client->counts.corrupt += n;
+    note(client->dropbox, "%s/%s: %u open spans are more than it may have; they are lost", client->box->path,
+         client->file->name, n);
+}
+
+/* False: later, there is no memory. What was open stays in the file until then. */
 static bool list_remains(struct client *client)
 {
     if (!client->remains)
@@ -151,9 +167,14 @@ static bool list_remains(struct client *client)
     struct remains *remains = client->remains;
     if (remains->is_listed)
         return true;
-    remains->is_listed = true;
+    remains->n = remains->n_refused = 0;
+    remains->is_starved = false;
     if (!client->words.deaths && !client->is_broken)
         list_open(client);
+    if (remains->is_starved)
+        return false;
+    remains->is_listed = true;
+    tell_refused(client);
     if (remains->n)
         mark_all_committed(client);
     /* Where nobody watched, it died after the last thing it is known to have done. */
@@ -241,10 +262,15 @@ void flight_acknowledge_death(struct client *client, uint32_t index)
     remains->n_waiting--;
 }
 
-bool flight_is_acknowledged(const struct client *client)
+bool flight_is_handed_on(const struct client *client)
 {
     const struct remains *remains = client->remains;
-    if (!remains || !remains->is_listed || remains->next < remains->n || remains->n_waiting)
+    return remains && remains->is_listed && remains->next == remains->n;
+}
+
+bool flight_is_acknowledged(const struct client *client)
+{
+    if (!flight_is_handed_on(client) || client->remains->n_waiting)
         return false;
     for (uint32_t i = 0; i < client->n_roots; i++)
         if (client->roots[i].promised != client->roots[i].written)

@@ -379,8 +379,83 @@ def own_numbers(lab):
     lab.check(len(series) == len({k[:-1] for k in series}), "a counter began anew")
 
 
+def drops_of(lab, service):
+    """What a program told of its drops, by reason: the newest of cumulative points, all deltas together."""
+    newest, told = {}, Counter()
+    lab.receiver.decode()
+    for point in sorted(lab.receiver.points, key=lambda p: p["time"]):
+        if point["name"] == "otelshim.drops" and point["resource"]["service.name"] == service:
+            newest[key_of(point) + ((point["time"],) if point["temporality"] == "delta" else ())] = point
+    for point in newest.values():
+        told[point["attributes"]["otelshim.drop.reason"]] += point["value"]
+    return dict(told)
+
+
+def lost_by_exporters(lab):
+    """Spans that found no room, as all exporters together say it."""
+    newest = {}
+    lab.receiver.decode()
+    for point in sorted(lab.receiver.self_points, key=lambda p: p["time"]):
+        if point["name"] == "otel.sdk.processor.span.processed" and point["attributes"].get("error.type") == "queue_full":
+            newest[key_of(point)] = point["value"]
+    return sum(newest.values())
+
+
+KINDS = {"cumulative": {}, "delta": {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta"}}
+NO_ROOM = {"OTELSHIM_BUFFER_SIZE": "65536", "OTELSHIM_TRACE_GAP": "0"}
+
+
+def drops_restarts(lab):
+    """Exporters are stopped and killed while programs live that dropped calls: every drop is told once, by them and by the exporters."""
+    lab.use_stub()
+    programs = [lab.spawn([PROGRAM, "300", "0", "wait"], {**lab.traced(kind, **{**QUICK, **NO_ROOM, **more}), **lab.servers_environment},
+                          stdin=subprocess.PIPE) for kind, more in KINDS.items()]
+
+    def tell(n):
+        """An exporter that has told `n` times."""
+        lab.receiver.decode()
+        before = lab.receiver.metric_requests
+        exporter = lab.serve()
+        lab.wait_for(lambda: lab.receiver.decode() or lab.receiver.metric_requests >= before + n, 20, f"{n} requests")
+        return exporter
+    lab.stop_exporter(tell(4))
+    lab.stop_exporter(tell(4), signal.SIGKILL)
+    exporter = tell(4)
+    for program in programs:
+        program.stdin.close()
+        lab.check(program.wait(360) == 0, "the program failed")
+    lab.wait_until_drained()
+    report = {p["service"]: p["dropped"] for p in lab.status()["processes"]}
+    lab.stop_exporter(exporter)
+    lab.deliver()
+    for kind in KINDS:
+        told = drops_of(lab, kind)
+        lab.check(told == report[kind] and told["no_chunk"] > 100, f"{kind}: {told}, {report[kind]}")
+    lost = lost_by_exporters(lab)
+    lab.check(lost == sum(report[kind]["no_chunk"] for kind in KINDS), f"exporters tell of {lost}: {report}")
+
+
+def drops_kill(lab):
+    """kill -9 after a program's end, before its last numbers went out: what it dropped is told by the next exporter, once."""
+    lab.use_stub()
+    for kind, more in KINDS.items():
+        result = lab.run([robust_program("calls"), "700"], lab.traced(kind, OTEL_METRIC_EXPORT_INTERVAL="600000", **NO_ROOM, **more))
+        lab.check(result.stdout == b"700 calls\n", f"{result.stdout} {result.stderr}")
+    exporter = lab.serve()
+    lab.wait_until_drained()
+    report = {p["service"]: p["dropped"] for p in lab.status()["processes"]}
+    lab.stop_exporter(exporter, signal.SIGKILL)
+    exporter = lab.serve()
+    lab.wait_for(lambda: all(drops_of(lab, kind) for kind in KINDS), 10, "what was dropped")
+    lab.stop_exporter(exporter)
+    lab.deliver()
+    for kind in KINDS:
+        told = drops_of(lab, kind)
+        lab.check(told == report[kind] and told["no_chunk"] > 100, f"{kind}: {told}, {report[kind]}")
+
+
 def own_drops(lab):
-    """What a program could not record is told by reason and service: that and what arrived is all there was."""
+    """What a program could not record is told by reason: that and what arrived is all there was."""
     lab.use_stub()
     result = lab.run([robust_program("calls"), "30000", "2"],
                      lab.traced("dropper", OTELSHIM_TRACE_GAP="0", OTELSHIM_BUFFER_SIZE="65536", **QUICK))
@@ -391,10 +466,11 @@ def own_drops(lab):
     lab.stop_exporter(exporter)
     lab.deliver()
     n_spans = len({s["id"] for s in lab.spans("dropper")})
-    dropped = last_of(lab, "otelshim.dropped", otelshim__service__name="dropper")
+    dropped = drops_of(lab, "dropper")
     full = last_of(lab, "otel.sdk.processor.span.processed", error__type="queue_full")
-    lab.check(dropped == sum(report["dropped"].values()) > 1000, f"{dropped}, {report['dropped']}")
-    lab.check(full == last_of(lab, "otelshim.dropped", otelshim__drop__reason="no_chunk") == report["dropped"]["no_chunk"], f"{full}")
+    lab.check(dropped == report["dropped"] and sum(dropped.values()) > 1000, f"{dropped}, {report['dropped']}")
+    lab.check(full == dropped["no_chunk"], f"{full}")
+    lab.check(not any(p["name"] == "otelshim.dropped" for p in lab.receiver.self_points), "it is told twice")
     lab.check(n_spans + full == 60002, f"{n_spans} arrived and {full} dropped of 60002")
 
 
@@ -451,7 +527,8 @@ def version(lab):
 CASES = {"unsampled": exact(0), "a_tenth_sampled": exact(0.1), "all_sampled": exact(1), "values": values,
          "restarts": restarts, "kills": kills, "neighbours": neighbours, "left_behind": left_behind, "delta": delta, "exponential": exponential, "old_names": old_names,
          "processes": processes,
-         "refused": refused, "quiet": quiet, "own_numbers": own_numbers, "own_drops": own_drops, "own_quiet": own_quiet,
+         "refused": refused, "quiet": quiet, "own_numbers": own_numbers, "own_drops": own_drops, "drops_restarts": drops_restarts,
+         "drops_kill": drops_kill, "own_quiet": own_quiet,
          "own_off": own_off, "version": version}
 
 

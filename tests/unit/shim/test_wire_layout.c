@@ -53,6 +53,7 @@ static void test_header_does_not_move(void **state)
     CHECK_PLACES(PLACE(wire_exporter, asleep, 0), PLACE(wire_exporter, progress, 4),
                  PLACE(wire_exporter, captured, 8), PLACE(wire_exporter, deaths, 12),
                  PLACE(wire_exporter, pid, 16), PLACE(wire_exporter, settings, 20));
+    CHECK_PLACES(PLACE(wire_told, by_program, 0), PLACE(wire_told, by_exporter, 256));
 }
 
 static void test_records_do_not_move(void **state)
