@@ -77,6 +77,7 @@ static __attribute__((noinline)) CURL *copy_handle(struct real_entry *entry, con
             to->url_mark = (struct interned){0};
             to->target = CURL_TARGET_NEW;
         }
+        curl_hops_copy(copy, to, state, calls);
         if (state->body)
             curl_body_copy(to, state, copy, calls);
     }
@@ -267,14 +268,28 @@ static bool is_remembered(CURLoption option)
     }
 }
 
+static __attribute__((noinline, cold)) void learn_of_hops(const struct real_entry *entry, CURL *handle,
+                                                          CURLoption option, void *value)
+{
+    struct curl_state *state = curl_state_of(connection_find(handle));
+    struct curl_calls spare;
+    if (state && settings_get()->propagate_exclude)
+        curl_hops_learn(handle, state, curl_get_calls(entry, &spare), option, value);
+}
+
 /* gdal makes 269 of these calls per transfer: no handle is looked up for what is not remembered (trap 34). */
 static __attribute__((noinline)) CURLcode set_option(struct real_entry *entry, const void *call_site,
                                                      CURL *handle, CURLoption option, void *value)
 {
     __typeof__(&curl_easy_setopt) real = real_find(entry, call_site, handle);
-    if (!is_remembered(option))
-        return __builtin_expect(curl_wants_bodies(), 0) ? curl_body_option(real, handle, option, value)
-                                                        : real(handle, option, value);
+    if (!is_remembered(option)) {
+        CURLcode code = __builtin_expect(curl_wants_bodies(), 0)
+                            ? curl_body_option(real, handle, option, value)
+                            : real(handle, option, value);
+        if (curl_hops_needs(option) && code == CURLE_OK)
+            learn_of_hops(entry, handle, option, value);
+        return code;
+    }
     CURLcode code = real(handle, option, value);
     struct curl_state *state = code == CURLE_OK ? curl_state_of(connection_find(handle)) : NULL;
     if (state)

@@ -95,11 +95,16 @@ struct curl_state {
     bool is_injected;     /* libcurl's list begins with `nodes`: since a request, until somebody sees it */
     bool is_performing;   /* in curl_easy_perform, which has a private multi handle */
     bool is_body_unknown; /* no memory for `body`: none is followed */
+    bool follows;         /* redirects; this and the next two only where OTELSHIM_PROPAGATE_EXCLUDE is set */
+    bool has_prereq;      /* CURLOPT_PREREQFUNCTION of the program's own */
+    bool watches_hops;    /* that option is ours */
     bool is_open;         /* its connection is counted as open: WebSocket, CONNECT_ONLY */
     uint32_t timeout_ms;  /* CURLOPT_TIMEOUT(_MS); 0: none */
     uint32_t connect_timeout_ms;
-    uint64_t frame_left;      /* curl_ws_send: bytes of the frame that is being sent in pieces */
-    struct curl_body *body;   /* curl_body.c; NULL: none was needed */
+    uint64_t frame_left; /* curl_ws_send: bytes of the frame that is being sent in pieces */
+    void *prereq_data;   /* CURLOPT_PREREQDATA, the program's */
+    __typeof__(&curl_easy_getinfo) getinfo; /* where `watches_hops` */
+    struct curl_body *body;                 /* curl_body.c; NULL: none was needed */
     const void *multi;        /* CURLM of the request that is running: set while there is an operation */
     int64_t total_before_us;  /* what getinfo still said of the request before */
     int64_t total_us;         /* what it says of the last one, where `knows_total` */
@@ -184,6 +189,8 @@ static inline uint8_t curl_url_kind_of(struct curl_state *state)
 }
 
 /* May trace context go to the host of this URL? `excluded`: OTELSHIM_PROPAGATE_EXCLUDE. */
+bool curl_url_may_reach(const char *url, const char *excluded);
+/* And with a request of the handle? */
 bool curl_url_may_propagate(const struct curl_state *state, const char *excluded);
 
 /* server.address, server.port and url.scheme of the URL, for what is counted without a span. */
@@ -269,6 +276,22 @@ void curl_request_add_sent(struct facts *facts, CURL *handle, const struct curl_
 
 /* Of a long or curl_off_t; -1: the library does not know. */
 int64_t curl_request_number(CURL *handle, const struct curl_calls *calls, CURLINFO info);
+
+/* ---- redirects, where OTELSHIM_PROPAGATE_EXCLUDE is set: curl_hops.c ---- */
+
+static inline bool curl_hops_needs(CURLoption option)
+{
+    return option == CURLOPT_FOLLOWLOCATION || option == CURLOPT_PREREQFUNCTION ||
+           option == CURLOPT_PREREQDATA;
+}
+
+/* After libcurl has taken one of these options. */
+void curl_hops_learn(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
+                     CURLoption option, void *value);
+
+/* A copy of a handle; `to`: its own state, NULL where it has none. */
+void curl_hops_copy(CURL *copy, struct curl_state *to, const struct curl_state *from,
+                    const struct curl_calls *calls);
 
 /* ---- bodies, where they are asked for: curl_body.c ---- */
 

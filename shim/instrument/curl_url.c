@@ -83,7 +83,12 @@ static struct host host_of(const char *url)
 
 bool curl_url_may_propagate(const struct curl_state *state, const char *excluded)
 {
-    struct host host = host_of(state->url);
+    return (!state->follows || state->watches_hops) && curl_url_may_reach(state->url, excluded);
+}
+
+bool curl_url_may_reach(const char *url, const char *excluded)
+{
+    struct host host = host_of(url);
     return host.is_certain && !propagate_is_excluded(excluded, host.bytes, host.n_bytes);
 }
 

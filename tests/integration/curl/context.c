@@ -6,6 +6,16 @@
 #include "http.h"
 
 static char sent[400];
+static int own_prereq_calls;
+static bool is_by_copy, has_own_prereq; /* what show() does besides */
+
+/* The program's own, with its own data. */
+static int before_request(void *data, char *peer, char *local, int peer_port, int local_port)
+{
+    (void)peer, (void)local, (void)peer_port, (void)local_port;
+    own_prereq_calls += data == (void *)&own_prereq_calls ? 1 : 1000;
+    return CURL_PREREQFUNC_OK;
+}
 
 /* Collects the names of trace headers, in order. */
 static int watch(CURL *handle, curl_infotype type, char *data, size_t bytes, void *context)
@@ -40,12 +50,24 @@ static void show(const char *what, const char *url, struct curl_slist *list, con
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, swallow);
     curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, watch);
     curl_easy_setopt(handle, CURLOPT_VERBOSE, 1L);
+    curl_easy_setopt(handle, CURLOPT_PREREQDATA, &own_prereq_calls);
     curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+    if (has_own_prereq)
+        curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, before_request);
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, list);
     sent[0] = 0;
+    own_prereq_calls = 0;
     CURLcode code = curl_easy_perform(handle);
+    if (is_by_copy) {
+        CURL *first = handle;
+        handle = curl_easy_duphandle(first);
+        curl_easy_cleanup(first);
+        sent[0] = 0;
+        code = curl_easy_perform(handle);
+    }
     const char *expected = is_traced() ? wanted : own;
-    printf("%s: %d%s\n", what, code, strcmp(sent, expected) ? " WRONG HEADERS:" : "");
+    printf("%s: %d, %d calls%s\n", what, code, own_prereq_calls,
+           strcmp(sent, expected) ? " WRONG HEADERS:" : "");
     if (strcmp(sent, expected))
         printf("  sent%s, wanted%s\n", sent, expected);
     curl_easy_cleanup(handle);
@@ -62,7 +84,7 @@ static const char *at(const char *host, const char *path)
 int main(int argc, char **argv)
 {
     const char *all = argc > 1 ? argv[1] : "";
-    char doubled[300], with_own[300];
+    char with_own[300];
     struct curl_slist *own = curl_slist_append(NULL, "Traceparent: 00-of-its-own"),
                       *removed = curl_slist_append(NULL, "b3:");
     struct curl_slist *baggage = curl_slist_append(NULL, "Baggage: a=b");
@@ -81,8 +103,13 @@ int main(int argc, char **argv)
     show("excluded, without a scheme", at("db.internal", "/small") + 7, NULL, "", "");
     show("excluded, one slash", at("/db.internal", "/small"), NULL, "", "");
     show("not excluded", at("other.example", "/db.internal"), NULL, all, "");
-    snprintf(doubled, sizeof(doubled), "%s%s", all, all);
-    show("redirected to one that is excluded", at("api.example", "/away"), NULL, doubled, "");
+    show("redirected to one that is excluded", at("api.example", "/away"), NULL, all, "");
+    is_by_copy = true;
+    show("likewise, by a copy", at("api.example", "/away"), NULL, all, "");
+    is_by_copy = false;
+    has_own_prereq = true; /* then nobody tells us of the hops */
+    show("likewise, with a function of its own", at("api.example", "/away"), NULL, "", "");
+    has_own_prereq = false;
     curl_slist_free_all(own);
     curl_slist_free_all(removed);
     curl_slist_free_all(baggage);
