@@ -130,6 +130,19 @@ static const char *signal_of(const struct crash_report *report)
                                             : "-";
 }
 
+/* A file that somebody else wrote says what it likes. */
+static void print_line(const struct crash_report *report, bool is_utf8, char ret_line[WIDEST_LINE])
+{
+    const char *texts[] = {signal_of(report), report->fingerprint ? report->fingerprint : "-", report->id};
+    char time[40], shown[3][33];
+    print_time(report->time_unix_ns, time, sizeof(time));
+    for (unsigned i = 0; i < 3; i++)
+        terminal_copy_text(shown[i], sizeof(shown[i]), texts[i], is_utf8);
+    int n = snprintf(ret_line, WIDEST_LINE, "%-19s %7u %-8.8s %-8.8s %-8.8s ", time, report->pid, shown[0],
+                     shown[1], shown[2]);
+    terminal_copy_text(ret_line + n, WIDEST_LINE - (size_t)n, report->title ? report->title : "", is_utf8);
+}
+
 static void list_text(const struct crash_list *list, bool is_quiet)
 {
     bool is_utf8 = terminal_is_utf8(), is_terminal = isatty(STDOUT_FILENO);
@@ -139,12 +152,8 @@ static void list_text(const struct crash_list *list, bool is_quiet)
         printf("%s%-19s %7s %-8s %-8s %-8s %s%s\n", has_colour ? "\033[4m" : "", "TIME", "PID", "SIGNAL",
                "BUG", "ID", "WHAT", has_colour ? "\033[0m" : "");
     for (uint32_t i = 0; i < list->n; i++) {
-        const struct crash_report *report = &list->entries[i]->report;
-        char time[40], line[WIDEST_LINE];
-        print_time(report->time_unix_ns, time, sizeof(time));
-        int n = snprintf(line, sizeof(line), "%-19s %7u %-8.8s %-8.8s %-8.8s ", time, report->pid,
-                         signal_of(report), report->fingerprint ? report->fingerprint : "-", report->id);
-        terminal_copy_text(line + n, sizeof(line) - (size_t)n, report->title ? report->title : "", is_utf8);
+        char line[WIDEST_LINE];
+        print_line(&list->entries[i]->report, is_utf8, line);
         size_t bytes = is_terminal ? terminal_text_fit(line, columns) : strlen(line);
         printf("%.*s\n", (int)bytes, line);
     }
