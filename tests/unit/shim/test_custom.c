@@ -328,11 +328,13 @@ static timer_t alarms;
 
 static void on_alarm(int number)
 {
+    int before = errno;
     (void)number;
     otelshim_span span = otelshim_span_begin("handler");
     otelshim_set(otelshim_kv("in", "handler"));
     otelshim_span_end(span);
     (void)timer_settime(alarms, 0, &next_alarm, NULL);
+    errno = before; /* it may be over */
 }
 
 /* A handler comes at any instruction: what it cannot record is counted, and nothing of the rest is harmed. */

@@ -206,10 +206,12 @@ static timer_t alarms;
 
 static void on_alarm(int number)
 {
+    int before = errno;
     (void)number;
     otelshim_counter_add("handler", 1);
     otelshim_log(OTELSHIM_INFO, "handler %d", number);
     (void)timer_settime(alarms, 0, &next_alarm, NULL);
+    errno = before; /* it may be over */
 }
 
 static void a_handler_at_any_instruction_loses_nothing(void)
