@@ -40,7 +40,7 @@ static struct {
     uint64_t restorer; /* likewise; 0: the kernel has its own (aarch64) */
 } state HOT_DATA;
 
-uint64_t disposition_special HOT_DATA;
+struct disposition_words disposition_words HOT_DATA;
 
 static uint64_t bit_of(int signal)
 {
@@ -55,7 +55,7 @@ bool disposition_is_taken(int signal)
 
 void disposition_take(int signal)
 {
-    (void)__atomic_fetch_or(&disposition_special, bit_of(signal), __ATOMIC_RELAXED);
+    (void)__atomic_fetch_or(&disposition_words.special, bit_of(signal), __ATOMIC_RELAXED);
     (void)__atomic_fetch_or(&state.taken, bit_of(signal), __ATOMIC_RELEASE);
 }
 

@@ -24,9 +24,8 @@
 
 EXPORTED int __sigaction(int number, const struct sigaction *action, struct sigaction *old);
 
-static void *real_sigaction HOT_DATA;
 /* Libc's, or of another interposer behind us. */
-#define REAL(name) ((__typeof__(&name))libc_find_once(&real_##name, #name))
+#define REAL(name) ((__typeof__(&name))libc_find_once(&disposition_words.real_##name, #name))
 
 /* ---- struct sigaction and views ---- */
 static bool is_entry(const struct sigaction *action)
@@ -176,13 +175,15 @@ int disposition_change(int number, const struct sigaction *action, struct sigact
     return change_taken(number, action, old);
 }
 
-/* Libcurl sets SIGPIPE twelve times a request: what is nothing to us goes on at once. */
+/* Libcurl sets SIGPIPE twelve times a request: what is nothing to us goes on at once. (What is no signal is that of its lowest bits here, and
+ * refused by whoever it goes to.) */
 EXPORTED int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
-    __typeof__(&sigaction) real = (__typeof__(&sigaction))__atomic_load_n(&real_sigaction, __ATOMIC_RELAXED);
-    uint64_t special = __atomic_load_n(&disposition_special, __ATOMIC_RELAXED);
-    bool is_ours = (unsigned)number - 1 >= 64 || special >> ((unsigned)number - 1) & 1;
-    if (real && !is_ours && !(action && action->sa_flags & SA_ONSTACK))
+    __typeof__(&sigaction) real =
+        (__typeof__(&sigaction))__atomic_load_n(&disposition_words.real_sigaction, __ATOMIC_RELAXED);
+    uint64_t special = __atomic_load_n(&disposition_words.special, __ATOMIC_RELAXED);
+    bool is_ours = special >> (((unsigned)number - 1) & 63) & 1;
+    if (__builtin_expect(real && !is_ours && !(action && action->sa_flags & SA_ONSTACK), 1))
         return real(number, action, old);
     return disposition_change(number, action, old);
 }

@@ -23,8 +23,15 @@ struct disposition_kernel {
     uint64_t handler, flags, restorer, mask;
 };
 
-/* Signals that are taken, or were once asked to run on alternate stacks; bit per signal. All others are libc's alone. */
-extern HIDDEN uint64_t disposition_special;
+/*
+ * What sigaction() looks at first, side by side. Signals that are taken, or were once asked to run on alternate stacks: a bit for
+ * each; all others are libc's alone. `real_sigaction` is NULL until it was looked up.
+ */
+struct disposition_words {
+    _Alignas(16) uint64_t special;
+    void *real_sigaction;
+};
+extern HIDDEN struct disposition_words disposition_words;
 /* Is it one of ours, and are we at work? */
 HIDDEN bool disposition_is_taken(int signal);
 /* Cold: what the kernel shall return from handlers through; 0: its own way. */

@@ -45,7 +45,7 @@ void onstack_ask(int signal, bool has_flag)
     if (!sharing_is_own())
         return;
     if (has_flag) {
-        (void)__atomic_fetch_or(&disposition_special, bit, __ATOMIC_RELAXED);
+        (void)__atomic_fetch_or(&disposition_words.special, bit, __ATOMIC_RELAXED);
         (void)__atomic_fetch_or(&state.asked, bit, __ATOMIC_RELAXED);
     } else if (__atomic_load_n(&state.asked, __ATOMIC_RELAXED) & bit)
         (void)__atomic_fetch_and(&state.asked, ~bit, __ATOMIC_RELAXED);
