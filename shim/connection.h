@@ -12,7 +12,7 @@
 #ifndef OTELSHIM_CONNECTION_H
 #define OTELSHIM_CONNECTION_H
 
-#include "facts.h"
+#include "thread.h"
 #include <stdint.h>
 #include <string.h>
 #include <wire.h>
@@ -22,7 +22,7 @@
 #define CONNECTION_STATE_BYTES 2928u
 
 struct connection {
-    const void *handle;
+    const void *handle; /* of a closed entry: the entry's own address, which is nobody's handle */
     uint16_t instrumentation;
     uint16_t reserved[3];
     uint64_t first_operation,
@@ -36,38 +36,19 @@ struct connection {
     _Alignas(8) uint8_t state[CONNECTION_STATE_BYTES]; /* the instrumentation's own; zero at open */
 };
 
-/* ---- the index: set-associative, so that deleting is one store (connection.c) ---- */
-#define CONNECTION_BUCKET_CELLS 16u
-#define CONNECTION_BUCKETS (4 * CONNECTION_MAX / CONNECTION_BUCKET_CELLS)
-
-struct connection_slot {
-    uint32_t is_used;
-    uint8_t reserved[60];
-    struct connection connection;
-};
-
-extern __attribute__((
-    visibility("hidden"))) struct connection_slot *connection_slots; /* NULL until the first open() */
-/* handle << 16 | slot + 1; 0 empty */
-extern __attribute__((visibility("hidden")))
-uint64_t connection_cells[CONNECTION_BUCKETS][CONNECTION_BUCKET_CELLS];
-
-static inline uint32_t connection_hash(const void *handle, unsigned which)
-{
-    uint64_t x = ((uint64_t)(uintptr_t)handle >> 4) * 0x9e3779b97f4a7c15ull;
-    return (uint32_t)(x >> (which ? 20 : 44)) % CONNECTION_BUCKETS;
-}
-
-/* Past the first cell. */
+/* Past the thread's last one. */
 struct connection *connection_find_slowly(const void *handle);
 
-/* NULL: the handle was never seen being created (or the registry was full then). */
+/*
+ * NULL: the handle was never seen being created (or the registry was full then). A thread nearly always asks for the handle
+ * that it asked for before. Entries are never unmapped, and one that was closed has no handle.
+ */
 static inline struct connection *connection_find(const void *handle)
 {
-    uint64_t value = __atomic_load_n(connection_cells[connection_hash(handle, 0)], __ATOMIC_ACQUIRE);
-    if (__builtin_expect(value >> 16 != (uint64_t)(uintptr_t)handle || !handle, 0))
-        return connection_find_slowly(handle);
-    return &__atomic_load_n(&connection_slots, __ATOMIC_RELAXED)[(value & 0xffff) - 1].connection;
+    struct connection *last = thread_self.connection;
+    if (__builtin_expect(last && __atomic_load_n(&last->handle, __ATOMIC_RELAXED) == handle, 1))
+        return last;
+    return connection_find_slowly(handle);
 }
 
 /* The entry of `handle`, new and empty even if one was left over from an earlier life of the address. */

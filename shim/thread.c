@@ -23,7 +23,7 @@
 #define GRND_NONBLOCK 1u
 
 /* Owner thread only, and UNIX-signal handlers that run on it. */
-__thread struct thread thread_self;
+_Alignas(64) __thread struct thread thread_self;
 /* Set once by the constructor; where the loader has touched the page already. */
 static void (*take_over)(struct thread *thread, struct wire_thread_slot *slot) HOT_DATA;
 
@@ -182,11 +182,10 @@ static void begin_generation(struct thread *thread, uint32_t generation)
     thread->stack_top = stack_top;
     thread->tid = sys_gettid();
     thread->slot_index = UINT32_MAX;
-    static_assert(offsetof(struct thread, span_ids) ==
-                      offsetof(struct thread, random) + sizeof thread->random,
+    static_assert(offsetof(struct thread, random) ==
+                      offsetof(struct thread, span_ids) + sizeof thread->span_ids,
                   "seeded together");
-    seed(thread->random[0], (sizeof thread->random + sizeof thread->span_ids) / sizeof(uint64_t),
-         thread->tid);
+    seed(thread->span_ids, (sizeof thread->random + sizeof thread->span_ids) / sizeof(uint64_t), thread->tid);
     thread->generation = generation;
 }
 

@@ -44,7 +44,9 @@ struct thread_performing {
 };
 
 struct operation_kept;
+struct connection;
 
+/* What every call needs comes first, in the order in which it needs it: few cache lines. */
 struct thread {
     uint32_t generation; /* of the file everything below belongs to; another file: start over */
     uint32_t tid;        /* raw gettid() */
@@ -54,16 +56,17 @@ struct thread {
     volatile uint32_t n_custom;            /* depth of slots[THREAD_CUSTOM] */
     uint32_t slot_index;                   /* of slots[0] in the file; UINT32_MAX when in the overflow pool */
     volatile uint32_t in_record;           /* buffer: a reservation of `lease` is open */
+    struct operation_kept
+        *kept; /* operation.c: those that are free and this thread's already; NULL: it keeps none */
     struct thread_lease lease;
+    struct connection *connection; /* connection.h: the last one that was looked for; NULL none */
+    struct clock_anchor clock;
+    struct thread_query query;
+    uint64_t span_ids[THREAD_LEVELS]; /* counters (ids.h), one a level, as below */
     /* xoshiro256++ states, one a level: a handler that interrupted a step and was undone by its end repeated ids.
      * Reseeded when the generation changes. */
     uint64_t random[THREAD_LEVELS][4];
-    uint64_t span_ids[THREAD_LEVELS]; /* counters (ids.h), likewise */
-    struct clock_anchor clock;
     uint32_t operation_hint; /* operation.c: where to look for a free slot */
-    struct operation_kept
-        *kept; /* operation.c: those that are free and this thread's already; NULL: it keeps none */
-    struct thread_query query;
     struct thread_performing performing;
     uint64_t last_probe_ns, custom_refused_ns;
     uint64_t stack_top; /* thread_stack_top(); 0 not looked up */
@@ -71,7 +74,7 @@ struct thread {
 };
 
 /* The variable itself; everybody but thread.c goes through the functions below. */
-extern __attribute__((visibility("hidden"))) __thread struct thread thread_self;
+extern __attribute__((visibility("hidden"))) _Alignas(64) __thread struct thread thread_self;
 struct thread *thread_claim(const struct dropbox *box);
 int thread_claim_level(struct thread *thread);
 /* slots[THREAD_CUSTOM], claimed the first time. NULL: none could be had (counted). */
