@@ -294,8 +294,8 @@ void operation_mark_injected(struct operation *operation)
 }
 
 /* The thread that opened it may be another one, and may be gone. */
-static void leave_episode(const struct thread *thread, struct operation *operation, uint64_t now_ns,
-                          bool has_failed)
+static inline __attribute__((always_inline)) void
+leave_episode(const struct thread *thread, struct operation *operation, uint64_t now_ns, bool has_failed)
 {
     struct wire_thread_slot *slot = (struct wire_thread_slot *)(uintptr_t)links_of(operation)->thread_slot;
     const struct wire_span_facts *facts = &operation->slot.span.facts;
@@ -336,40 +336,52 @@ static __attribute__((noinline)) void commit_whole(const struct dropbox *box, st
     record_commit(box, thread, &open, staged, end);
 }
 
-static inline void commit(const struct dropbox *box, struct thread *thread, struct connection *connection,
-                          struct operation *operation, enum wire_outcome outcome, uint64_t now_ns)
+static inline __attribute__((always_inline)) void commit(const struct dropbox *box, struct thread *thread,
+                                                         struct operation *operation,
+                                                         const struct record_end *end)
 {
     const struct links *links = links_of(operation);
-    const struct record_end end = {
-        .marks = {&connection->interned, links->statement}, .now_ns = now_ns, .outcome = outcome};
     if (__builtin_expect(links->whole_text || links->annex, 0)) {
-        const struct record_end copy = end; /* so that the usual one stays in registers */
+        const struct record_end copy = *end; /* so that the usual one stays in registers */
         commit_whole(box, thread, operation, &copy);
         return;
     }
-    record_commit(box, thread, &operation->slot.span, operation->slot.staged, &end);
+    record_commit(box, thread, &operation->slot.span, operation->slot.staged, end);
 }
 
-void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome)
+static inline __attribute__((always_inline)) void close(struct connection *connection,
+                                                        struct operation *operation, struct record_end end)
 {
     const struct dropbox *box = dropbox_file();
     struct thread *thread = operation && box ? thread_get_in(box) : NULL;
     if (!thread)
         return;
-    uint64_t now_ns = thread_now_ns(thread);
-    bool has_failed = span_is_error(outcome);
+    bool has_failed = span_is_error(end.outcome);
+    end.now_ns = thread_now_ns(thread);
+    end.marks[0] = &connection->interned;
+    end.marks[1] = links_of(operation)->statement;
     if (__builtin_expect(has_failed, 0))
-        callstack_copy(box, thread, operation->slot.span.facts.span_id, now_ns);
+        callstack_copy(box, thread, operation->slot.span.facts.span_id, end.now_ns);
     thread->busy[0]++;
     atomic_signal_fence(memory_order_seq_cst);
-    if (operation->slot.span.cut)
+    if (__builtin_expect(operation->slot.span.cut, 0))
         dropbox_count(DROP_FACTS_CUT);
-    commit(box, thread, connection, operation, outcome, now_ns);
-    leave_episode(thread, operation, now_ns, has_failed);
+    commit(box, thread, operation, &end);
+    leave_episode(thread, operation, end.now_ns, has_failed);
     release(thread, box, operation, (uint32_t)dequeue(box, connection, operation));
     atomic_signal_fence(memory_order_seq_cst);
     thread->busy[0]--;
-    dropbox_ring(box, has_failed, now_ns);
+    dropbox_ring(box, has_failed, end.now_ns);
+}
+
+void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome)
+{
+    close(connection, operation, (struct record_end){.outcome = outcome});
+}
+
+void operation_close_with_rows(struct connection *connection, struct operation *operation, int64_t rows)
+{
+    close(connection, operation, (struct record_end){.outcome = WIRE_OK, .has_rows = true, .rows = rows});
 }
 
 void operation_close_all(struct connection *connection, enum wire_outcome outcome)

@@ -41,37 +41,52 @@ static inline uint32_t reuse_shared(struct wire_open_span *open, const uint8_t *
     return there->fact_bytes;
 }
 
-/* The block anew. */
-static __attribute__((noinline)) uint32_t stage_shared(struct operation *operation, struct interned *mark,
-                                                       uint32_t max_bytes, const char *text, size_t bytes)
+static inline void note(struct operation *operation, struct interned *mark, uint32_t at, const char *text,
+                        size_t bytes, uint32_t fact_bytes)
 {
-    struct wire_open_span *open = &operation->slot.span;
-    uint8_t *staged = operation->slot.staged;
-    uint32_t fact_bytes = stage_statement(operation, staged, open->bytes, max_bytes, text, bytes);
-    if (fact_bytes)
-        record_seal_shared(open, staged, mark, fact_bytes);
-    return fact_bytes;
-}
-
-void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
-                    const char *text, size_t bytes, uint32_t later_bytes)
-{
-    struct wire_open_span *open = &operation->slot.span;
     struct links *links = links_of(operation);
-    uint32_t at = open->bytes, taken = at + (uint32_t)sizeof(struct wire_facts) + later_bytes;
-    if (open->n_shared > 1 || taken >= WIRE_OPERATION_STAGING_BYTES)
-        return;
-    links->statement_key = (uint32_t)key;
-    uint32_t fact_bytes = reuse_shared(open, operation->slot.staged, mark);
-    if (!fact_bytes) {
-        fact_bytes = stage_shared(operation, mark, WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
-        if (!fact_bytes)
-            return;
-    }
     links->statement = mark;
     links->statement_at = at;
     links->whole_bytes = bytes;
     links->whole_text = bytes + sizeof(struct wire_fact) > fact_bytes ? text : NULL;
+}
+
+/* The block anew. */
+/* six things to know, as operation_text() has them: NOLINTNEXTLINE(readability-function-size) */
+static __attribute__((noinline)) void stage_shared(struct operation *operation, struct interned *mark,
+                                                   enum wire_attribute key, const char *text, size_t bytes,
+                                                   uint32_t later_bytes)
+{
+    struct wire_open_span *open = &operation->slot.span;
+    uint8_t *staged = operation->slot.staged;
+    uint32_t at = open->bytes, taken = at + (uint32_t)sizeof(struct wire_facts) + later_bytes;
+    if (taken >= WIRE_OPERATION_STAGING_BYTES)
+        return;
+    links_of(operation)->statement_key = (uint32_t)key;
+    uint32_t fact_bytes =
+        stage_statement(operation, staged, at, WIRE_OPERATION_STAGING_BYTES - taken, text, bytes);
+    if (!fact_bytes)
+        return;
+    record_seal_shared(open, staged, mark, fact_bytes);
+    note(operation, mark, at, text, bytes, fact_bytes);
+}
+
+/* six things to know: NOLINTNEXTLINE(readability-function-size) */
+void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
+                    const char *text, size_t bytes, uint32_t later_bytes)
+{
+    struct wire_open_span *open = &operation->slot.span;
+    uint32_t at = open->bytes;
+    if (__builtin_expect(open->n_shared > 1 || at + sizeof(struct wire_facts) > WIRE_OPERATION_STAGING_BYTES,
+                         0))
+        return;
+    uint32_t fact_bytes = reuse_shared(open, operation->slot.staged, mark);
+    if (__builtin_expect(!fact_bytes, 0)) {
+        stage_shared(operation, mark, key, text, bytes, later_bytes);
+        return;
+    }
+    links_of(operation)->statement_key = (uint32_t)key;
+    note(operation, mark, at, text, bytes, fact_bytes);
 }
 
 bool operation_stage_whole(struct thread *thread, const struct operation *operation,

@@ -117,6 +117,16 @@ struct record_end {
     int64_t rows;
 };
 
+/* Fields that fill a word together, so that they are one store: a record's head; the outcome and what is reserved behind it. */
+static inline void record_store_word(struct wire_span *span, size_t offset, uint64_t word)
+{
+    static_assert(sizeof(struct wire_record) == 8 && offsetof(struct wire_record, kind) == 4, "one word");
+    static_assert(offsetof(struct wire_span, record) == 0 &&
+                      offsetof(struct wire_span, outcome) + 8 == sizeof(struct wire_span),
+                  "one word each");
+    memcpy((uint8_t *)span + offset, &word, sizeof(word));
+}
+
 static inline uint32_t record_max_bytes(const struct wire_open_span *open, const struct record_end *end)
 {
     return (uint32_t)sizeof(struct wire_span) + open->bytes + (end->has_rows ? RECORD_NUMBER_BYTES : 0);
@@ -136,16 +146,15 @@ static inline __attribute__((always_inline)) uint32_t record_write(const struct 
     span->end_mono_ns = end->now_ns;
     span->connection = shared.numbers[0];
     span->statement = shared.numbers[1];
-    span->outcome = (uint8_t)end->outcome;
-    memset(span->reserved, 0, sizeof(span->reserved));
+    record_store_word(span, offsetof(struct wire_span, outcome), (uint8_t)end->outcome);
     record_copy_facts(to, staged + shared.from, own_bytes);
     if (end->has_rows) {
         facts_store_number(to + own_bytes, WIRE_DB_RETURNED_ROWS, WIRE_INT, (uint64_t)end->rows);
         own_bytes += RECORD_NUMBER_BYTES;
     }
-    span->record =
-        (struct wire_record){.bytes = (uint32_t)sizeof(*span) + own_bytes, .kind = WIRE_RECORD_SPAN};
-    return shared.written + span->record.bytes;
+    uint32_t bytes = (uint32_t)sizeof(*span) + own_bytes;
+    record_store_word(span, 0, bytes | (uint64_t)WIRE_RECORD_SPAN << 32);
+    return shared.written + bytes;
 }
 
 /* Not into the chunk that the thread has. */

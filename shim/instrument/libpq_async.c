@@ -23,7 +23,7 @@ static inline struct operation *oldest(struct connection *connection)
     return libpq_queue_is_recorded(&libpq_state_of(connection)->queue) ? operation_oldest(connection) : NULL;
 }
 
-static inline void copy_answer(struct operation *operation, const struct libpq_answer *answer)
+static void copy_answer(struct operation *operation, const struct libpq_answer *answer)
 {
     if (answer->has_rows) { /* in registers */
         struct facts facts = operation_facts(operation);
@@ -35,21 +35,36 @@ static inline void copy_answer(struct operation *operation, const struct libpq_a
     }
 }
 
-static inline enum wire_outcome outcome_of(const struct libpq_answer *answer)
+static enum wire_outcome outcome_of(const struct libpq_answer *answer)
 {
     if (answer->has_failed)
         return WIRE_FAILED;
     return answer->is_answered && !answer->is_copying ? WIRE_OK : WIRE_ABANDONED;
 }
 
+static __attribute__((noinline)) void end_otherwise(struct connection *connection,
+                                                    struct operation *operation)
+{
+    const struct libpq_answer *answer = &libpq_state_of(connection)->answer;
+    copy_answer(operation, answer);
+    operation_close(connection, operation, outcome_of(answer));
+}
+
+/* Nearly always. */
+static inline bool has_rows_alone(const struct libpq_answer *answer)
+{
+    return answer->has_rows && answer->is_answered && !answer->is_copying && !answer->has_failed &&
+           !answer->affected[0];
+}
+
 void libpq_finish_oldest(struct connection *connection)
 {
     struct libpq_state *state = libpq_state_of(connection);
     struct operation *operation = oldest(connection);
-    if (operation) {
-        copy_answer(operation, &state->answer);
-        operation_close(connection, operation, outcome_of(&state->answer));
-    }
+    if (__builtin_expect(has_rows_alone(&state->answer), 1))
+        operation_close_with_rows(connection, operation, state->answer.rows);
+    else if (operation)
+        end_otherwise(connection, operation);
     libpq_queue_drop(&state->queue);
     if (!state->queue.n)
         state->attention &= ~(uint32_t)LIBPQ_QUEUED;

@@ -114,6 +114,8 @@ struct libpq_state {
     bool is_preparing; /* PQsendPrepare, outside a pipeline: `text` is to be kept as `name` if it succeeds */
     uint32_t text_bytes;   /* of the statement that was sent last; more than `text` holds, where it was cut */
     const char *text_from; /* where the program had it; NULL: it was cut */
+    bool is_literal;       /* it cannot change there; asked when the text came again (is_judged) */
+    bool is_judged;
     char name[LIBPQ_NAME_BYTES];
     char text[LIBPQ_TEXT_BYTES]; /* beginning of the statement that was sent last */
 };

@@ -8,6 +8,8 @@
  */
 #include "instrument/libpq_priv.h"
 
+#include "literal.h"
+
 #include <string.h>
 
 /* Inlined, as those below, where statements come as text; the others go by libpq_send_begin(). */
@@ -36,10 +38,21 @@ bool libpq_send_begin(struct libpq_sending *sending, enum wire_operation kind, c
     return begin(sending, kind, conn, entry);
 }
 
-/* The statement that was sent before, whole, and again at the same place. */
-static inline bool is_again(const struct libpq_state *state, const char *text)
+/* The bytes decide, unless they cannot change: which is asked when the text comes for the second time. */
+static __attribute__((noinline)) bool is_same(struct libpq_state *state, const char *text)
 {
-    return text && text == state->text_from && strncmp(text, state->text, sizeof(state->text)) == 0;
+    if (strncmp(text, state->text, sizeof(state->text)) != 0)
+        return false;
+    if (!state->is_judged)
+        state->is_literal = literal_is(text, state->text_bytes);
+    state->is_judged = true;
+    return true;
+}
+
+/* The statement that was sent before, whole, and again at the same place. */
+static inline bool is_again(struct libpq_state *state, const char *text)
+{
+    return text && text == state->text_from && (state->is_literal || is_same(state, text));
 }
 
 static __attribute__((noinline)) void keep_text(struct libpq_state *state, const char *text)
@@ -51,6 +64,7 @@ static __attribute__((noinline)) void keep_text(struct libpq_state *state, const
     state->text[kept] = 0;
     state->text_from = bytes < sizeof(state->text) ? text : NULL;
     state->text_bytes = (uint32_t)bytes;
+    state->is_literal = state->is_judged = false;
     state->text_mark = (struct interned){.number = connection_new_number()};
 }
 
