@@ -32,7 +32,7 @@ under = []
 def settings_of(seed):
     """Whatever an operator may have set must not change what a program sees."""
     return [{}, {"OTELSHIM_SQL_COMMENT": "true"}, {"OTELSHIM_TRACE_GAP": "0"},
-            {"OTEL_PROPAGATORS": "b3,baggage,tracecontext"}][seed // 3 % 4]
+            {"OTEL_PROPAGATORS": "b3,baggage,tracecontext", "OTELSHIM_PROPAGATE_EXCLUDE": "localhost"}][seed // 3 % 4]
 
 
 def tag_of(span):
