@@ -32,7 +32,7 @@ static void on_line(void *context, const struct output_line *line)
     traced->n_logs++;
     if (is_told)
         traced->lines_measured.n += alerting_log(traced, record);
-    if (!otlp)
+    if (!otlp || !records_is_wanted(traced, record))
         return;
     limits_apply_log(record, arena, settings);
     otlp_add_record(otlp, record, NULL);

@@ -134,6 +134,8 @@ void records_pass_log(struct pipeline *pipeline, struct traced *traced, const st
                       const struct receipt *placed);
 /* Where its log records go; NULL: nobody takes them. */
 struct otlp *records_logs_of(struct pipeline *pipeline, struct traced *traced);
+/* OTELSHIM_LOG_LEVEL: it is not below the level from which on records are sent. */
+bool records_is_wanted(const struct traced *traced, const struct log_record *record);
 /* Nothing of the process is held up by its log records. */
 bool records_have_room(const struct traced *traced);
 void records_on_measurement(void *context, const struct raw_measurement *raw, const struct receipt *receipt);

@@ -95,6 +95,12 @@ bool records_have_room(const struct traced *traced)
     return otlp_has_room(traced->logs_destination->otlp);
 }
 
+/* As the logs SDK has it ("minimum severity"): a record without a severity is wanted. Alerts and rules have seen it by then. */
+bool records_is_wanted(const struct traced *traced, const struct log_record *record)
+{
+    return !record->severity || (uint32_t)record->severity >= traced->process->settings->least_severity;
+}
+
 void records_on_log(void *context, const struct raw_log *raw, const struct receipt *receipt)
 {
     struct pipeline *pipeline = context;
@@ -121,7 +127,9 @@ void records_pass_log(struct pipeline *pipeline, struct traced *traced, const st
     struct log_record *record = otlp || is_told ? logs_assemble(arena, raw, settings) : NULL;
     if (is_told)
         measured.n = alerting_log(traced, record);
-    if (otlp)
+    if (otlp && !records_is_wanted(traced, record))
+        record = NULL;
+    if (otlp && record)
         limits_apply_log(record, arena, settings);
     struct receipt ticket = lanes_issue(traced->lanes, placed, LANE_LOGS, &measured);
     if (otlp)

@@ -87,6 +87,7 @@ struct settings {
     const char *(*resource_attributes)[2]; /* key, value pairs, decoded */
     uint32_t n_resource_attributes;
     uint32_t exporters, metrics_exporters, logs_exporters; /* EXPORT_… bits */
+    uint32_t least_severity; /* SeverityNumber: lower ones are not sent, those that are not known (0) are */
     struct delivery traces, metrics, logs;
     struct batching span_batches, log_batches;
     uint32_t metric_interval_ms; /* from the beginning of one export to the next */

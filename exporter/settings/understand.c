@@ -256,6 +256,16 @@ static bool is_word(const struct settings *settings, enum setting setting, const
     return setting_words_equal(value, strlen(value), word);
 }
 
+/* SeverityNumbers of the log data model: each name has four. */
+static void understand_log_level(struct settings *settings)
+{
+    static const char *const names[] = {"trace", "debug", "info", "warn", "error", "fatal"};
+    settings->least_severity = 1;
+    for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (is_word(settings, SETTING_OTELSHIM_LOG_LEVEL, names[i]))
+            settings->least_severity = 1 + 4 * i;
+}
+
 static void understand_metrics(struct settings *settings)
 {
     const enum setting preference = SETTING_OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE;
@@ -319,6 +329,7 @@ void settings_understand(struct settings *settings, const char *insecure_scheme)
     understand_delivery(settings, &metrics_rows, insecure_scheme, &settings->metrics);
     understand_delivery(settings, &logs_rows, insecure_scheme, &settings->logs);
     understand_exporters(settings);
+    understand_log_level(settings);
     understand_metrics(settings);
     understand_batches(settings);
     settings_understand_spans(settings);

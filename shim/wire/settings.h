@@ -54,6 +54,7 @@ SETTING(OTEL_RESOURCE_ATTRIBUTES, EXPORTER, LIST, "", PLAIN, "key=value,key=valu
 SETTING(OTEL_TRACES_EXPORTER, EXPORTER, LIST, "otlp", PLAIN, "otlp, console, none", "where spans go")
 SETTING(OTEL_METRICS_EXPORTER, EXPORTER, LIST, "otlp", PLAIN, "otlp, none", "where metrics go")
 SETTING(OTEL_LOGS_EXPORTER, EXPORTER, LIST, "otlp", PLAIN, "otlp, none", "where log records go: crashes, syslog(3), otelshim.h")
+SETTING(OTELSHIM_LOG_LEVEL, EXPORTER, ENUM, "trace", PLAIN, "trace, debug, info, warn, error, fatal", "the lowest level of log records that are sent by OTLP; those without a level are")
 /* OTLP */
 SETTING(OTEL_EXPORTER_OTLP_ENDPOINT, EXPORTER, URL, "http://localhost:4318", PLAIN, "http:// or https:// URL", "base URL; /v1/traces, /v1/metrics, /v1/logs are appended")
 SETTING(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, EXPORTER, URL, "", PLAIN, "http:// or https:// URL", "URL for traces, used as it is")

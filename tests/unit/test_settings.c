@@ -83,6 +83,26 @@ static void test_settings_create_defaults(void **state)
     settings_destroy(s);
 }
 
+static void test_settings_log_level(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word;
+        uint32_t least, n_problems;
+    } cases[] = {{"", 1, 0},      {"trace", 1, 0},  {"Info", 9, 0},
+                 {"WARN", 13, 0}, {"fatal", 21, 0}, {"loud", 1, 1}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct settings *s = create(WITH("OTELSHIM_LOG_LEVEL", cases[i].word));
+        assert_int_equal(s->least_severity, cases[i].least);
+        assert_int_equal(s->n_problems, cases[i].n_problems);
+        if (s->n_problems)
+            assert_string_equal(
+                s->problems[0].text,
+                "OTELSHIM_LOG_LEVEL=\"loud\": trace, debug, info, warn, error, fatal; using default trace");
+        settings_destroy(s);
+    }
+}
+
 static void test_settings_endpoint(void **state)
 {
     (void)state;
@@ -540,6 +560,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings_create_defaults),
         cmocka_unit_test(test_settings_endpoint),
+        cmocka_unit_test(test_settings_log_level),
         cmocka_unit_test(test_settings_live),
         cmocka_unit_test(test_settings_keep),
         cmocka_unit_test(test_settings_rules),

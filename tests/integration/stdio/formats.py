@@ -68,6 +68,20 @@ def loggers(lab):
     lab.check(all(began <= r["time"] <= time.time_ns() for r in lab.receiver.logs), "times are those of the writes")
 
 
+@case("level-R240")
+def level(lab):
+    """R240: records below OTELSHIM_LOG_LEVEL do not arrive, and count as nothing lost; output is as without us. A line without a level arrives."""
+    exporter = lab.serve()
+    result = lab.run([PYTHON, "-B", BOT, "loggers"], lab.traced("bot", OTELSHIM_LOG_LEVEL="error", **ON))
+    plain = lab.run([PYTHON, "-B", BOT, "loggers"])
+    lab.check((result.returncode, result.stdout, len(result.stderr)) == (plain.returncode, plain.stdout, len(plain.stderr)), "output or status differ")
+    lab.wait_for(lambda: not lab.files(), 15, "the box to be empty")
+    ended = lab.status()["ended"]
+    finish(lab, exporter)
+    levels = Counter(record["severity"] for record in lab.receiver.logs)
+    lab.check(levels == {0: 1, 17: 3} and not ended["dropped"], f"{levels}, {ended}")
+
+
 @case("alerts-R009")
 def alerts(lab):
     """R009: an error is in the chat once, however often it is printed; other lines are not; rules see what a line says."""
