@@ -206,6 +206,41 @@ void facts_beginning(struct facts *facts, enum wire_attribute key, const struct 
     *facts->busy = 0;
 }
 
+/* The words of those in front that fit; what is left out is counted. */
+static __attribute__((noinline, cold)) uint32_t cut_encoded(struct facts *facts, const uint64_t *words,
+                                                            uint32_t n_words)
+{
+    uint32_t room = (facts->max_bytes - *facts->bytes) / 8, n_fitting = 0;
+    for (uint32_t at = 0; at < n_words;) {
+        const struct wire_fact *fact = (const struct wire_fact *)(const void *)(words + at);
+        at += padded(fact->bytes) / 8;
+        if (at <= room)
+            n_fitting = at;
+        else if (facts->cut)
+            (*facts->cut)++;
+    }
+    return n_fitting;
+}
+
+void facts_encoded(struct facts *facts, const uint64_t *words, uint32_t n_words)
+{
+    *facts->busy = 1;
+    fence();
+    uint32_t used = *facts->bytes;
+    if (__builtin_expect(n_words * 8 > facts->max_bytes - used, 0))
+        n_words = cut_encoded(facts, words, n_words);
+    uint8_t *to = facts->base + used;
+    uint32_t left = n_words;
+    for (; left >= 2; left -= 2, words += 2, to += 16)
+        memcpy(to, words, 16);
+    if (left)
+        memcpy(to, words, 8);
+    fence();
+    *facts->bytes = used + n_words * 8;
+    fence();
+    *facts->busy = 0;
+}
+
 void facts_double(struct facts *facts, enum wire_attribute key, double value)
 {
     uint64_t bits;

@@ -67,6 +67,9 @@ void facts_beginning(struct facts *facts, enum wire_attribute key, const struct 
                      uint32_t later_bytes);
 void facts_double(struct facts *facts, enum wire_attribute key, double value);
 
+/* Facts that lie encoded already, in a row of words: all of them, or those in front that there is room for. Each is wanted. */
+void facts_encoded(struct facts *facts, const uint64_t *words, uint32_t n_words);
+
 /* What a fact of so many bytes takes, at most. */
 static inline uint32_t facts_size(size_t bytes)
 {
@@ -96,13 +99,18 @@ static inline bool facts_wants(const struct facts *facts, enum wire_attribute ke
 #define FACT_BYTES_SHIFT 32
 #define FACT_ORIGINAL_SHIFT 48
 
+/* The first word of a fact that is whole. */
+static inline uint64_t facts_head(enum wire_attribute key, enum wire_type type, size_t bytes)
+{
+    return (uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT | (uint64_t)bytes << FACT_BYTES_SHIFT |
+           (uint64_t)bytes << FACT_ORIGINAL_SHIFT;
+}
+
 /* A number as a fact at `at`: 16 bytes. */
 static inline void facts_store_number(uint8_t *at, enum wire_attribute key, enum wire_type type,
                                       uint64_t value)
 {
-    uint64_t words[2] = {(uint64_t)key | (uint64_t)type << FACT_TYPE_SHIFT | 8ull << FACT_BYTES_SHIFT |
-                             8ull << FACT_ORIGINAL_SHIFT,
-                         value};
+    uint64_t words[2] = {facts_head(key, type, 8), value};
     memcpy(at, words, sizeof(words));
 }
 

@@ -49,6 +49,18 @@ static void print_b3_multi(const struct span_context *context, char *trace_line,
     value[16] = 0;
 }
 
+/* Spans that follow each other are often of one trace. */
+void propagate_print_again(const struct span_context *context, struct propagate_own *own)
+{
+    char *text = own->lines[0] + sizeof("traceparent: ") - 1;
+    if (memcmp(own->trace_id, context->trace_id, sizeof(own->trace_id)) != 0) {
+        memcpy(own->trace_id, context->trace_id, sizeof(own->trace_id));
+        text_print_hex(text + 3, context->trace_id, 16);
+    }
+    text_print_hex(text + 36, context->span_id, 8);
+    text[54] = (char)('0' + w3c_flags(context));
+}
+
 uint32_t propagate_headers(const struct span_context *context, bool with_baggage, struct propagate_own *own,
                            const char *lines[PROPAGATE_MAX_HEADERS])
 {
@@ -56,6 +68,7 @@ uint32_t propagate_headers(const struct span_context *context, bool with_baggage
     uint32_t n = 0;
     if (settings->propagators & PROPAGATE_TRACECONTEXT) {
         propagate_print_traceparent(context, BEGIN_LINE(own->lines[0], "traceparent: "));
+        memcpy(own->trace_id, context->trace_id, sizeof(own->trace_id));
         lines[n++] = own->lines[0];
         if (settings->tracestate_line && context->in_process_trace)
             lines[n++] = settings->tracestate_line;
@@ -72,6 +85,7 @@ uint32_t propagate_headers(const struct span_context *context, bool with_baggage
         lines[n++] = own->lines[3];
         lines[n++] = context->flags & WIRE_SPAN_SAMPLED ? "X-B3-Sampled: 1" : "X-B3-Sampled: 0";
     }
+    own->is_traceparent_alone = n == 1 && lines[0] == own->lines[0] && !settings->tracestate_line;
     return n;
 }
 

@@ -19,6 +19,8 @@
 
 /* Where lines of the span's own are printed: they live as long as the caller's memory. */
 struct propagate_own {
+    uint8_t trace_id[16];      /* as the first line has it */
+    bool is_traceparent_alone; /* nothing else went out, nor would for another span */
     char lines[PROPAGATE_OWN_LINES][PROPAGATE_LINE_BYTES];
 };
 
@@ -26,6 +28,9 @@ struct propagate_own {
  * off. Each lies in `own` or lives for ever. `with_baggage`: the program sends none of its own. */
 uint32_t propagate_headers(const struct span_context *context, bool with_baggage, struct propagate_own *own,
                            const char *lines[PROPAGATE_MAX_HEADERS]);
+
+/* Prints another span's traceparent over the one that `own` has, where that is all that goes out. */
+void propagate_print_again(const struct span_context *context, struct propagate_own *own);
 
 /* Is `line` ("Name: value", any case) a trace context in any format we know? Then the program propagates by itself. */
 bool propagate_is_own_header(const char *line);

@@ -133,8 +133,10 @@ static __attribute__((noinline)) void close_handle(struct real_entry *entry, con
 
 static void remember_user_agent(struct curl_state *state, const char *agent)
 {
-    if (settings_get()->user_agent)
-        text_append(state->user_agent, 0, sizeof(state->user_agent), agent ? agent : "");
+    if (!settings_get()->user_agent)
+        return;
+    text_append(state->user_agent, 0, sizeof(state->user_agent), agent ? agent : "");
+    state->has_user_agent = *state->user_agent != 0;
 }
 
 static void remember_default_protocol(struct curl_state *state, const char *protocol)

@@ -152,14 +152,20 @@ static int64_t count_resends(CURL *handle, const struct curl_calls *calls, int64
     return resends;
 }
 
-int64_t curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+int64_t curl_headers_count(struct facts *facts, CURL *handle, const struct curl_calls *calls)
 {
-    const char *wanted = settings_get()->response_headers;
     int64_t redirects = 0;
     int64_t resends = count_resends(handle, calls, &redirects);
-    if (resends)
+    if (__builtin_expect(resends > 0, 0))
         facts_int(facts, WIRE_HTTP_RESEND_COUNT, resends);
-    if (wanted && calls->header)
-        add_response_headers(facts, handle, calls, wanted);
+    if (__builtin_expect(redirects > 0, 0))
+        facts_int(facts, WIRE_HTTP_REDIRECT_COUNT, redirects);
     return redirects;
+}
+
+void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+{
+    const char *wanted = settings_get()->response_headers;
+    if (__builtin_expect(wanted && calls->header, 0))
+        add_response_headers(facts, handle, calls, wanted);
 }

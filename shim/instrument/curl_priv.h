@@ -79,6 +79,7 @@ enum curl_target { CURL_TARGET_NEW, CURL_TARGET_USED, CURL_TARGET_SHARED };
 
 #define CURL_METHOD_BYTES 32u
 #define CURL_USER_AGENT_BYTES 128u
+#define CURL_PEER_BYTES 48u /* libcurl's own text has 45 characters at most */
 
 /* In connection->state: what the program told the handle. Written by the thread that uses the handle. */
 struct curl_state {
@@ -99,25 +100,29 @@ struct curl_state {
     bool has_prereq;      /* CURLOPT_PREREQFUNCTION of the program's own */
     bool watches_hops;    /* that option is ours */
     bool is_open;         /* its connection is counted as open: WebSocket, CONNECT_ONLY */
-    uint32_t timeout_ms;  /* CURLOPT_TIMEOUT(_MS); 0: none */
+    bool has_user_agent;
+    uint32_t timeout_ms; /* CURLOPT_TIMEOUT(_MS); 0: none */
     uint32_t connect_timeout_ms;
-    uint64_t frame_left; /* curl_ws_send: bytes of the frame that is being sent in pieces */
-    void *prereq_data;   /* CURLOPT_PREREQDATA, the program's */
-    __typeof__(&curl_easy_getinfo) getinfo; /* where `watches_hops` */
-    struct curl_body *body;                 /* curl_body.c; NULL: none was needed */
+    uint64_t frame_left;      /* curl_ws_send: bytes of the frame that is being sent in pieces */
+    struct curl_body *body;   /* curl_body.c; NULL: none was needed */
     const void *multi;        /* CURLM of the request that is running: set while there is an operation */
     int64_t total_before_us;  /* what getinfo still said of the request before */
     int64_t total_us;         /* what it says of the last one, where `knows_total` */
     bool knows_total;         /* else it has to be asked */
     struct interned url_mark; /* of `url`; its number is 0 where the URL changed */
+    /* CURLINFO_PRIMARY_IP as it was the last time, as a fact; its text ends with a NUL. All zero: none, or a longer one. */
+    uint64_t peer[1 + CURL_PEER_BYTES / 8];
+    /* Head nodes in front of the program's list, which stay there between requests. Here and not on the stack: a longjmp
+     * out of a callback leaves libcurl with a pointer to them, too (facts "interpose", trap 24). The first line lies behind them,
+     * for that is what each request writes. */
+    struct curl_slist nodes[PROPAGATE_MAX_HEADERS];
+    struct propagate_own own;
     char user_agent[CURL_USER_AGENT_BYTES]; /* CURLOPT_USERAGENT, where it is asked for; NUL-terminated */
     char url[WIRE_STRING_MAX +
              8]; /* NUL-terminated; one byte more than a fact holds: then it is seen to be cut */
     char method[CURL_METHOD_BYTES];
-    /* Head nodes in front of the program's list, which stay there between requests. Here and not on the stack: a longjmp
-     * out of a callback leaves libcurl with a pointer to them, too (facts "interpose", trap 24). */
-    struct curl_slist nodes[PROPAGATE_MAX_HEADERS];
-    struct propagate_own own;
+    void *prereq_data;                      /* CURLOPT_PREREQDATA, the program's */
+    __typeof__(&curl_easy_getinfo) getinfo; /* where `watches_hops` */
 };
 static_assert(sizeof(struct curl_state) <= CONNECTION_STATE_BYTES, "fits the connection");
 
@@ -226,9 +231,24 @@ void curl_target_add(struct facts *facts, struct curl_state *state, struct opera
 /* From the program's list: allowed headers, Host, user agent. */
 void curl_headers_begin(struct facts *facts, const struct curl_state *state);
 
-/* Allowed headers of the answer, and requests hidden in this one (redirects, retries, log-ins). Returns
- * CURLINFO_REDIRECT_COUNT. */
-int64_t curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls);
+/* Requests hidden in this one (redirects, retries, log-ins). Returns CURLINFO_REDIRECT_COUNT. */
+int64_t curl_headers_count(struct facts *facts, CURL *handle, const struct curl_calls *calls);
+
+/* Allowed headers of the answer. */
+void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls);
+
+/* ---- context: curl_context.c ---- */
+
+/*
+ * Puts the context's headers in front of the program's list. They stay there: the next request prints its own in their
+ * place, without a word to libcurl. False: libcurl has the program's list (not HTTP, an excluded host, the program sends
+ * its own context, propagation is off, the list is unknown).
+ */
+bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
+                         const struct span_context *context);
+
+/* Gives libcurl the program's list back, if it has ours: before a request that is not recorded. */
+void curl_request_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls);
 
 /* ---- one request: curl_request.c ---- */
 
@@ -244,20 +264,9 @@ static inline void curl_request_begin(struct facts *facts, struct curl_state *st
         return;
     if (state->target != CURL_TARGET_SHARED)
         curl_target_add(facts, state, operation);
-    if ((state->headers || *state->user_agent) && curl_is_http(state))
+    if ((state->headers || state->has_user_agent) && curl_is_http(state))
         curl_headers_begin(facts, state);
 }
-
-/*
- * Puts the context's headers in front of the program's list. They stay there: the next request prints its own in their
- * place, without a word to libcurl. False: libcurl has the program's list (not HTTP, an excluded host, the program sends
- * its own context, propagation is off, the list is unknown).
- */
-bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
-                         const struct span_context *context);
-
-/* Gives libcurl the program's list back, if it has ours: before a request that is not recorded. */
-void curl_request_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls);
 
 /* CURLINFO_TOTAL_TIME_T; -1 not known. It is another one as soon as a new request has got anywhere: until then getinfo
  * tells of the request before. */

@@ -2,17 +2,12 @@
  * curl_request: one HTTP request as libcurl's handle tells it, for curl_easy_perform and the multi interface.
  *
  *   copied    status, version, peer, sizes, phase times, redirects, error; curl_headers.c
- *   changed   CURLOPT_HTTPHEADER: nodes of ours in front of the program's list, which itself is not touched (libcurl keeps the
- *             pointer, it does not copy). They stay there for the next request: nobody can ask libcurl for its list, a copy of
- *             the handle and a request that is not recorded get the program's, and reset and cleanup do not look at it
  *   not read  bodies (curl_body.c), CURLOPT_ERRORBUFFER (it is the program's memory)
- *   traps     an old library answers an unknown CURLINFO with an error: then there is no such fact. A handle whose next request
- *             goes past us (a raw pointer to curl_easy_perform, where the others were ours) sends the context of the last one
+ *   traps     an old library answers an unknown CURLINFO with an error: then there is no such fact
  */
 #include "curl_priv.h"
 
 #include "hot.h"
-#include "settings.h"
 #include <string.h>
 
 /* ---- functions of the library ---- */
@@ -67,73 +62,6 @@ const struct curl_calls *curl_get_calls(const struct real_entry *entry, struct c
     return spare;
 }
 
-/* ---- context ---- */
-
-/* Which headers may be ours: those of a context are one thing, baggage is another. */
-static bool may_add(const struct curl_slist *list, bool *ret_has_baggage)
-{
-    *ret_has_baggage = false;
-    for (; list; list = list->next) {
-        if (list->data && propagate_is_own_header(list->data))
-            return false;
-        if (list->data && propagate_is_baggage(list->data))
-            *ret_has_baggage = true;
-    }
-    return true;
-}
-
-static bool may_propagate(const struct curl_state *state)
-{
-    const char *excluded = settings_get()->propagate_exclude;
-    return __builtin_expect(!excluded, 1) || curl_url_may_propagate(state, excluded);
-}
-
-/* Prints the lines into the nodes; returns how many there are. */
-static uint32_t fill_nodes(struct curl_state *state, const struct span_context *context, bool with_baggage)
-{
-    const char *lines[PROPAGATE_MAX_HEADERS];
-    uint32_t n = propagate_headers(context, with_baggage, &state->own, lines);
-    for (uint32_t i = 0; i < n; i++) {
-        memcpy(&state->nodes[i].data, &lines[i],
-               sizeof(lines[i])); /* not a char * that may be written; libcurl reads it only */
-        state->nodes[i].next = i + 1 < n ? &state->nodes[i + 1] : state->headers;
-    }
-    return n;
-}
-
-static void restore_list(CURL *handle, struct curl_state *state, const struct curl_calls *calls)
-{
-    if (!state->is_injected || !calls->setopt)
-        return;
-    (void)calls->setopt(handle, CURLOPT_HTTPHEADER, state->headers);
-    state->is_injected = false;
-}
-
-bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
-                         const struct span_context *context)
-{
-    bool has_baggage;
-    if (!state || !calls->setopt)
-        return false;
-    if (!curl_is_http(state) || !may_add(state->headers, &has_baggage) || !may_propagate(state) ||
-        !fill_nodes(state, context, !has_baggage)) {
-        restore_list(handle, state, calls);
-        return false;
-    }
-    if (!state->is_injected)
-        state->is_injected = calls->setopt(handle, CURLOPT_HTTPHEADER, &state->nodes[0]) == CURLE_OK;
-    return state->is_injected;
-}
-
-void curl_request_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls)
-{
-    if (!state)
-        return;
-    if (__builtin_expect(curl_wants_bodies(), 0))
-        curl_body_restore(handle, state, calls);
-    restore_list(handle, state, calls);
-}
-
 /* ---- afterwards ---- */
 
 int64_t curl_request_number(CURL *handle, const struct curl_calls *calls, CURLINFO info)
@@ -167,68 +95,94 @@ static bool may_send(const struct curl_state *state)
     return !state || state->verb != CURL_VERB_GET;
 }
 
-/* What decides which of the other facts are worth asking for. Every getinfo costs as much as a fact or two. */
-struct answer {
-    int64_t status;      /* 0: none */
-    int64_t redirects;   /* CURLINFO_REDIRECT_COUNT */
-    int64_t connections; /* made for the request; -1 not known, and without an answer 0 says nothing */
+/*
+ * Numbers that libcurl is asked for, in the order in which the answers tell what else is worth asking. Those that every request on
+ * a kept connection has come first, and of those what libcurl looks up in the same place is asked for together.
+ */
+enum asked {
+    ASKED_PORT,
+    ASKED_STATUS,
+    ASKED_VERSION,
+    ASKED_CONNECTIONS, /* made for the request */
+    ASKED_DOWNLOADED,
+    ASKED_PRETRANSFER, /* from here on moments, which the exporter shows */
+    ASKED_STARTTRANSFER,
+    ASKED_NAMELOOKUP,
+    ASKED_CONNECT,
+    ASKED_APPCONNECT,
+    ASKED_UPLOADED,
+    ASKED_END,
+    N_ASKED
 };
 
-/* A number is asked for, and is a fact where it is not below `least`. Out of line: there are eight such questions. */
+/* Answers that decide something; -1: not known, or not asked. */
+enum answer { ANSWER_OTHER, ANSWER_STATUS, ANSWER_CONNECTIONS, N_ANSWERS };
+
+/* What was answered so far, and the facts it is, which are staged all at once. */
 struct questions {
-    struct facts *facts;
     CURL *handle;
     const struct curl_calls *calls;
+    int64_t answers[N_ANSWERS];
+    uint32_t n_words;
+    uint64_t words[1 + CURL_PEER_BYTES / 8 + 2 * N_ASKED];
 };
 
-static __attribute__((noinline)) int64_t ask(const struct questions *questions, CURLINFO info,
-                                             enum wire_attribute key, int64_t least)
+/*
+ * Asks for the numbers from one to before another; each is a fact where it says something. Without an answer of the server,
+ * nothing may mean not known. One loop, out of line: what a request runs for the first time costs more than what it runs again.
+ */
+static __attribute__((noinline)) void ask(struct questions *questions, unsigned from, unsigned to)
 {
-    int64_t number = curl_request_number(questions->handle, questions->calls, info);
-    if (number >= least)
-        facts_int(questions->facts, key, number);
-    return number;
-}
-
-static void add_answer(const struct questions *questions, const struct curl_state *state,
-                       struct answer *answer)
-{
-    int64_t status = ask(questions, CURLINFO_RESPONSE_CODE, WIRE_HTTP_RESPONSE_STATUS_CODE, 1);
-    int64_t least = status > 0 ? 0 : 1; /* without an answer, nothing may mean not known */
-    answer->status = status > 0 ? status : 0;
-    (void)ask(questions, CURLINFO_HTTP_VERSION, WIRE_HTTP_VERSION, 1);
-    if (status == CURL_UPGRADED)
-        (void)ask(questions, CURLINFO_STARTTRANSFER_TIME_T, WIRE_HTTP_END_US, 1);
-    if (questions->facts->always_only)
-        return;
-    if (may_send(state))
-        (void)ask(questions, CURLINFO_SIZE_UPLOAD_T, WIRE_HTTP_REQUEST_BODY_BYTES, 1);
-    (void)ask(questions, CURLINFO_SIZE_DOWNLOAD_T, WIRE_HTTP_RESPONSE_BODY_BYTES, least);
-    int64_t connections = ask(questions, CURLINFO_NUM_CONNECTS, WIRE_HTTP_NEW_CONNECTIONS, least);
-    answer->connections = connections >= least ? connections : -1;
-    answer->redirects = curl_headers_end(questions->facts, questions->handle, questions->calls);
-    add_positive(questions->facts, WIRE_HTTP_REDIRECT_COUNT, answer->redirects);
+    static const struct {
+        uint32_t info;
+        uint16_t key;
+        bool may_be_zero;
+        uint8_t answer;
+    } rows[N_ASKED] __attribute__((aligned(64))) = {
+        [ASKED_PORT] = {CURLINFO_PRIMARY_PORT, WIRE_NETWORK_PEER_PORT, false, ANSWER_OTHER},
+        [ASKED_STATUS] = {CURLINFO_RESPONSE_CODE, WIRE_HTTP_RESPONSE_STATUS_CODE, false, ANSWER_STATUS},
+        [ASKED_VERSION] = {CURLINFO_HTTP_VERSION, WIRE_HTTP_VERSION, false, ANSWER_OTHER},
+        [ASKED_CONNECTIONS] = {CURLINFO_NUM_CONNECTS, WIRE_HTTP_NEW_CONNECTIONS, true, ANSWER_CONNECTIONS},
+        [ASKED_DOWNLOADED] = {CURLINFO_SIZE_DOWNLOAD_T, WIRE_HTTP_RESPONSE_BODY_BYTES, true, ANSWER_OTHER},
+        [ASKED_PRETRANSFER] = {CURLINFO_PRETRANSFER_TIME_T, WIRE_HTTP_PRETRANSFER_US, false, ANSWER_OTHER},
+        [ASKED_STARTTRANSFER] = {CURLINFO_STARTTRANSFER_TIME_T, WIRE_HTTP_STARTTRANSFER_US, false,
+                                 ANSWER_OTHER},
+        [ASKED_NAMELOOKUP] = {CURLINFO_NAMELOOKUP_TIME_T, WIRE_HTTP_NAMELOOKUP_US, false, ANSWER_OTHER},
+        [ASKED_CONNECT] = {CURLINFO_CONNECT_TIME_T, WIRE_HTTP_CONNECT_US, false, ANSWER_OTHER},
+        [ASKED_APPCONNECT] = {CURLINFO_APPCONNECT_TIME_T, WIRE_HTTP_APPCONNECT_US, false, ANSWER_OTHER},
+        [ASKED_UPLOADED] = {CURLINFO_SIZE_UPLOAD_T, WIRE_HTTP_REQUEST_BODY_BYTES, false, ANSWER_OTHER},
+        [ASKED_END] = {CURLINFO_STARTTRANSFER_TIME_T, WIRE_HTTP_END_US, false, ANSWER_OTHER},
+    };
+    CURL *handle = questions->handle;
+    __typeof__(&curl_easy_getinfo) getinfo = questions->calls->getinfo;
+    uint64_t *words = questions->words + questions->n_words;
+    for (unsigned i = from; i < to; i++) {
+        curl_off_t number = -1;
+        if (getinfo(handle, (CURLINFO)rows[i].info, &number) != CURLE_OK)
+            continue;
+        questions->answers[rows[i].answer] = number;
+        if (number > 0 || (!number && rows[i].may_be_zero && questions->answers[ANSWER_STATUS] > 0)) {
+            words[0] = facts_head((enum wire_attribute)rows[i].key, WIRE_INT, 8);
+            words[1] = (uint64_t)number;
+            words += 2;
+        }
+    }
+    questions->n_words = (uint32_t)(words - questions->words);
 }
 
 /*
- * Moments that the exporter shows. After a redirect libcurl's figures are sums over the hops; on a connection that was
- * used again there was no look-up, no connect, no TLS, though libcurl 7 gives figures.
+ * After a redirect libcurl's moments are sums over the hops; on a connection that was used again there was no look-up, no
+ * connect, no TLS, though libcurl 7 gives figures. Without an answer, no new connection says nothing.
  */
-static void add_phases(const struct questions *questions, const struct answer *answer)
+static void ask_all(struct questions *questions, const struct curl_state *state, int64_t redirects)
 {
-    static const struct {
-        CURLINFO info;
-        enum wire_attribute key;
-    } phases[] = {
-        {CURLINFO_PRETRANSFER_TIME_T, WIRE_HTTP_PRETRANSFER_US},
-        {CURLINFO_STARTTRANSFER_TIME_T, WIRE_HTTP_STARTTRANSFER_US},
-        {CURLINFO_NAMELOOKUP_TIME_T, WIRE_HTTP_NAMELOOKUP_US},
-        {CURLINFO_CONNECT_TIME_T, WIRE_HTTP_CONNECT_US},
-        {CURLINFO_APPCONNECT_TIME_T, WIRE_HTTP_APPCONNECT_US},
-    };
-    size_t n = answer->redirects > 0 ? 0 : answer->connections == 0 ? 2 : sizeof(phases) / sizeof(*phases);
-    for (size_t i = 0; i < n; i++)
-        (void)ask(questions, phases[i].info, phases[i].key, 1);
+    const int64_t *answers = questions->answers;
+    ask(questions, ASKED_PORT, redirects > 0 ? ASKED_PRETRANSFER : ASKED_NAMELOOKUP);
+    bool is_used_again = answers[ANSWER_CONNECTIONS] == 0 && answers[ANSWER_STATUS] > 0;
+    if (__builtin_expect(redirects <= 0 && !is_used_again, 0))
+        ask(questions, ASKED_NAMELOOKUP, ASKED_UPLOADED);
+    if (may_send(state))
+        ask(questions, ASKED_UPLOADED, ASKED_END);
 }
 
 /* A handle whose creation was not seen tells only now what it was about. The kind of its URL. */
@@ -245,21 +199,35 @@ add_unseen(struct facts *facts, CURL *handle, const struct curl_state *state, co
     return kind;
 }
 
-/* Where the request went in the end. Is it HTTP? */
-static bool add_target(const struct questions *questions, struct curl_state *state)
+/* Of another address than the last request's, or of a handle that has no place to keep it. */
+static __attribute__((noinline, cold)) void add_other_peer(struct facts *facts, struct curl_state *state,
+                                                           const char *address)
 {
-    struct facts *facts = questions->facts;
-    CURL *handle = questions->handle;
-    const struct curl_calls *calls = questions->calls;
-    uint8_t kind =
-        state && state->url_bytes ? curl_url_kind_of(state) : add_unseen(facts, handle, state, calls);
-    if (!(kind & CURL_URL_HAS_SCHEME))
-        facts_text(facts, WIRE_URL_SCHEME, read_text(handle, calls, CURLINFO_SCHEME));
-    if (!facts->always_only) {
-        facts_text(facts, WIRE_NETWORK_PEER_ADDRESS, read_text(handle, calls, CURLINFO_PRIMARY_IP));
-        (void)ask(questions, CURLINFO_PRIMARY_PORT, WIRE_NETWORK_PEER_PORT, 1);
+    size_t bytes = strlen(address);
+    facts_string(facts, WIRE_NETWORK_PEER_ADDRESS, address, bytes);
+    if (!state)
+        return;
+    memset(state->peer, 0, sizeof(state->peer));
+    if (bytes >= CURL_PEER_BYTES)
+        return;
+    state->peer[0] = facts_head(WIRE_NETWORK_PEER_ADDRESS, WIRE_STRING, bytes);
+    memcpy(&state->peer[1], address, bytes);
+}
+
+/* To which address it went: nearly always to that of the request before, whose fact is there. */
+static inline void add_peer(struct questions *questions, struct facts *facts, struct curl_state *state)
+{
+    const char *address = read_text(questions->handle, questions->calls, CURLINFO_PRIMARY_IP);
+    if (!address)
+        return;
+    if (__builtin_expect(!state || strcmp(address, (const char *)&state->peer[1]) != 0, 0)) {
+        add_other_peer(facts, state, address);
+        return;
     }
-    return (kind & CURL_URL_IS_HTTP) != 0;
+    uint32_t n_words = 1 + ((uint32_t)(state->peer[0] >> FACT_BYTES_SHIFT & UINT16_MAX) + 7) / 8;
+    for (uint32_t i = 0; i < n_words; i++)
+        questions->words[i] = state->peer[i];
+    questions->n_words = n_words;
 }
 
 /* The limit that was met: that of connecting where there was no connection yet, else that of the whole request. */
@@ -310,20 +278,47 @@ static __attribute__((cold)) void add_failure(struct facts *facts, CURL *handle,
         add_positive(facts, WIRE_ERROR_ERRNO, curl_request_number(handle, calls, CURLINFO_OS_ERRNO));
 }
 
+/* What the library has to say, where it can be asked. The status; 0: none. */
+static int64_t add_end(struct facts *facts, CURL *handle, struct curl_state *state,
+                       const struct curl_calls *calls)
+{
+    struct questions questions; /* no more of it is set than is read */
+    questions.handle = handle;
+    questions.calls = calls;
+    questions.n_words = 0;
+    questions.answers[ANSWER_STATUS] = questions.answers[ANSWER_CONNECTIONS] = -1;
+    uint8_t kind =
+        state && state->url_bytes ? curl_url_kind_of(state) : add_unseen(facts, handle, state, calls);
+    bool is_http = (kind & CURL_URL_IS_HTTP) != 0, is_brief = facts->always_only;
+    if (__builtin_expect(!(kind & CURL_URL_HAS_SCHEME), 0))
+        facts_text(facts, WIRE_URL_SCHEME, read_text(handle, calls, CURLINFO_SCHEME));
+    if (!is_brief)
+        add_peer(&questions, facts, state);
+    if (is_http && !is_brief) {
+        ask_all(&questions, state, curl_headers_count(facts, handle, calls));
+    } else if (is_http) {
+        ask(&questions, ASKED_STATUS, ASKED_CONNECTIONS);
+    } else if (!is_brief) {
+        ask(&questions, ASKED_PORT, ASKED_STATUS);
+        ask(&questions, ASKED_PRETRANSFER, ASKED_UPLOADED);
+    }
+    if (__builtin_expect(questions.answers[ANSWER_STATUS] == CURL_UPGRADED, 0))
+        ask(&questions, ASKED_END, N_ASKED);
+    facts_encoded(facts, questions.words, questions.n_words);
+    if (is_http && !is_brief)
+        curl_headers_end(facts, handle, calls);
+    return questions.answers[ANSWER_STATUS];
+}
+
 enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, struct curl_state *state,
                                    const struct curl_calls *calls, CURLcode code)
 {
-    const struct questions questions = {facts, handle, calls};
-    struct answer answer = {.connections = -1};
-    if (code != CURLE_OK)
+    if (__builtin_expect(code != CURLE_OK, 0))
         add_failure(facts, handle, state, calls, code);
-    if (calls->getinfo && add_target(&questions, state))
-        add_answer(&questions, state, &answer);
-    if (calls->getinfo && !facts->always_only)
-        add_phases(&questions, &answer);
+    int64_t status = calls->getinfo ? add_end(facts, handle, state, calls) : 0;
     if (code != CURLE_OK)
         return WIRE_FAILED;
-    return answer.status >= 400 ? WIRE_REFUSED : WIRE_OK;
+    return status >= 400 ? WIRE_REFUSED : WIRE_OK;
 }
 
 /*

@@ -76,6 +76,17 @@ static void hosts(CURL *handle)
     show("back", handle, 1);
 }
 
+/* Another way there, and back on the connection that was kept: nothing of the last peer's is left over. */
+static void peers(CURL *handle)
+{
+    curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, getenv("HTTP_SOCKET"));
+    show("by a socket", handle, 1);
+    show("by the socket again", handle, 1);
+    curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, NULL);
+    show("by TCP", handle, 1);
+    show("by TCP again", handle, 1);
+}
+
 static void lists(CURL *handle)
 {
     struct curl_slist *list = curl_slist_append(NULL, "X-Own: one");
@@ -136,6 +147,7 @@ int main(void)
     show("first", handle, 1);
     methods(handle);
     hosts(handle);
+    peers(handle);
     lists(handle);
     side_by_side(handle, addresses);
     copies(handle, addresses);

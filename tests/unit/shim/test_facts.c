@@ -57,6 +57,35 @@ static void test_what_does_not_fit_is_cut_and_counted(void **state)
     assert_int_equal(cut, 2);
 }
 
+/* Facts that were made elsewhere: all of them; of those that do not fit, the ones in front. */
+static void test_encoded_facts_are_whole_or_left_out(void **state)
+{
+    const uint64_t words[] = {
+        facts_head(WIRE_SERVER_ADDRESS, WIRE_STRING, 9), 0, 0, facts_head(WIRE_SERVER_PORT, WIRE_INT, 8), 80,
+        facts_head(WIRE_HTTP_VERSION, WIRE_INT, 8),      2};
+    static const struct {
+        uint32_t room, kept, cut;
+    } cases[] = {{64, 56, 0}, {56, 56, 0}, {55, 40, 1}, {40, 40, 1},
+                 {39, 24, 2}, {24, 24, 2}, {23, 0, 3},  {0, 0, 3}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        _Alignas(8) uint8_t memory[80] = {0}, none[80] = {0};
+        uint32_t bytes = 8;
+        uint16_t cut = 0;
+        struct facts facts = {.base = memory,
+                              .bytes = &bytes,
+                              .max_bytes = 8 + cases[i].room,
+                              .busy = &is_appending,
+                              .cut = &cut};
+        facts_encoded(&facts, words, sizeof(words) / sizeof(words[0]));
+        assert_int_equal(bytes, 8 + cases[i].kept);
+        assert_int_equal(cut, cases[i].cut);
+        assert_memory_equal(memory + 8, words, cases[i].kept);
+        assert_memory_equal(memory + bytes, none, sizeof(memory) - bytes);
+        assert_int_equal(is_appending, 0);
+    }
+}
+
 /* Of a body: as much as leaves room for what comes, and nobody counts the rest as lost. */
 static void test_a_beginning_leaves_room(void **state)
 {
@@ -178,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_string_is_padded_and_readable),
         cmocka_unit_test(test_what_does_not_fit_is_cut_and_counted),
+        cmocka_unit_test(test_encoded_facts_are_whole_or_left_out),
         cmocka_unit_test(test_a_beginning_leaves_room),
         cmocka_unit_test(test_unsampled_keeps_what_metrics_need),
         cmocka_unit_test(test_cut_on_utf8_boundary),

@@ -64,6 +64,63 @@ static void test_print_is_the_inverse(void **state)
     assert_string_equal(text, "00-" TRACE "-" SPAN "-01");
 }
 
+static void set_settings(const struct shim_settings *settings)
+{
+    __atomic_store_n(&settings_ready, settings, __ATOMIC_RELEASE);
+}
+
+/* The line of a span before: another span's ids are printed over it, of the same trace or of another. */
+static void test_print_again(void **state)
+{
+    static const char *const texts[] = {
+        "00-" TRACE "-" SPAN "-01", "00-" TRACE "-b7ad6b7169203331-03", "00-" TRACE "-" SPAN "-00",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-" TRACE "-" SPAN "-02"};
+    const struct shim_settings settings = {.propagators = PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE};
+    const char *lines[PROPAGATE_MAX_HEADERS];
+    struct propagate_own own;
+    (void)state;
+    set_settings(&settings);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct span_context context;
+        assert_true(propagate_parse_traceparent(texts[i], 55, &context));
+        if (i)
+            propagate_print_again(&context, &own);
+        else
+            assert_int_equal(propagate_headers(&context, true, &own, lines), 1);
+        assert_true(own.is_traceparent_alone);
+        assert_memory_equal(lines[0], "traceparent: ", 13);
+        assert_string_equal(lines[0] + 13, texts[i]);
+    }
+}
+
+/* Where more goes out, or may go out with another span, no line is printed over. */
+static void test_is_traceparent_alone(void **state)
+{
+    static const struct {
+        struct shim_settings settings;
+        bool is_alone;
+    } cases[] = {
+        {{.propagators = PROPAGATE_TRACECONTEXT}, true},
+        {{.propagators = PROPAGATE_TRACECONTEXT, .baggage_line = "baggage: k=v"}, true},
+        {{.propagators = PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE, .baggage_line = "baggage: k=v"}, false},
+        {{.propagators = PROPAGATE_TRACECONTEXT, .tracestate_line = "tracestate: k=v"}, false},
+        {{.propagators = PROPAGATE_TRACECONTEXT | PROPAGATE_B3}, false},
+        {{.propagators = PROPAGATE_B3}, false},
+        {{.propagators = PROPAGATE_B3MULTI}, false},
+        {{.propagators = 0}, false},
+    };
+    struct span_context context = {.in_process_trace = false};
+    const char *lines[PROPAGATE_MAX_HEADERS];
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct propagate_own own;
+        set_settings(&cases[i].settings);
+        (void)propagate_headers(&context, true, &own, lines);
+        if (own.is_traceparent_alone != cases[i].is_alone)
+            fail_msg("case %zu: %d", i, own.is_traceparent_alone);
+    }
+}
+
 static void test_parse_b3(void **state)
 {
     static const struct {
@@ -183,6 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse_traceparent),
         cmocka_unit_test(test_print_is_the_inverse),
+        cmocka_unit_test(test_print_again),
+        cmocka_unit_test(test_is_traceparent_alone),
         cmocka_unit_test(test_parse_b3),
         cmocka_unit_test(test_is_own_header),
         cmocka_unit_test(test_is_excluded),
