@@ -180,6 +180,8 @@ static const struct {
     {": Assertion `", "assert", "assertion failed: ", "|"},
     {"double free or corruption (fasttop)\n", "malloc", "double free or corruption (fasttop)",
      "double free or corruption (fasttop)"},
+    {"free(): double free detected in tcache 2 ", "malloc", "free(): double free detected in tcache 2",
+     "free(): double free detected in tcache #"},
     {"free(): invalid pointer", "malloc", "free(): invalid pointer", "free(): invalid pointer"},
     {"*** stack smashing detected ***: terminated\n", "stack-smashing", "stack smashing detected",
      "*** stack smashing detected ***: terminated"},

@@ -36,7 +36,10 @@ static const struct {
 /* Without the line's end and what a hostile process may have put behind it. */
 static char *first_line(const char *text, struct arena *arena)
 {
-    return arena_copy(arena, text, strcspn(text, "\r\n"));
+    size_t bytes = strcspn(text, "\r\n");
+    while (bytes && text[bytes - 1] == ' ') /* redaction made one of the line's end */
+        bytes--;
+    return arena_copy(arena, text, bytes);
 }
 
 /* "prog: file.c:12: function: Assertion `x > 0' failed." ; program and function may be missing, "prog" may hold colons. */
