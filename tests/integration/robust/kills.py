@@ -176,7 +176,8 @@ def burst(lab):
         lab.receiver.decode()
         lab.receiver.spans.clear()
         before = lab.status()["destinations"]
-        result = lab.run([program("calls"), *arguments], lab.traced(service, OTELSHIM_TRACE_GAP="0"))
+        result = lab.run([program("calls"), *arguments], lab.traced(service, OTELSHIM_TRACE_GAP="0",
+                                                                      OTEL_EXPORTER_OTLP_TIMEOUT="120000"))  # what is late comes twice
         lab.check(result.stdout == b"300000 calls\n", f"{service}: {result.stdout} {result.stderr}")
         lab.wait_until_drained(60)
         report = lab.status()
