@@ -134,8 +134,6 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def answer(self, answer):
-        if answer.hold:
-            time.sleep(answer.hold)
         body = {"ok": False, "error_code": answer.status, "description": answer.description}
         headers = []
         if answer.parameters:
@@ -188,30 +186,36 @@ class Handler(BaseHTTPRequestHandler):
         return rule.get("misbehave")
 
     def bot_request(self, token, method, query, body):
+        """It is in the log before it is answered: who has the answer may ask for the log."""
         bot = self.server.bot
-        params, files, status, description, message = {}, {}, 200, None, None
+        params, files = {}, {}
+
+        def note(status, description=None, message=None):
+            shown = {name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value for name, value in params.items()}
+            bot.note(method=method, params=shown, files=files, status=status, description=description,
+                     text=message and message["text"], entities=message and message["entities"],
+                     message_id=message and message["message_id"], connection=self.connection_number)
+
         try:
             check_token(bot, token)
             params, files = read_parameters(self.headers, body, query)
             what = self.obey(bot.rule_for(method, params.get("chat_id", "")))
             if what and what != "lost":
-                status, description = 0, what
+                note(0, what)
                 self.misbehave(what)
                 return
             result, message = bot.call(method, params, files)
-            if what:
-                description = "lost"
-                self.leave()
-            else:
-                self.send(200, json.dumps({"ok": True, "result": result}))
         except Answer as answer:
-            status, description = answer.status, answer.description
+            if answer.hold:
+                time.sleep(answer.hold)
+            note(answer.status, answer.description)
             self.answer(answer)
-        finally:
-            shown = {name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value for name, value in params.items()}
-            bot.note(method=method, params=shown, files=files, status=status, description=description,
-                     text=message and message["text"], entities=message and message["entities"],
-                     message_id=message and message["message_id"], connection=self.connection_number)
+            return
+        note(200, what, message)
+        if what:
+            self.leave()
+        else:
+            self.send(200, json.dumps({"ok": True, "result": result}))
 
     def hook_request(self, path, body):
         bot = self.server.bot
