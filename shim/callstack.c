@@ -10,7 +10,9 @@
 
 #define NS_PER_S 1000000000u
 #define COUNT_BITS 8u
-#define MAX_BYTES (sizeof(struct wire_stack) + WIRE_STACK_MAX)
+/* With room for the call's own record: in another chunk, one that is read before, the call would come without its stack. */
+#define MAX_BYTES (sizeof(struct wire_stack) + WIRE_STACK_MAX + WIRE_RECORD_MAX)
+static_assert(MAX_BYTES <= WIRE_CHUNK_BYTES, "both in one chunk");
 
 /* Second and how many stacks it has had; relaxed, any thread. A fork child goes on with its parent's. */
 static uint64_t copied;
