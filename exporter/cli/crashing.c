@@ -154,6 +154,8 @@ static void give_up_waiting(struct pipeline *pipeline, uint64_t now_ns)
             continue;
         if (each->crash.kind == CRASH_STACKS)
             each->crash.ended_by = "lives";
+        if (each->traced && !each->is_living) /* it dies slowly: a large core dump */
+            mortality_find_root(pipeline, each->traced, each);
         incident_complete(pipeline, each);
     }
 }

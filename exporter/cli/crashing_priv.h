@@ -98,6 +98,8 @@ bool crashing_read_slot(struct pipeline *pipeline, const struct process *process
 
 /* ---- mortality.c ---- */
 void mortality_close_pidfd(struct mortality *mortality);
+/* abort() out of its own handler: what it handled is what happened. */
+void mortality_find_root(struct pipeline *pipeline, struct traced *traced, struct incident *incident);
 
 /* ---- incident_disk.c ---- */
 /* The path of a place, whether it is there or not. False: there is none. */

@@ -214,8 +214,7 @@ static void decide_without_fault(struct pipeline *pipeline, struct traced *trace
     incident_complete(pipeline, incident);
 }
 
-/* abort() out of its own handler: what it handled is what happened. */
-static void find_root(struct pipeline *pipeline, struct traced *traced, struct incident *incident)
+void mortality_find_root(struct pipeline *pipeline, struct traced *traced, struct incident *incident)
 {
     struct arena arena = {0};
     struct slot slot;
@@ -239,7 +238,7 @@ static void decide(struct pipeline *pipeline, struct traced *traced)
         return;
     if (incident) {
         if (incident->step == INCIDENT_CAPTURED) {
-            find_root(pipeline, traced, incident);
+            mortality_find_root(pipeline, traced, incident);
             describe_end(&incident->crash, &mortality->death);
             incident_complete(pipeline, incident);
         }
