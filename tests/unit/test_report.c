@@ -403,18 +403,23 @@ static void test_just_after(void **state)
     }
 }
 
-/* The pointer went nowhere: the caller is what lies on the stack. */
+/* A call to where no code is: the caller is what lies on the stack. */
+static void report_call(struct crash_report *report, struct crash_case *crash, uint64_t to, uint64_t error)
+{
+    const uint64_t caller = 0x55d000001234;
+    memcpy(stack, &caller, sizeof(caller));
+    crash->address = to;
+    threads[0].registers[WIRE_X86_64_IP] = to;
+    threads[0].registers[WIRE_X86_64_ERROR] = error;
+    crash_report_make(report, crash, CRASH_RAW);
+}
+
 static void test_jump_to_nowhere(void **state)
 {
     (void)state;
     struct crash_case crash = make_case();
     struct crash_report report = {0};
-    uint64_t caller = 0x55d000001234;
-    memcpy(stack, &caller, sizeof(caller));
-    crash.address = 0;
-    threads[0].registers[WIRE_X86_64_IP] = 0;
-    threads[0].registers[WIRE_X86_64_ERROR] = 20;
-    crash_report_make(&report, &crash, CRASH_RAW);
+    report_call(&report, &crash, 0, 20);
     assert_string_equal(report.class, "null-call");
     assert_int_equal(report.threads[0].stack.n_frames, 2);
     assert_int_equal(report.threads[0].stack.frames[1].offset, 0x1234);
@@ -428,16 +433,11 @@ static void test_jump_to_data(void **state)
     (void)state;
     struct crash_case crash = make_case();
     struct crash_report report = {0};
-    uint64_t caller = 0x55d000001234;
-    memcpy(stack, &caller, sizeof(caller));
     crash.maps = "55d000000000-55d000002000 r-xp 00000000 08:01 1 /usr/bin/trader\n"
                  "55d000002000-55d000003000 rw-p 00002000 08:01 1 /usr/bin/trader\n"
                  "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0 [stack]\n";
     crash.code = SEGV_ACCERR;
-    crash.address = 0x55d000002040;
-    threads[0].registers[WIRE_X86_64_IP] = 0x55d000002040;
-    threads[0].registers[WIRE_X86_64_ERROR] = 21;
-    crash_report_make(&report, &crash, CRASH_RAW);
+    report_call(&report, &crash, 0x55d000002040, 21);
     assert_string_equal(report.class, "execute-data");
     assert_string_equal(report.threads[0].stack.frames[0].function, "<data>");
     assert_false(report.threads[0].stack.frames[0].is_own);

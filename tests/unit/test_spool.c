@@ -240,17 +240,28 @@ static void set_checkpoint(struct fixture *fixture, char fill, size_t bytes)
     body_fini(&body);
 }
 
+/* The next one is for what this header says. */
+static void open_for(struct fixture *fixture, struct header_line *token)
+{
+    fixture->settings.traces.headers = token;
+    fixture->settings.traces.n_headers = 1;
+    fixture->spool = open_spool(fixture);
+}
+
+static void start_for(struct fixture *fixture, struct header_line *token)
+{
+    start(fixture, 1 << 20);
+    spool_close(fixture->spool);
+    open_for(fixture, token); /* the first one's directory is empty: taken over */
+}
+
 static void test_two_of_one_url_never_share(void **state)
 {
     (void)state;
     struct fixture fixture;
     struct header_line token_a = {"X-Token", "a"}, token_b = {"X-Token", "b"};
     struct spool_batch batch;
-    start(&fixture, 1 << 20);
-    spool_close(fixture.spool);
-    fixture.settings.traces.headers = &token_a;
-    fixture.settings.traces.n_headers = 1;
-    fixture.spool = open_spool(&fixture); /* the first one's directory is empty: taken over */
+    start_for(&fixture, &token_a);
     struct spool *same = open_spool(&fixture);
     assert_non_null(same);
     append(fixture.spool, 'a', 10, 1, false);
@@ -258,14 +269,12 @@ static void test_two_of_one_url_never_share(void **state)
     spool_close(same);
     spool_close(fixture.spool);
 
-    fixture.settings.traces.headers = &token_b;
-    fixture.spool = open_spool(&fixture); /* nobody has a's now, but its batches are for a's token */
+    open_for(&fixture, &token_b); /* nobody has a's now, but its batches are for a's token */
     assert_int_equal(take(&fixture, &batch), 0);
     append(fixture.spool, 'b', 10, 1, false);
     spool_close(fixture.spool);
 
-    fixture.settings.traces.headers = &token_a;
-    fixture.spool = open_spool(&fixture);
+    open_for(&fixture, &token_a);
     assert_int_equal(take(&fixture, &batch), 'a');
     stop(&fixture);
 }
@@ -277,23 +286,17 @@ static void test_checkpoint_of_one_url_is_never_shared(void **state)
     struct fixture fixture;
     struct header_line token_a = {"X-Token", "a"}, token_b = {"X-Token", "b"};
     struct spool_batch batch;
-    start(&fixture, 1 << 20);
-    spool_close(fixture.spool);
-    fixture.settings.traces.headers = &token_a;
-    fixture.settings.traces.n_headers = 1;
-    fixture.spool = open_spool(&fixture);
+    start_for(&fixture, &token_a);
     assert_false(spool_get_counts(fixture.spool).has_checkpoint);
     set_checkpoint(&fixture, 'a', 10);
     assert_true(spool_get_counts(fixture.spool).has_checkpoint);
     spool_close(fixture.spool);
 
-    fixture.settings.traces.headers = &token_b;
-    fixture.spool = open_spool(&fixture);
+    open_for(&fixture, &token_b);
     assert_int_equal(take(&fixture, &batch), 0);
     spool_close(fixture.spool);
 
-    fixture.settings.traces.headers = &token_a;
-    fixture.spool = open_spool(&fixture);
+    open_for(&fixture, &token_a);
     assert_false(spool_get_counts(fixture.spool).has_checkpoint);
     assert_int_equal(take(&fixture, &batch), 'a');
     set_checkpoint(&fixture, 'a', 10);

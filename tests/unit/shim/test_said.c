@@ -119,18 +119,24 @@ static void a_span_that_is_open_is_referred_to(void)
 static void behind_a_call_its_episode_is_referred_to(void)
 {
     struct span call;
-    CHECK(span_begin(&call, 0, WIRE_CALL, NULL, NULL));
-    uint64_t before_ns = clock_mono_ns();
-    span_end(&call, WIRE_FAILED);
-    otelshim_log(OTELSHIM_ERROR, "it failed");
-    if (clock_mono_ns() - before_ns > 90000000u)
-        SKIP("this machine is so busy that it was much later at once");
+    uint64_t before_ns;
+    unsigned n_tries = 0;
+    do { /* a machine so busy that it is much later at once has another try */
+        n_tries++;
+        CHECK(span_begin(&call, 0, WIRE_CALL, NULL, NULL));
+        before_ns = clock_mono_ns();
+        span_end(&call, WIRE_FAILED);
+        otelshim_log(OTELSHIM_ERROR, "it failed");
+    } while (clock_mono_ns() - before_ns > 90000000u);
     nanosleep(&(struct timespec){.tv_nsec = 150000000}, NULL); /* OTELSHIM_TRACE_GAP is 100 ms */
     otelshim_log(OTELSHIM_ERROR, "much later");
     read_records(&records);
-    const struct wire_span *span = (const void *)records.at[0];
-    CHECK(records.n == 3 && !memcmp(log_at(1)->trace_id, span->facts.trace_id, 16));
-    CHECK(!memcmp(log_at(1)->span_id, span->facts.parent_span_id, 8) && is_zero(log_at(2)->trace_id, 16));
+    CHECK(n_tries > 1 ? records.n > 3 : records.n == 3);
+    uint32_t at = records.n - 3;
+    const struct wire_span *span = (const void *)records.at[at];
+    CHECK(!memcmp(log_at(at + 1)->trace_id, span->facts.trace_id, 16));
+    CHECK(!memcmp(log_at(at + 1)->span_id, span->facts.parent_span_id, 8) &&
+          is_zero(log_at(at + 2)->trace_id, 16));
 }
 
 static void what_is_long_is_cut_and_what_is_odd_left_out(void)
