@@ -18,6 +18,7 @@
  */
 #include "clock.h"
 
+#include "hot.h"
 #include "sys.h"
 #include <string.h>
 
@@ -135,7 +136,7 @@ static __attribute__((noinline)) uint64_t ask_and_move(struct clock_anchor *anch
     return now_ns;
 }
 
-uint64_t clock_ask(struct clock_anchor *anchor)
+HOT uint64_t clock_ask(struct clock_anchor *anchor)
 {
     uint32_t state = __atomic_load_n(&counter.state, __ATOMIC_RELAXED);
     if (__builtin_expect(state == REFUSED, 1) || anchor->is_moving ||
@@ -146,7 +147,7 @@ uint64_t clock_ask(struct clock_anchor *anchor)
     return ask_and_move(anchor);
 }
 #else
-uint64_t clock_ask(struct clock_anchor *anchor)
+HOT uint64_t clock_ask(struct clock_anchor *anchor)
 {
     (void)anchor;
     return clock_mono_ns();

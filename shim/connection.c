@@ -88,7 +88,7 @@ static __attribute__((noinline)) uint64_t search(const void *handle)
     return 0;
 }
 
-struct connection *connection_find_slowly(const void *handle)
+HOT struct connection *connection_find_slowly(const void *handle)
 {
     uint64_t value = __atomic_load_n(index_cells[hash(handle, 0)], __ATOMIC_ACQUIRE);
     if (!handle)

@@ -7,6 +7,7 @@
 #include "episode.h"
 
 #include "buffer.h"
+#include "hot.h"
 #include "ids.h"
 #include "sampler.h"
 #include "sequence.h"
@@ -104,7 +105,8 @@ static bool join_given(const struct shim_settings *settings, const struct wire_s
     return open || settings->has_parent;
 }
 
-static void begin_trace(const struct shim_settings *settings, uint64_t *random, struct wire_span_facts *facts)
+static HOT void begin_trace(const struct shim_settings *settings, uint64_t *random,
+                            struct wire_span_facts *facts)
 {
     ids_make_trace_id(random, facts->trace_id);
     memset(facts->parent_span_id, 0, sizeof(facts->parent_span_id));
@@ -120,8 +122,8 @@ void episode_join_custom(struct thread *thread, uint64_t now_ns, struct wire_spa
         begin_trace(settings, thread->random[THREAD_CUSTOM], facts);
 }
 
-void episode_join_slowly(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_own_operations,
-                         uint64_t now_ns, struct wire_span_facts *facts)
+HOT void episode_join_slowly(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_own_operations,
+                             uint64_t now_ns, struct wire_span_facts *facts)
 {
     const struct shim_settings *settings = settings_get();
     if (join_given(settings, thread_newest_open(thread, slot), facts))

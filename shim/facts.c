@@ -1,6 +1,7 @@
 /* facts: see facts.h. Which facts are kept for unsampled spans is a column of wire/attributes.h. */
 #include "facts.h"
 
+#include "hot.h"
 #include "text.h"
 #include <string.h>
 
@@ -114,7 +115,7 @@ static inline void append(struct facts *facts, enum wire_attribute key, enum wir
     *facts->busy = 0;
 }
 
-void facts_string(struct facts *facts, enum wire_attribute key, const char *text, size_t bytes)
+HOT void facts_string(struct facts *facts, enum wire_attribute key, const char *text, size_t bytes)
 {
     if (text && facts_wants(facts, key))
         append(facts, key, WIRE_STRING, text, bytes);
@@ -222,7 +223,7 @@ static __attribute__((noinline, cold)) uint32_t cut_encoded(struct facts *facts,
     return n_fitting;
 }
 
-void facts_encoded(struct facts *facts, const uint64_t *words, uint32_t n_words)
+HOT void facts_encoded(struct facts *facts, const uint64_t *words, uint32_t n_words)
 {
     *facts->busy = 1;
     fence();

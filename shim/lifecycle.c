@@ -41,8 +41,7 @@ static void describe_instrumentations(uint8_t *area)
         for (uint32_t entry = 0; entry < from->n_entry_points; entry++) {
             const char *name = from->entry_points[entry].name;
             size_t bytes = strlen(name) + 1;
-            bool is_flavour = entry && !strcmp(name, from->entry_points[entry - 1].name);
-            if (is_flavour)
+            if (real_version_of(&from->entry_points[entry])) /* a flavour of one without */
                 continue;
             if (!at || at + used + 2 + bytes > WIRE_HEADER_BYTES)
                 break;

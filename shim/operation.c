@@ -9,6 +9,7 @@
 #include "admit.h"
 #include "callstack.h"
 #include "episode.h"
+#include "hot.h"
 #include "ids.h"
 #include "record.h"
 #include "sampler.h"
@@ -214,7 +215,7 @@ static void count_open(struct wire_thread_slot *slot, const struct wire_span_fac
     slot->episode.open_calls += episode_has(&slot->episode, facts);
 }
 
-static void count_closed(struct wire_thread_slot *slot, const struct wire_span_facts *facts, bool is_own)
+static HOT void count_closed(struct wire_thread_slot *slot, const struct wire_span_facts *facts, bool is_own)
 {
     bool has = episode_has(&slot->episode, facts);
     if (__builtin_expect(is_own, 1)) {
@@ -247,8 +248,8 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     record_stage_connection(open, operation->slot.staged, 0, WIRE_OPERATION_STAGING_BYTES, connection);
 }
 
-struct operation *operation_open(uint16_t instrumentation, enum wire_operation kind,
-                                 struct connection *connection, struct facts *ret_facts)
+HOT struct operation *operation_open(uint16_t instrumentation, enum wire_operation kind,
+                                     struct connection *connection, struct facts *ret_facts)
 {
     const struct dropbox *box;
     struct thread *thread = connection ? admit(&box) : NULL;
@@ -283,12 +284,12 @@ void operation_set_age(struct operation *operation, uint64_t age_ns)
     operation->slot.span.facts.start_mono_ns -= age_ns;
 }
 
-struct span_context operation_context(const struct operation *operation)
+HOT struct span_context operation_context(const struct operation *operation)
 {
     return span_context_of(&operation->slot.span.facts);
 }
 
-void operation_mark_injected(struct operation *operation)
+HOT void operation_mark_injected(struct operation *operation)
 {
     operation->slot.span.facts.flags |= WIRE_SPAN_INJECTED;
 }
@@ -374,17 +375,18 @@ static inline __attribute__((always_inline)) void close(struct connection *conne
     dropbox_ring(box, has_failed, end.now_ns);
 }
 
-void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome)
+HOT void operation_close(struct connection *connection, struct operation *operation,
+                         enum wire_outcome outcome)
 {
     close(connection, operation, (struct record_end){.outcome = outcome});
 }
 
-void operation_close_with_rows(struct connection *connection, struct operation *operation, int64_t rows)
+HOT void operation_close_with_rows(struct connection *connection, struct operation *operation, int64_t rows)
 {
     close(connection, operation, (struct record_end){.outcome = WIRE_OK, .has_rows = true, .rows = rows});
 }
 
-void operation_close_all(struct connection *connection, enum wire_outcome outcome)
+HOT void operation_close_all(struct connection *connection, enum wire_outcome outcome)
 {
     for (uint32_t n = connection ? connection->n_operations : 0; n > 0;
          n--) /* one that cannot be closed stays */

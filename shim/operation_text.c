@@ -4,6 +4,7 @@
  */
 #include "operation_priv.h"
 
+#include "hot.h"
 #include "record.h"
 #include "sampler.h"
 #include <string.h>
@@ -72,8 +73,8 @@ static __attribute__((noinline)) void stage_shared(struct operation *operation, 
 }
 
 /* six things to know: NOLINTNEXTLINE(readability-function-size) */
-void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
-                    const char *text, size_t bytes, uint32_t later_bytes)
+HOT void operation_text(struct operation *operation, struct interned *mark, enum wire_attribute key,
+                        const char *text, size_t bytes, uint32_t later_bytes)
 {
     struct wire_open_span *open = &operation->slot.span;
     uint32_t at = open->bytes;

@@ -1,6 +1,7 @@
 /* propagate: see propagate.h. */
 #include "propagate.h"
 
+#include "hot.h"
 #include "settings.h"
 #include "text.h"
 #include <string.h>
@@ -50,7 +51,7 @@ static void print_b3_multi(const struct span_context *context, char *trace_line,
 }
 
 /* Spans that follow each other are often of one trace. */
-void propagate_print_again(const struct span_context *context, struct propagate_own *own)
+HOT void propagate_print_again(const struct span_context *context, struct propagate_own *own)
 {
     char *text = own->lines[0] + sizeof("traceparent: ") - 1;
     if (memcmp(own->trace_id, context->trace_id, sizeof(own->trace_id)) != 0) {

@@ -276,7 +276,7 @@ void *real_wrapper_of(const struct real_entry *entry)
     return elf_find(libc_get_self(), &name, ELF_AS_BOUND, real_version_of(entry));
 }
 
-bool real_is_internal_there(const struct real_entry *entry, const void *address)
+HOT bool real_is_internal_there(const struct real_entry *entry, const void *address)
 {
     uintptr_t at = (uintptr_t)address;
     if (real_is_in_library(entry, address) || scope_is_shim(address))

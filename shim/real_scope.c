@@ -6,6 +6,7 @@
  */
 #include "real_scope.h"
 
+#include "hot.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -68,7 +69,7 @@ void scope_get_shim_text(uintptr_t *ret_from, uintptr_t *ret_to)
     *ret_to = __atomic_load_n(&shim_text.to, __ATOMIC_RELAXED);
 }
 
-bool scope_is_shim(const void *address)
+HOT bool scope_is_shim(const void *address)
 {
     return (uintptr_t)address >= __atomic_load_n(&shim_text.from, __ATOMIC_RELAXED) &&
            (uintptr_t)address < __atomic_load_n(&shim_text.to, __ATOMIC_RELAXED);

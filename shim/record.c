@@ -1,6 +1,7 @@
 /* record: see record.h. */
 #include "record.h"
 
+#include "hot.h"
 #include <string.h>
 
 void record_seal_shared(struct wire_open_span *open, uint8_t *staged, struct interned *mark,
@@ -18,8 +19,8 @@ void record_seal_shared(struct wire_open_span *open, uint8_t *staged, struct int
     open->n_shared++;
 }
 
-void record_copy_connection(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
-                            const struct connection *connection)
+HOT void record_copy_connection(struct wire_open_span *open, uint8_t *staged, uint32_t max_bytes,
+                                const struct connection *connection)
 {
     uint32_t bytes = (uint32_t)sizeof(struct wire_facts) + connection->shared.fact_bytes;
     if (!connection->shared.fact_bytes || open->bytes + bytes > max_bytes)

@@ -1,6 +1,7 @@
 /* sampler: see sampler.h. */
 #include "sampler.h"
 
+#include "hot.h"
 #define RANDOM_BITS 56
 #define LIVE_BITS 24
 
@@ -13,14 +14,14 @@ static uint64_t randomness_of(const uint8_t trace_id[16])
 }
 
 /* 0: as started. */
-static uint32_t live_word(void)
+static HOT uint32_t live_word(void)
 {
     const struct dropbox *box = dropbox_file();
     uint32_t word = box ? __atomic_load_n(&box->exporter->settings, __ATOMIC_RELAXED) : 0;
     return word & WIRE_LIVE_VALID ? word : 0;
 }
 
-bool sampler_is_sampled(const struct shim_settings *settings, const uint8_t trace_id[16])
+HOT bool sampler_is_sampled(const struct shim_settings *settings, const uint8_t trace_id[16])
 {
     uint32_t live = live_word();
     if (live & WIRE_LIVE_SAMPLER)

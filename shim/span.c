@@ -8,6 +8,7 @@
 
 #include "callstack.h"
 #include "episode.h"
+#include "hot.h"
 #include "ids.h"
 #include "lifecycle.h"
 #include "literal.h"
@@ -317,16 +318,16 @@ static inline __attribute__((always_inline)) bool begin_call(struct span *span, 
     return true;
 }
 
-bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation operation,
-                const void *handle, struct connection *connection)
+HOT bool span_begin(struct span *span, uint16_t instrumentation, enum wire_operation operation,
+                    const void *handle, struct connection *connection)
 {
     const struct span_call call = {handle, connection, NULL, instrumentation, (uint8_t)operation};
     return begin_call(span, &call);
 }
 
 /* six things to know: NOLINTNEXTLINE(readability-function-size) */
-bool span_begin_query(struct span *span, uint16_t instrumentation, enum wire_operation operation,
-                      const void *handle, struct connection *connection, const char *text)
+HOT bool span_begin_query(struct span *span, uint16_t instrumentation, enum wire_operation operation,
+                          const void *handle, struct connection *connection, const char *text)
 {
     const struct span_call call = {handle, connection, text, instrumentation, (uint8_t)operation};
     return begin_call(span, &call);
@@ -334,7 +335,7 @@ bool span_begin_query(struct span *span, uint16_t instrumentation, enum wire_ope
 
 /* ---- end ---- */
 
-struct span_context span_context_of(const struct wire_span_facts *facts)
+HOT struct span_context span_context_of(const struct wire_span_facts *facts)
 {
     struct span_context context = {
         .flags = facts->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM),
@@ -345,12 +346,12 @@ struct span_context span_context_of(const struct wire_span_facts *facts)
     return context;
 }
 
-struct span_context span_context(const struct span *span)
+HOT struct span_context span_context(const struct span *span)
 {
     return span_context_of(&span->open->facts);
 }
 
-void span_mark_injected(struct span *span)
+HOT void span_mark_injected(struct span *span)
 {
     span->open->facts.flags |= WIRE_SPAN_INJECTED;
 }
@@ -418,12 +419,12 @@ static inline __attribute__((always_inline)) void end_call(struct span *span, st
     end(box, span, 0, 0, how);
 }
 
-void span_end(struct span *span, enum wire_outcome outcome)
+HOT void span_end(struct span *span, enum wire_outcome outcome)
 {
     end_call(span, (struct record_end){.outcome = outcome});
 }
 
-void span_end_with_rows(struct span *span, int64_t rows)
+HOT void span_end_with_rows(struct span *span, int64_t rows)
 {
     end_call(span, (struct record_end){.outcome = WIRE_OK, .has_rows = true, .rows = rows});
 }

@@ -1,6 +1,7 @@
 /* text: see text.h. */
 #include "text.h"
 
+#include "hot.h"
 #include <string.h>
 
 /* A UTF-8 sequence is at most 4 bytes: look back at most 3 for its lead byte. */
@@ -72,7 +73,7 @@ static inline void print_step(char *out, const uint8_t *bytes)
 }
 #endif
 
-void text_print_hex(char *out, const uint8_t *bytes, size_t n)
+HOT void text_print_hex(char *out, const uint8_t *bytes, size_t n)
 {
     static const char all[] = "0123456789abcdef";
     for (; n >= HEX_STEP; n -= HEX_STEP, bytes += HEX_STEP, out += 2 * HEX_STEP)

@@ -177,7 +177,7 @@ int disposition_change(int number, const struct sigaction *action, struct sigact
 
 /* Libcurl sets SIGPIPE twelve times a request: what is nothing to us goes on at once. (What is no signal is that of its lowest bits here, and
  * refused by whoever it goes to.) */
-EXPORTED int sigaction(int number, const struct sigaction *action, struct sigaction *old)
+EXPORTED HOT int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
     __typeof__(&sigaction) real =
         (__typeof__(&sigaction))__atomic_load_n(&disposition_words.real_sigaction, __ATOMIC_RELAXED);

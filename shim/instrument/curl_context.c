@@ -59,8 +59,8 @@ static inline bool has_only_to_print(const struct curl_state *state)
            state->target == CURL_TARGET_SHARED;
 }
 
-bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
-                         const struct span_context *context)
+HOT bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
+                             const struct span_context *context)
 {
     bool has_baggage;
     if (!state || !calls->setopt)

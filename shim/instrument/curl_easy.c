@@ -66,8 +66,8 @@ static __attribute__((noinline, cold)) CURLcode perform_refused(__typeof__(&curl
     return code;
 }
 
-static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, const void *call_site,
-                                                  CURL *handle)
+static HOT __attribute__((noinline)) CURLcode perform(struct real_entry *entry, const void *call_site,
+                                                      CURL *handle)
 {
     __typeof__(&curl_easy_perform) real = real_find(entry, call_site, handle);
     struct connection *connection = connection_find(handle);
@@ -107,7 +107,7 @@ static __attribute__((noinline)) CURLcode perform(struct real_entry *entry, cons
 
 #define PERFORM(node, at, ...)                                                  \
     CURL_INSTANCE(curl_easy_perform, node, at)                                  \
-    CURLcode curl_easy_perform__##node(CURL *handle)                            \
+    HOT CURLcode curl_easy_perform__##node(CURL *handle)                        \
     {                                                                           \
         CALL_SITE;                                                              \
         return perform(CURL_ENTRY(curl_easy_perform, node), call_site, handle); \

@@ -19,12 +19,13 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define ENTRY_ROW(node, at, wanted, function, failure_) \
-    [CURL_FLAVOUR_##node] = {.name = #function, .version = wanted, .failure = failure_},
-#define ENTRY_ROWS(function, failure) \
-    [CURL_FUNCTION_##function] = {CURL_FLAVOURS(ENTRY_ROW, function, failure)},
+#define ENTRY_ROW(function, failure_, wanted) \
+    [CURL_FUNCTION_##function] = {.name = #function, .version = wanted, .failure = failure_},
+#define ENTRY_ROWS(node, at, wanted, ...) [CURL_FLAVOUR_##node] = {CURL_FUNCTIONS(ENTRY_ROW, wanted)},
 
-struct real_entry curl_entries[N_CURL_FUNCTIONS][N_CURL_FLAVOURS] = {CURL_FUNCTIONS(ENTRY_ROWS)};
+/* A program calls those of one flavour: they lie side by side. */
+struct real_entry curl_entries[N_CURL_FLAVOURS][N_CURL_FUNCTIONS]
+    __attribute__((aligned(64))) = {CURL_FLAVOURS(ENTRY_ROWS, )};
 
 const struct instrumentation instrument_libcurl = {
     .name = "libcurl",

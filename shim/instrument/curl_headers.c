@@ -152,7 +152,7 @@ static int64_t count_resends(CURL *handle, const struct curl_calls *calls, int64
     return resends;
 }
 
-int64_t curl_headers_count(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+HOT int64_t curl_headers_count(struct facts *facts, CURL *handle, const struct curl_calls *calls)
 {
     int64_t redirects = 0;
     int64_t resends = count_resends(handle, calls, &redirects);
@@ -163,7 +163,7 @@ int64_t curl_headers_count(struct facts *facts, CURL *handle, const struct curl_
     return redirects;
 }
 
-void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+HOT void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls)
 {
     const char *wanted = settings_get()->response_headers;
     if (__builtin_expect(wanted && calls->header, 0))

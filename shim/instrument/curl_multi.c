@@ -59,8 +59,8 @@ static void begin_request(struct connection *connection, CURL *handle, const voi
 }
 
 /* What is to be known of the request is among its facts already. */
-static void end_request(struct connection *connection, const struct curl_calls *calls,
-                        enum wire_outcome outcome)
+static HOT void end_request(struct connection *connection, const struct curl_calls *calls,
+                            enum wire_outcome outcome)
 {
     struct curl_state *state = curl_state_of(connection);
     __atomic_store_n(&state->multi, NULL, __ATOMIC_RELAXED);
@@ -71,8 +71,8 @@ static void end_request(struct connection *connection, const struct curl_calls *
 }
 
 /* libcurl's clock runs from the first look at the transfer to its end: whoever asks how it went comes later. */
-static void add_end_time(struct facts *facts, CURL *handle, struct curl_state *state,
-                         const struct curl_calls *calls)
+static HOT void add_end_time(struct facts *facts, CURL *handle, struct curl_state *state,
+                             const struct curl_calls *calls)
 {
     state->total_us = curl_request_total_us(handle, calls);
     state->knows_total = state->total_us > 0;
@@ -80,8 +80,8 @@ static void add_end_time(struct facts *facts, CURL *handle, struct curl_state *s
         facts_int(facts, WIRE_HTTP_END_US, state->total_us);
 }
 
-static enum wire_outcome copy_end(struct connection *connection, const struct curl_calls *calls,
-                                  CURLcode code, bool is_over)
+static HOT enum wire_outcome copy_end(struct connection *connection, const struct curl_calls *calls,
+                                      CURLcode code, bool is_over)
 {
     struct curl_state *state = curl_state_of(connection);
     CURL *handle = handle_of(connection);
@@ -145,8 +145,8 @@ static void record_unseen(CURL *handle, const struct curl_calls *calls, CURLcode
 
 /* ---- the calls ---- */
 
-static __attribute__((noinline)) CURLMcode add_handle(struct real_entry *entry, const void *call_site,
-                                                      CURLM *multi, CURL *handle)
+static HOT __attribute__((noinline)) CURLMcode add_handle(struct real_entry *entry, const void *call_site,
+                                                          CURLM *multi, CURL *handle)
 {
     __typeof__(&curl_multi_add_handle) real = real_find(entry, call_site, handle);
     CURLMcode code = real(multi, handle);
@@ -163,8 +163,8 @@ static __attribute__((noinline)) CURLMcode add_handle(struct real_entry *entry, 
     return code;
 }
 
-static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entry, const void *call_site,
-                                                         CURLM *multi, CURL *handle)
+static HOT __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entry, const void *call_site,
+                                                             CURLM *multi, CURL *handle)
 {
     __typeof__(&curl_multi_remove_handle) real = real_find(entry, call_site, handle);
     if (curl_is_performed(handle, call_site))
@@ -193,8 +193,8 @@ static __attribute__((noinline)) CURLMcode remove_handle(struct real_entry *entr
     return code;
 }
 
-static __attribute__((noinline)) void end_as_told(struct real_entry *entry, const CURLMsg *message,
-                                                  bool is_internal)
+static HOT __attribute__((noinline)) void end_as_told(struct real_entry *entry, const CURLMsg *message,
+                                                      bool is_internal)
 {
     CURL *handle = message->easy_handle;
     CURLcode code = message->data.result;
@@ -217,8 +217,8 @@ static __attribute__((noinline)) void end_as_told(struct real_entry *entry, cons
         curl_socket_open(connection, handle, calls, code);
 }
 
-static __attribute__((noinline)) CURLMsg *hand_out(struct real_entry *entry, const void *call_site,
-                                                   CURLMsg *message)
+static HOT __attribute__((noinline)) CURLMsg *hand_out(struct real_entry *entry, const void *call_site,
+                                                       CURLMsg *message)
 {
     if (!message || message->msg != CURLMSG_DONE || !message->easy_handle)
         return message;
@@ -228,8 +228,8 @@ static __attribute__((noinline)) CURLMsg *hand_out(struct real_entry *entry, con
     return message;
 }
 
-static __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, const void *call_site,
-                                                    CURLM *multi, int *ret_n)
+static HOT __attribute__((noinline)) CURLMsg *read_info(struct real_entry *entry, const void *call_site,
+                                                        CURLM *multi, int *ret_n)
 {
     __typeof__(&curl_multi_info_read) real = real_find(entry, call_site, NULL);
     CURLMsg *message = real(multi, ret_n);
@@ -269,7 +269,7 @@ static __attribute__((noinline)) CURLMcode clean_up(struct real_entry *entry, co
 /* Of a multi handle and an easy one: `own` is what we do, but for libcurl's own calls. */
 #define OF_BOTH(node, at, flavour, function, own)                                      \
     CURL_INSTANCE(function, node, at)                                                  \
-    CURLMcode function##__##node(CURLM *multi, CURL *handle)                           \
+    HOT CURLMcode function##__##node(CURLM *multi, CURL *handle)                       \
     {                                                                                  \
         CALL_SITE;                                                                     \
         struct real_entry *entry = CURL_ENTRY(function, node);                         \
@@ -281,7 +281,7 @@ CURL_FLAVOURS(OF_BOTH, curl_multi_remove_handle, remove_handle)
 
 #define INFO_READ(node, at, ...)                                                                      \
     CURL_INSTANCE(curl_multi_info_read, node, at)                                                     \
-    CURLMsg *curl_multi_info_read__##node(CURLM *multi, int *ret_n)                                   \
+    HOT CURLMsg *curl_multi_info_read__##node(CURLM *multi, int *ret_n)                               \
     {                                                                                                 \
         CALL_SITE;                                                                                    \
         struct real_entry *entry = CURL_ENTRY(curl_multi_info_read, node);                            \

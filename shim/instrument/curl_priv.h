@@ -29,31 +29,31 @@
     X(CURL_NSS_3, "@", "CURL_NSS_3", __VA_ARGS__)         \
     X(CURL_NSS_4, "@", "CURL_NSS_4", __VA_ARGS__)
 
-/* X(function, enum real_failure). A new one is a row here and its instances in a file. */
+/* X(function, enum real_failure, whatever else was given). A new one is a row here and its instances in a file. */
 #define CURL_FAILS REAL_RETURNS_2       /* CURLE_FAILED_INIT */
 #define CURL_MULTI_FAILS REAL_RETURNS_4 /* CURLM_INTERNAL_ERROR */
 static_assert(CURLE_FAILED_INIT == 2 && CURLM_INTERNAL_ERROR == 4, "what stands in fails as libcurl does");
-#define CURL_FUNCTIONS(X)                         \
-    X(curl_easy_init, REAL_RETURNS_NOTHING)       \
-    X(curl_easy_duphandle, REAL_RETURNS_NOTHING)  \
-    X(curl_easy_reset, REAL_RETURNS_NOTHING)      \
-    X(curl_easy_cleanup, REAL_RETURNS_NOTHING)    \
-    X(curl_easy_setopt, CURL_FAILS)               \
-    X(curl_easy_perform, CURL_FAILS)              \
-    X(curl_ws_send, CURL_FAILS)                   \
-    X(curl_ws_recv, CURL_FAILS)                   \
-    X(curl_multi_add_handle, CURL_MULTI_FAILS)    \
-    X(curl_multi_remove_handle, CURL_MULTI_FAILS) \
-    X(curl_multi_info_read, REAL_RETURNS_NOTHING) \
-    X(curl_multi_cleanup, CURL_MULTI_FAILS)
+#define CURL_FUNCTIONS(X, ...)                                 \
+    X(curl_easy_init, REAL_RETURNS_NOTHING, __VA_ARGS__)       \
+    X(curl_easy_duphandle, REAL_RETURNS_NOTHING, __VA_ARGS__)  \
+    X(curl_easy_reset, REAL_RETURNS_NOTHING, __VA_ARGS__)      \
+    X(curl_easy_cleanup, REAL_RETURNS_NOTHING, __VA_ARGS__)    \
+    X(curl_easy_setopt, CURL_FAILS, __VA_ARGS__)               \
+    X(curl_easy_perform, CURL_FAILS, __VA_ARGS__)              \
+    X(curl_ws_send, CURL_FAILS, __VA_ARGS__)                   \
+    X(curl_ws_recv, CURL_FAILS, __VA_ARGS__)                   \
+    X(curl_multi_add_handle, CURL_MULTI_FAILS, __VA_ARGS__)    \
+    X(curl_multi_remove_handle, CURL_MULTI_FAILS, __VA_ARGS__) \
+    X(curl_multi_info_read, REAL_RETURNS_NOTHING, __VA_ARGS__) \
+    X(curl_multi_cleanup, CURL_MULTI_FAILS, __VA_ARGS__)
 
 #define CURL_FLAVOUR_NUMBER(node, ...) CURL_FLAVOUR_##node,
 enum { CURL_FLAVOURS(CURL_FLAVOUR_NUMBER, ) N_CURL_FLAVOURS };
-#define CURL_FUNCTION_NUMBER(function, failure) CURL_FUNCTION_##function,
-enum { CURL_FUNCTIONS(CURL_FUNCTION_NUMBER) N_CURL_FUNCTIONS };
+#define CURL_FUNCTION_NUMBER(function, ...) CURL_FUNCTION_##function,
+enum { CURL_FUNCTIONS(CURL_FUNCTION_NUMBER, ) N_CURL_FUNCTIONS };
 
-extern struct real_entry curl_entries[N_CURL_FUNCTIONS][N_CURL_FLAVOURS];
-#define CURL_ENTRY(function, node) (&curl_entries[CURL_FUNCTION_##function][CURL_FLAVOUR_##node])
+extern struct real_entry curl_entries[N_CURL_FLAVOURS][N_CURL_FUNCTIONS];
+#define CURL_ENTRY(function, node) (&curl_entries[CURL_FLAVOUR_##node][CURL_FUNCTION_##function])
 
 /* Begins the definition of one instance: its plain name is removed, what remains is function@node. */
 #define CURL_INSTANCE(function, node, at)                                        \

@@ -52,7 +52,7 @@ static __attribute__((noinline, cold)) void load_calls(struct curl_calls *ret_ca
     __atomic_store_n(&loaded.places[place].is_ready, 1, __ATOMIC_RELEASE);
 }
 
-const struct curl_calls *curl_get_calls(const struct real_entry *entry, struct curl_calls *spare)
+HOT const struct curl_calls *curl_get_calls(const struct real_entry *entry, struct curl_calls *spare)
 {
     for (uint32_t i = 0; i < MAX_LIBRARIES; i++)
         if (__atomic_load_n(&loaded.places[i].is_ready, __ATOMIC_ACQUIRE) &&
@@ -71,7 +71,7 @@ int64_t curl_request_number(CURL *handle, const struct curl_calls *calls, CURLIN
     return calls->getinfo(handle, info, &number) == CURLE_OK ? number : -1;
 }
 
-int64_t curl_request_total_us(CURL *handle, const struct curl_calls *calls)
+HOT int64_t curl_request_total_us(CURL *handle, const struct curl_calls *calls)
 {
     return calls->getinfo ? curl_request_number(handle, calls, CURLINFO_TOTAL_TIME_T) : -1;
 }
@@ -131,7 +131,7 @@ struct questions {
  * Asks for the numbers from one to before another; each is a fact where it says something. Without an answer of the server,
  * nothing may mean not known. One loop, out of line: what a request runs for the first time costs more than what it runs again.
  */
-static __attribute__((noinline)) void ask(struct questions *questions, unsigned from, unsigned to)
+static HOT __attribute__((noinline)) void ask(struct questions *questions, unsigned from, unsigned to)
 {
     static const struct {
         uint32_t info;
@@ -279,8 +279,8 @@ static __attribute__((cold)) void add_failure(struct facts *facts, CURL *handle,
 }
 
 /* What the library has to say, where it can be asked. The status; 0: none. */
-static int64_t add_end(struct facts *facts, CURL *handle, struct curl_state *state,
-                       const struct curl_calls *calls)
+static HOT int64_t add_end(struct facts *facts, CURL *handle, struct curl_state *state,
+                           const struct curl_calls *calls)
 {
     struct questions questions; /* no more of it is set than is read */
     questions.handle = handle;
@@ -310,8 +310,8 @@ static int64_t add_end(struct facts *facts, CURL *handle, struct curl_state *sta
     return questions.answers[ANSWER_STATUS];
 }
 
-enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, struct curl_state *state,
-                                   const struct curl_calls *calls, CURLcode code)
+HOT enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, struct curl_state *state,
+                                       const struct curl_calls *calls, CURLcode code)
 {
     if (__builtin_expect(code != CURLE_OK, 0))
         add_failure(facts, handle, state, calls, code);

@@ -133,7 +133,7 @@ static bool begin_awaited(struct async_command *command)
 }
 
 /* A context that is being freed has no entry any more, and gets none for a command that hiredis will refuse. */
-static bool begin(struct async_command *command, redisAsyncContext *ac, const struct real_entry *entry)
+static HOT bool begin(struct async_command *command, redisAsyncContext *ac, const struct real_entry *entry)
 {
     const redisContext *c = ac ? &ac->c : NULL;
     if (!c || !lifecycle_is_active())
@@ -158,7 +158,7 @@ static bool begin(struct async_command *command, redisAsyncContext *ac, const st
     return true;
 }
 
-static void end(struct async_command *command, const redisAsyncContext *ac, int result)
+static HOT void end(struct async_command *command, const redisAsyncContext *ac, int result)
 {
     enum wire_outcome outcome = result == REDIS_OK ? WIRE_OK : WIRE_FAILED;
     if (outcome == WIRE_FAILED) {
@@ -176,8 +176,8 @@ static void end(struct async_command *command, const redisAsyncContext *ac, int 
 }
 
 /* `command` has the program's function and data; they are what goes to hiredis where it is not recorded. */
-static int run_format(struct async_command *command, redisAsyncContext *ac, const char *format,
-                      va_list arguments, const void *call_site)
+static HOT int run_format(struct async_command *command, redisAsyncContext *ac, const char *format,
+                          va_list arguments, const void *call_site)
 {
     __typeof__(&redisvAsyncCommand) real = REAL_OF(redisvAsyncCommand, ac);
     command->effect = hiredis_effect_of_format(format, arguments);
@@ -189,8 +189,8 @@ static int run_format(struct async_command *command, redisAsyncContext *ac, cons
     return result;
 }
 
-EXPORTED int redisvAsyncCommand(redisAsyncContext *ac, redisCallbackFn *fn, void *privdata,
-                                const char *format, va_list ap)
+EXPORTED HOT int redisvAsyncCommand(redisAsyncContext *ac, redisCallbackFn *fn, void *privdata,
+                                    const char *format, va_list ap)
 {
     CALL_SITE;
     struct async_command command;
@@ -199,8 +199,8 @@ EXPORTED int redisvAsyncCommand(redisAsyncContext *ac, redisCallbackFn *fn, void
     return run_format(&command, ac, format, ap, call_site);
 }
 
-EXPORTED int redisAsyncCommand(redisAsyncContext *ac, redisCallbackFn *fn, void *privdata, const char *format,
-                               ...)
+EXPORTED HOT int redisAsyncCommand(redisAsyncContext *ac, redisCallbackFn *fn, void *privdata,
+                                   const char *format, ...)
 {
     CALL_SITE;
     struct async_command command;
@@ -214,8 +214,8 @@ EXPORTED int redisAsyncCommand(redisAsyncContext *ac, redisCallbackFn *fn, void 
 }
 
 /* NOLINTNEXTLINE(readability-function-size): hiredis' prototype */
-EXPORTED int redisAsyncCommandArgv(redisAsyncContext *ac, redisCallbackFn *fn, void *privdata, int argc,
-                                   const char **argv, const size_t *argvlen)
+EXPORTED HOT int redisAsyncCommandArgv(redisAsyncContext *ac, redisCallbackFn *fn, void *privdata, int argc,
+                                       const char **argv, const size_t *argvlen)
 {
     CALL_SITE;
     __typeof__(&redisAsyncCommandArgv) real = REAL_OF(redisAsyncCommandArgv, ac);
@@ -230,8 +230,8 @@ EXPORTED int redisAsyncCommandArgv(redisAsyncContext *ac, redisCallbackFn *fn, v
 }
 
 /* One command: hiredis queues one callback, however many there are in the text. */
-EXPORTED int redisAsyncFormattedCommand(redisAsyncContext *ac, redisCallbackFn *fn, void *privdata,
-                                        const char *cmd, size_t len)
+EXPORTED HOT int redisAsyncFormattedCommand(redisAsyncContext *ac, redisCallbackFn *fn, void *privdata,
+                                            const char *cmd, size_t len)
 {
     CALL_SITE;
     __typeof__(&redisAsyncFormattedCommand) real = REAL_OF(redisAsyncFormattedCommand, ac);

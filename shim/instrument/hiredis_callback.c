@@ -76,7 +76,7 @@ static __attribute__((noinline)) void give_back(struct hiredis_callback *callbac
                                                     memory_order_release, memory_order_relaxed));
 }
 
-struct hiredis_callback *hiredis_callback_take(struct hiredis_state *state)
+HOT struct hiredis_callback *hiredis_callback_take(struct hiredis_state *state)
 {
     struct hiredis_callback *callback = state->spare;
     if (__builtin_expect(!callback, 0))
@@ -131,10 +131,9 @@ static void hold(struct hiredis_state *state, bool is_monitoring, struct hiredis
 }
 
 /* Anything but a plain answer, as facts; what it means for the span. */
-static __attribute__((noinline)) enum wire_outcome copy_end(const struct hiredis_state *state,
-                                                            const redisContext *c, const void *reply,
-                                                            int type, const struct hiredis_callback *callback,
-                                                            struct operation *operation)
+static HOT __attribute__((noinline)) enum wire_outcome
+copy_end(const struct hiredis_state *state, const redisContext *c, const void *reply, int type,
+         const struct hiredis_callback *callback, struct operation *operation)
 {
     struct facts facts = operation_facts(operation);
     if (reply)
@@ -174,8 +173,8 @@ struct target {
     void *data;
 };
 
-static __attribute__((noinline)) struct target finish(redisAsyncContext *ac, const void *reply,
-                                                      struct hiredis_callback *callback)
+static HOT __attribute__((noinline)) struct target finish(redisAsyncContext *ac, const void *reply,
+                                                          struct hiredis_callback *callback)
 {
     struct target target = {callback->function, callback->data};
     const redisContext *c = &ac->c;
@@ -198,7 +197,7 @@ static __attribute__((noinline)) struct target finish(redisAsyncContext *ac, con
 }
 
 /* The program's function comes last: a sibling call, so that what it calls in the same way does not seem to come from us. */
-void hiredis_callback_run(redisAsyncContext *ac, void *reply, void *data)
+HOT void hiredis_callback_run(redisAsyncContext *ac, void *reply, void *data)
 {
     struct target target = finish(ac, reply, data);
     target.function(ac, reply, target.data);

@@ -41,7 +41,7 @@ struct command {
     struct span span;
 };
 
-static bool begin_command(struct command *command, const redisContext *c, const struct real_entry *entry)
+static HOT bool begin_command(struct command *command, const redisContext *c, const struct real_entry *entry)
 {
     if (!lifecycle_is_active())
         return false;
@@ -80,8 +80,8 @@ static void end_appended(struct command *command, const redisContext *c, const v
         hiredis_fail_all(command->connection, c);
 }
 
-static void end_command(struct command *command, const redisContext *c, const void *reply,
-                        struct hiredis_effect effect)
+static HOT void end_command(struct command *command, const redisContext *c, const void *reply,
+                            struct hiredis_effect effect)
 {
     if (command->is_appended) {
         end_appended(command, c, reply, effect);
@@ -100,7 +100,7 @@ static void end_command(struct command *command, const redisContext *c, const vo
     }
 }
 
-static void *run_format(redisContext *c, const char *format, va_list arguments, const void *call_site)
+static HOT void *run_format(redisContext *c, const char *format, va_list arguments, const void *call_site)
 {
     __typeof__(&redisvCommand) real = REAL_OF(redisvCommand, c);
     struct command command;
@@ -116,13 +116,13 @@ static void *run_format(redisContext *c, const char *format, va_list arguments, 
     return reply;
 }
 
-EXPORTED void *redisvCommand(redisContext *c, const char *format, va_list ap)
+EXPORTED HOT void *redisvCommand(redisContext *c, const char *format, va_list ap)
 {
     CALL_SITE;
     return run_format(c, format, ap, call_site);
 }
 
-EXPORTED void *redisCommand(redisContext *c, const char *format, ...)
+EXPORTED HOT void *redisCommand(redisContext *c, const char *format, ...)
 {
     CALL_SITE;
     va_list arguments;
@@ -132,7 +132,7 @@ EXPORTED void *redisCommand(redisContext *c, const char *format, ...)
     return reply;
 }
 
-EXPORTED void *redisCommandArgv(redisContext *c, int argc, const char **argv, const size_t *argvlen)
+EXPORTED HOT void *redisCommandArgv(redisContext *c, int argc, const char **argv, const size_t *argvlen)
 {
     CALL_SITE;
     __typeof__(&redisCommandArgv) real = REAL_OF(redisCommandArgv, c);
@@ -160,8 +160,8 @@ static inline __attribute__((always_inline)) struct connection *pipeline_of(cons
     return __builtin_expect(connection != NULL, 1) ? connection : hiredis_connection_of(c, entry);
 }
 
-static __attribute__((noinline)) int append_format(redisContext *c, const char *format, va_list arguments,
-                                                   const void *call_site)
+static HOT __attribute__((noinline)) int append_format(redisContext *c, const char *format, va_list arguments,
+                                                       const void *call_site)
 {
     __typeof__(&redisvAppendCommand) real = REAL_OF(redisvAppendCommand, c);
     struct connection *connection = NULL;
@@ -180,14 +180,14 @@ static __attribute__((noinline)) int append_format(redisContext *c, const char *
     return result;
 }
 
-EXPORTED int redisvAppendCommand(redisContext *c, const char *format, va_list ap)
+EXPORTED HOT int redisvAppendCommand(redisContext *c, const char *format, va_list ap)
 {
     CALL_SITE;
     __typeof__(&redisvAppendCommand) real = REAL_FOR_HIREDIS(redisvAppendCommand);
     return real ? real(c, format, ap) : append_format(c, format, ap, call_site);
 }
 
-EXPORTED int redisAppendCommand(redisContext *c, const char *format, ...)
+EXPORTED HOT int redisAppendCommand(redisContext *c, const char *format, ...)
 {
     CALL_SITE;
     va_list arguments;
@@ -217,7 +217,7 @@ static __attribute__((noinline)) int append_words(redisContext *c, int argc, con
     return result;
 }
 
-EXPORTED int redisAppendCommandArgv(redisContext *c, int argc, const char **argv, const size_t *argvlen)
+EXPORTED HOT int redisAppendCommandArgv(redisContext *c, int argc, const char **argv, const size_t *argvlen)
 {
     CALL_SITE;
     __typeof__(&redisAppendCommandArgv) real = REAL_FOR_HIREDIS(redisAppendCommandArgv);
@@ -237,7 +237,7 @@ EXPORTED int redisAppendFormattedCommand(redisContext *c, const char *cmd, size_
     return result;
 }
 
-static __attribute__((noinline)) int get_reply(redisContext *c, void **reply, const void *call_site)
+static HOT __attribute__((noinline)) int get_reply(redisContext *c, void **reply, const void *call_site)
 {
     __typeof__(&redisGetReply) real = REAL_OF(redisGetReply, c);
     int result = real(c, reply);
@@ -246,7 +246,7 @@ static __attribute__((noinline)) int get_reply(redisContext *c, void **reply, co
     return result;
 }
 
-EXPORTED int redisGetReply(redisContext *c, void **reply)
+EXPORTED HOT int redisGetReply(redisContext *c, void **reply)
 {
     CALL_SITE;
     __typeof__(&redisGetReply) real = REAL_FOR_HIREDIS(redisGetReply);
@@ -263,7 +263,7 @@ static __attribute__((noinline)) int get_reply_from_reader(redisContext *c, void
     return result;
 }
 
-EXPORTED int redisGetReplyFromReader(redisContext *c, void **reply)
+EXPORTED HOT int redisGetReplyFromReader(redisContext *c, void **reply)
 {
     CALL_SITE;
     __typeof__(&redisGetReplyFromReader) real = REAL_FOR_HIREDIS(redisGetReplyFromReader);

@@ -86,7 +86,7 @@ struct connection *hiredis_remember(const redisContext *c, const struct real_ent
     return connection;
 }
 
-struct connection *hiredis_connection_of(const redisContext *c, const struct real_entry *entry)
+HOT struct connection *hiredis_connection_of(const redisContext *c, const struct real_entry *entry)
 {
     struct connection *connection = hiredis_find_connection(c);
     if (connection || !c)

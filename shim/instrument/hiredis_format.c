@@ -1,6 +1,7 @@
 /* hiredis_format: see hiredis_format.h. */
 #include "instrument/hiredis_format.h"
 
+#include "hot.h"
 #include "instrument/hiredis_walk_format.h"
 #include <string.h>
 #include <wire.h>
@@ -84,7 +85,7 @@ static void end_arguments(struct facts *facts, bool is_whole, int64_t count)
         facts_int(facts, WIRE_DB_COMMAND_COUNT, count);
 }
 
-void hiredis_copy_format(struct facts *facts, const char *format, va_list arguments)
+HOT void hiredis_copy_format(struct facts *facts, const char *format, va_list arguments)
 {
     if (!begin_arguments(facts))
         return;

@@ -1,6 +1,7 @@
 /* hiredis_layout: see hiredis_layout.h. Offsets measured on the headers of 0.13.0 to 1.4.1. */
 #include "instrument/hiredis_layout.h"
 
+#include "hot.h"
 #include <stdatomic.h>
 #include <string.h>
 
@@ -94,7 +95,7 @@ const char *hiredis_error_text(const struct hiredis_library *library, const redi
     return library->layout && c ? (const char *)c + library->layout->error_text : NULL;
 }
 
-bool hiredis_is_blocking(const struct hiredis_library *library, const redisContext *c)
+HOT bool hiredis_is_blocking(const struct hiredis_library *library, const redisContext *c)
 {
     return !library->layout || !c || (hiredis_flags(library, c) & HIREDIS_BLOCK);
 }

@@ -46,7 +46,7 @@ static inline bool dequeue(struct hiredis_queue *queue, bool *ret_is_recorded)
     return true;
 }
 
-struct operation *hiredis_append_begin(struct connection *connection, struct facts *ret_facts)
+HOT struct operation *hiredis_append_begin(struct connection *connection, struct facts *ret_facts)
 {
     struct hiredis_queue *queue = &hiredis_state_of(connection)->queue;
     if (!may_record(queue)) {
@@ -81,8 +81,8 @@ end_with_effect(struct connection *connection, struct operation *operation, stru
     hiredis_follow_sent(connection, operation, effect);
 }
 
-void hiredis_append_end(struct connection *connection, const redisContext *c, struct operation *operation,
-                        bool is_queued, struct hiredis_effect effect)
+HOT void hiredis_append_end(struct connection *connection, const redisContext *c, struct operation *operation,
+                            bool is_queued, struct hiredis_effect effect)
 {
     if (__builtin_expect(!is_queued, 0))
         end_refused(connection, c, operation);
@@ -189,7 +189,7 @@ void hiredis_append_protocol(struct connection *connection, const redisContext *
     } while (length && bytes);
 }
 
-void hiredis_follow_reply(const redisContext *c, int result, void *const *reply)
+HOT void hiredis_follow_reply(const redisContext *c, int result, void *const *reply)
 {
     struct connection *connection = lifecycle_is_active() ? hiredis_find_connection(c) : NULL;
     if (!connection || (!hiredis_has_outstanding(connection) && !hiredis_state_of(connection)->is_subscribed))

@@ -6,6 +6,7 @@
 #ifndef OTELSHIM_INSTRUMENT_H
 #define OTELSHIM_INSTRUMENT_H
 
+#include "hot.h"
 #include "lifecycle.h"
 #include "operation.h"
 #include "real.h"

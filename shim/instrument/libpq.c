@@ -219,7 +219,7 @@ EXPORTED void PQfinish(PGconn *conn)
     real(conn);
 }
 
-EXPORTED PGresult *PQexec(PGconn *conn, const char *query)
+EXPORTED HOT PGresult *PQexec(PGconn *conn, const char *query)
 {
     CALL_SITE;
     __typeof__(&PQexec) real = REAL_OF(PQexec, conn);
@@ -237,9 +237,9 @@ EXPORTED PGresult *PQexec(PGconn *conn, const char *query)
 }
 
 /* eight parameters are libpq's: NOLINTNEXTLINE(readability-function-size) */
-EXPORTED PGresult *PQexecParams(PGconn *conn, const char *command, int nParams, const Oid *paramTypes,
-                                const char *const *paramValues, const int *paramLengths,
-                                const int *paramFormats, int resultFormat)
+EXPORTED HOT PGresult *PQexecParams(PGconn *conn, const char *command, int nParams, const Oid *paramTypes,
+                                    const char *const *paramValues, const int *paramLengths,
+                                    const int *paramFormats, int resultFormat)
 {
     CALL_SITE;
     __typeof__(&PQexecParams) real = REAL_OF(PQexecParams, conn);
@@ -283,9 +283,9 @@ EXPORTED PGresult *PQprepare(PGconn *conn, const char *stmtName, const char *que
 }
 
 /* seven parameters are libpq's: NOLINTNEXTLINE(readability-function-size) */
-EXPORTED PGresult *PQexecPrepared(PGconn *conn, const char *stmtName, int nParams,
-                                  const char *const *paramValues, const int *paramLengths,
-                                  const int *paramFormats, int resultFormat)
+EXPORTED HOT PGresult *PQexecPrepared(PGconn *conn, const char *stmtName, int nParams,
+                                      const char *const *paramValues, const int *paramLengths,
+                                      const int *paramFormats, int resultFormat)
 {
     CALL_SITE;
     __typeof__(&PQexecPrepared) real = REAL_OF(PQexecPrepared, conn);

@@ -57,7 +57,7 @@ static inline bool has_rows_alone(const struct libpq_answer *answer)
            !answer->affected[0];
 }
 
-void libpq_finish_oldest(struct connection *connection)
+HOT void libpq_finish_oldest(struct connection *connection)
 {
     struct libpq_state *state = libpq_state_of(connection);
     struct operation *operation = oldest(connection);
@@ -209,7 +209,7 @@ static inline void follow_end(struct connection *connection, const PGconn *conn)
     libpq_follow_path(connection, conn);
 }
 
-EXPORTED PGresult *PQgetResult(PGconn *conn)
+EXPORTED HOT PGresult *PQgetResult(PGconn *conn)
 {
     CALL_SITE;
     __typeof__(&PQgetResult) real = REAL_OF(PQgetResult, conn);

@@ -100,7 +100,7 @@ uint64_t libpq_hash_path(const struct libpq_calls *pq, const PGconn *conn)
     return hash;
 }
 
-bool libpq_is_pipelined(const struct libpq_calls *pq, const PGconn *conn)
+HOT bool libpq_is_pipelined(const struct libpq_calls *pq, const PGconn *conn)
 {
     return pq->PQpipelineStatus && pq->PQpipelineStatus(conn) != PQ_PIPELINE_OFF;
 }

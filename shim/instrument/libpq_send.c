@@ -158,7 +158,7 @@ static void follow_prepare(const struct libpq_sending *sending, const PGconn *co
     }
 }
 
-EXPORTED int PQsendQuery(PGconn *conn, const char *query)
+EXPORTED HOT int PQsendQuery(PGconn *conn, const char *query)
 {
     CALL_SITE;
     __typeof__(&PQsendQuery) real = REAL_OF(PQsendQuery, conn);
@@ -173,9 +173,9 @@ EXPORTED int PQsendQuery(PGconn *conn, const char *query)
 }
 
 /* eight parameters are libpq's: NOLINTNEXTLINE(readability-function-size) */
-EXPORTED int PQsendQueryParams(PGconn *conn, const char *command, int nParams, const Oid *paramTypes,
-                               const char *const *paramValues, const int *paramLengths,
-                               const int *paramFormats, int resultFormat)
+EXPORTED HOT int PQsendQueryParams(PGconn *conn, const char *command, int nParams, const Oid *paramTypes,
+                                   const char *const *paramValues, const int *paramLengths,
+                                   const int *paramFormats, int resultFormat)
 {
     CALL_SITE;
     __typeof__(&PQsendQueryParams) real = REAL_OF(PQsendQueryParams, conn);
@@ -218,9 +218,9 @@ EXPORTED int PQsendPrepare(PGconn *conn, const char *stmtName, const char *query
 }
 
 /* seven parameters are libpq's: NOLINTNEXTLINE(readability-function-size) */
-EXPORTED int PQsendQueryPrepared(PGconn *conn, const char *stmtName, int nParams,
-                                 const char *const *paramValues, const int *paramLengths,
-                                 const int *paramFormats, int resultFormat)
+EXPORTED HOT int PQsendQueryPrepared(PGconn *conn, const char *stmtName, int nParams,
+                                     const char *const *paramValues, const int *paramLengths,
+                                     const int *paramFormats, int resultFormat)
 {
     CALL_SITE;
     __typeof__(&PQsendQueryPrepared) real = REAL_OF(PQsendQueryPrepared, conn);

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 here = Path(__file__).resolve().parent
@@ -204,6 +205,30 @@ def instructions_of_path(ground, path, few=4 * BLOCK, many=12 * BLOCK):
         counts = [instructions(ground, [paths_program(), path, n], ground.stub(environment)) for n in (few, many)]
         costs.append((counts[1] - counts[0]) / (many - few))
     return costs[0], costs[1] - costs[0]
+
+
+def times_of_code(ground, command, environment):
+    """{address: how often it ran} of the shim's code."""
+    out = ground.directory / "callgrind-code"
+    subprocess.run(["valgrind", "--tool=callgrind", "--dump-instr=yes", "--compress-strings=no", "--compress-pos=no",
+                    f"--callgrind-out-file={out}", *[str(c) for c in command]], check=True, env=environment,
+                   cwd=ground.directory, capture_output=True)
+    times, is_ours, is_inclusive = Counter(), False, False
+    for line in out.read_text().splitlines():
+        if line.startswith("ob="):
+            is_ours = line.endswith("/" + LIBRARY.name)
+        elif line.startswith("0x") and is_ours and not is_inclusive:  # address, line, times
+            address, _, n = line.split()
+            times[int(address, 16)] += int(n)
+        is_inclusive = line.startswith("calls=")  # what the called function took, on the next line
+    return times
+
+
+def code_of_path(ground, path, few=2 * BLOCK, many=4 * BLOCK):
+    """(cache lines, pages) of the shim's code that at least every second call of the path runs through."""
+    before, after = [times_of_code(ground, [paths_program(), path, n], ground.stub(ground.traced())) for n in (few, many)]
+    often = [address for address, n in after.items() if n - before[address] >= (many - few) / 2]
+    return len({address // 64 for address in often}), len({address // 4096 for address in often})
 
 
 def api_program():
