@@ -38,27 +38,6 @@ static inline uint64_t head_of(enum wire_attribute key, enum wire_type type, siz
            (uint64_t)original << FACT_ORIGINAL_SHIFT;
 }
 
-/* Most are short, and a call costs as much as the copy: two words that overlap. False: not so short, or hardly anything. */
-static inline bool copy_short(uint8_t *to, const char *from, size_t bytes)
-{
-    if (bytes - 8 <= 8) {
-        uint64_t first, last;
-        memcpy(&first, from, 8);
-        memcpy(&last, from + bytes - 8, 8);
-        memcpy(to, &first, 8);
-        memcpy(to + bytes - 8, &last, 8);
-    } else if (bytes - 4 <= 4) {
-        uint32_t first, last;
-        memcpy(&first, from, 4);
-        memcpy(&last, from + bytes - 4, 4);
-        memcpy(to, &first, 4);
-        memcpy(to + bytes - 4, &last, 4);
-    } else {
-        return false;
-    }
-    return true;
-}
-
 static inline void store(struct facts *facts, uint32_t used, uint64_t head, const void *value, size_t bytes)
 {
     uint8_t *at = facts->base + used;
@@ -104,7 +83,7 @@ static inline void append(struct facts *facts, enum wire_attribute key, enum wir
     uint32_t used = *facts->bytes;
     uint8_t *at = facts->base + used;
     uint64_t head = head_of(key, type, bytes, bytes);
-    if (facts->max_bytes - used < sizeof(head) + 16 || !copy_short(at + sizeof(head), value, bytes)) {
+    if (facts->max_bytes - used < sizeof(head) + 16 || !facts_copy_short(at + sizeof(head), value, bytes)) {
         append_long(facts, key, type, value, bytes);
         return;
     }

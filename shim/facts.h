@@ -136,6 +136,35 @@ static inline void facts_number(struct facts *facts, enum wire_attribute key, en
     *facts->busy = 0;
 }
 
+/* Most are short, and a call costs as much as the copy: two words that overlap. False: not so short, or hardly anything. */
+static inline bool facts_copy_short(uint8_t *to, const char *from, size_t bytes)
+{
+    if (bytes - 8 <= 8) {
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + bytes - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + bytes - 8, &last, 8);
+    } else if (bytes - 4 <= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + bytes - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + bytes - 4, &last, 4);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Such a fact at `at`, of 4 to 16 bytes: there is room for as many. What it takes. */
+static inline uint32_t facts_store_short(uint8_t *at, uint64_t head, const char *value, size_t bytes)
+{
+    memcpy(at, &head, sizeof(head));
+    (void)facts_copy_short(at + sizeof(head), value, bytes);
+    return (uint32_t)sizeof(head) + (((uint32_t)bytes + 7) & ~7u);
+}
+
 static inline void facts_int(struct facts *facts, enum wire_attribute key, int64_t value)
 {
     facts_number(facts, key, WIRE_INT, (uint64_t)value);

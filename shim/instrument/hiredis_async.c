@@ -93,7 +93,6 @@ struct async_command {
     struct hiredis_callback *callback; /* NULL: a span of the sending */
     struct operation *operation;
     struct hiredis_effect effect;
-    struct facts facts; /* of either */
     struct span span;
     redisCallbackFn *function; /* what goes to hiredis */
     void *data;
@@ -116,7 +115,7 @@ static bool begin_awaited(struct async_command *command)
     struct hiredis_callback *callback = hiredis_callback_take(state);
     if (!callback)
         return false;
-    command->operation = operation_open(INSTRUMENT_hiredis, WIRE_CALL, command->connection, &command->facts);
+    command->operation = operation_open(INSTRUMENT_hiredis, WIRE_CALL, command->connection, NULL);
     if (!command->operation) {
         hiredis_callback_release(state, callback);
         return false;
@@ -150,12 +149,24 @@ static HOT bool begin(struct async_command *command, redisAsyncContext *ac, cons
         if (!begin_awaited(command))
             return false;
     } else {
-        if (!span_begin(&command->span, INSTRUMENT_hiredis, WIRE_CALL, c, command->connection))
-            return false;
-        command->facts = command->span.facts;
+        return span_begin(&command->span, INSTRUMENT_hiredis, WIRE_CALL, c, command->connection);
     }
-    command->facts.max_bytes -= HIREDIS_LATER_BYTES;
     return true;
+}
+
+/* Where its words go. */
+static struct facts facts_of(const struct async_command *command)
+{
+    struct facts facts = command->operation ? operation_facts(command->operation) : command->span.facts;
+    facts.max_bytes -= HIREDIS_LATER_BYTES;
+    return facts;
+}
+
+static __attribute__((noinline)) void copy_format(const struct async_command *command, const char *format,
+                                                  va_list arguments)
+{
+    struct facts facts = facts_of(command);
+    hiredis_copy_format(&facts, format, arguments);
 }
 
 static HOT void end(struct async_command *command, const redisAsyncContext *ac, int result)
@@ -183,7 +194,10 @@ static HOT int run_format(struct async_command *command, redisAsyncContext *ac, 
     command->effect = hiredis_effect_of_format(format, arguments);
     if (!begin(command, ac, &entry_points[ENTRY_redisvAsyncCommand]))
         return real(ac, command->function, command->data, format, arguments);
-    hiredis_copy_format(&command->facts, format, arguments);
+    if (__builtin_expect(command->operation != NULL, 1))
+        hiredis_copy_format_into(command->operation, format, arguments);
+    else
+        copy_format(command, format, arguments);
     int result = real(ac, command->function, command->data, format, arguments);
     end(command, ac, result);
     return result;
@@ -223,7 +237,8 @@ EXPORTED HOT int redisAsyncCommandArgv(redisAsyncContext *ac, redisCallbackFn *f
     command.effect = hiredis_effect_of_words(argc, argv, argvlen);
     if (!begin(&command, ac, &entry_points[ENTRY_redisAsyncCommandArgv]))
         return real(ac, fn, privdata, argc, argv, argvlen);
-    hiredis_copy_words(&command.facts, argc, argv, argvlen);
+    struct facts facts = facts_of(&command);
+    hiredis_copy_words(&facts, argc, argv, argvlen);
     int result = real(ac, command.function, command.data, argc, argv, argvlen);
     end(&command, ac, result);
     return result;
@@ -239,7 +254,8 @@ EXPORTED HOT int redisAsyncFormattedCommand(redisAsyncContext *ac, redisCallback
     command.effect = hiredis_effect_of_protocol(cmd, len);
     if (!begin(&command, ac, &entry_points[ENTRY_redisAsyncFormattedCommand]))
         return real(ac, fn, privdata, cmd, len);
-    hiredis_copy_protocol(&command.facts, cmd, hiredis_protocol_length(cmd, len));
+    struct facts facts = facts_of(&command);
+    hiredis_copy_protocol(&facts, cmd, hiredis_protocol_length(cmd, len));
     int result = real(ac, command.function, command.data, cmd, len);
     end(&command, ac, result);
     return result;

@@ -51,7 +51,9 @@ static HOT bool begin_command(struct command *command, const redisContext *c, co
     command->is_appended =
         connection && (hiredis_has_outstanding(connection) || !hiredis_is_blocking(&command->library, c));
     if (command->is_appended) {
-        command->operation = hiredis_append_begin(connection, &command->facts);
+        command->operation = hiredis_append_begin(connection);
+        if (command->operation)
+            command->facts = hiredis_append_facts(command->operation);
         return true;
     }
     if (!span_begin(&command->span, INSTRUMENT_hiredis, WIRE_CALL, c, connection))
@@ -170,10 +172,9 @@ static HOT __attribute__((noinline)) int append_format(redisContext *c, const ch
     if (!connection)
         return real(c, format, arguments);
 
-    struct facts facts;
-    struct operation *operation = hiredis_append_begin(connection, &facts);
+    struct operation *operation = hiredis_append_begin(connection);
     if (operation)
-        hiredis_copy_format(&facts, format, arguments);
+        hiredis_copy_format_into(operation, format, arguments);
     struct hiredis_effect effect = hiredis_effect_of_format(format, arguments);
     int result = real(c, format, arguments);
     hiredis_append_end(connection, c, operation, result == REDIS_OK, effect);
@@ -207,10 +208,11 @@ static __attribute__((noinline)) int append_words(redisContext *c, int argc, con
     if (!connection)
         return real(c, argc, argv, argvlen);
 
-    struct facts facts;
-    struct operation *operation = hiredis_append_begin(connection, &facts);
-    if (operation)
+    struct operation *operation = hiredis_append_begin(connection);
+    if (operation) {
+        struct facts facts = hiredis_append_facts(operation);
         hiredis_copy_words(&facts, argc, argv, argvlen);
+    }
     struct hiredis_effect effect = hiredis_effect_of_words(argc, argv, argvlen);
     int result = real(c, argc, argv, argvlen);
     hiredis_append_end(connection, c, operation, result == REDIS_OK, effect);

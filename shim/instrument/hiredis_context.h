@@ -109,7 +109,4 @@ static inline enum wire_outcome hiredis_copy_reply(struct facts *facts, const st
     return hiredis_copy_error_reply(facts, library, c, reply, type);
 }
 
-/* Room for what the end of a command says, which comes behind its arguments. */
-#define HIREDIS_LATER_BYTES 256u
-
 #endif

@@ -12,18 +12,22 @@
 #ifndef OTELSHIM_HIREDIS_FORMAT_H
 #define OTELSHIM_HIREDIS_FORMAT_H
 
-#include "facts.h"
+#include "operation.h"
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define HIREDIS_UNKNOWN_COUNT (-1)
+/* Room for what the end of a command says, which comes behind its arguments. */
+#define HIREDIS_LATER_BYTES 256u
 /* Of an argument: keys are shorter, and of a value the exporter shows nothing. */
 #define HIREDIS_VALUE_BYTES 256u
 #define HIREDIS_MAX_ARGUMENTS 128 /* copied; of a format with more the walk ends there */
 
 /* `arguments` is left as it was found. */
 void hiredis_copy_format(struct facts *facts, const char *format, va_list arguments);
+/* The same for an operation without facts so far; HIREDIS_LATER_BYTES stay free. */
+void hiredis_copy_format_into(struct operation *operation, const char *format, va_list arguments);
 
 /* `lengths` NULL: the words are NUL-terminated. */
 void hiredis_copy_words(struct facts *facts, int n_words, const char *const *words, const size_t *lengths);

@@ -46,18 +46,23 @@ static inline bool dequeue(struct hiredis_queue *queue, bool *ret_is_recorded)
     return true;
 }
 
-HOT struct operation *hiredis_append_begin(struct connection *connection, struct facts *ret_facts)
+HOT struct operation *hiredis_append_begin(struct connection *connection)
 {
     struct hiredis_queue *queue = &hiredis_state_of(connection)->queue;
     if (!may_record(queue)) {
         dropbox_count(DROP_NO_OPERATION);
         return NULL;
     }
-    struct operation *operation = operation_open(INSTRUMENT_hiredis, WIRE_PIPELINE, connection, ret_facts);
+    struct operation *operation = operation_open(INSTRUMENT_hiredis, WIRE_PIPELINE, connection, NULL);
     queue->is_full = !operation;
-    if (operation)
-        ret_facts->max_bytes -= HIREDIS_LATER_BYTES;
     return operation;
+}
+
+struct facts hiredis_append_facts(struct operation *operation)
+{
+    struct facts facts = operation_facts(operation);
+    facts.max_bytes -= HIREDIS_LATER_BYTES;
+    return facts;
 }
 
 static __attribute__((noinline)) void end_refused(struct connection *connection, const redisContext *c,
@@ -179,10 +184,11 @@ void hiredis_append_protocol(struct connection *connection, const redisContext *
     size_t length;
     do {
         length = is_queued ? hiredis_protocol_length(text, bytes) : 0;
-        struct facts facts;
-        struct operation *operation = hiredis_append_begin(connection, &facts);
-        if (operation)
+        struct operation *operation = hiredis_append_begin(connection);
+        if (operation) {
+            struct facts facts = hiredis_append_facts(operation);
             hiredis_copy_protocol(&facts, text, length);
+        }
         hiredis_append_end(connection, c, operation, is_queued, hiredis_effect_of_protocol(text, length));
         text += length;
         bytes -= length;

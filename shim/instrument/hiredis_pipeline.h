@@ -17,7 +17,9 @@ static inline bool hiredis_has_outstanding(struct connection *connection)
 }
 
 /* A command is about to be appended. NULL: not recorded; say so all the same to hiredis_append_end(). */
-struct operation *hiredis_append_begin(struct connection *connection, struct facts *ret_facts);
+struct operation *hiredis_append_begin(struct connection *connection);
+/* Where its words go. */
+struct facts hiredis_append_facts(struct operation *operation);
 /* Not queued: hiredis refused the command, and it failed. */
 void hiredis_append_end(struct connection *connection, const redisContext *c, struct operation *operation,
                         bool is_queued, struct hiredis_effect effect);

@@ -1,10 +1,12 @@
 /* test_hiredis_format: a command becomes facts as hiredis would read it, in each of its three shapes. */
 #include "instrument/hiredis_format.h"
+#include "instrument/hiredis_known_format.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wire.h>
 
@@ -27,17 +29,19 @@ static void append(char *out, size_t max, const char *text, size_t bytes)
 }
 
 /* The facts in one line: F:format S:string B:bytes I:number D:number N:count, "~" after one that was cut. */
-static const char *print_facts(void)
+static const char *print_facts_at(const uint8_t *facts, uint32_t bytes)
 {
-    static char out[8192];
+    static char all[4][8192]; /* the last four are compared */
+    static unsigned n;
+    char *out = all[n++ % 4];
     out[0] = 0;
-    for (uint32_t at = 0; at < used;) {
+    for (uint32_t at = 0; at < bytes;) {
         struct wire_fact fact;
         char number[40] = "";
         int64_t integer;
         double real;
-        memcpy(&fact, area + at, sizeof(fact));
-        const uint8_t *value = area + at + sizeof(fact);
+        memcpy(&fact, facts + at, sizeof(fact));
+        const uint8_t *value = facts + at + sizeof(fact);
         const char *kind = fact.key == WIRE_DB_COMMAND_FORMAT  ? "F"
                            : fact.key == WIRE_DB_COMMAND_COUNT ? "N"
                            : fact.type == WIRE_STRING          ? "S"
@@ -45,9 +49,9 @@ static const char *print_facts(void)
                            : fact.type == WIRE_INT             ? "I"
                                                                : "D";
         if (at)
-            append(out, sizeof(out), "|", 1);
-        append(out, sizeof(out), kind, 1);
-        append(out, sizeof(out), ":", 1);
+            append(out, sizeof(all[0]), "|", 1);
+        append(out, sizeof(all[0]), kind, 1);
+        append(out, sizeof(all[0]), ":", 1);
         if (fact.type == WIRE_INT) {
             memcpy(&integer, value, sizeof(integer));
             snprintf(number, sizeof(number), "%lld", (long long)integer);
@@ -55,23 +59,93 @@ static const char *print_facts(void)
             memcpy(&real, value, sizeof(real));
             snprintf(number, sizeof(number), "%g", real);
         }
-        append(out, sizeof(out), *number ? number : (const char *)value,
+        append(out, sizeof(all[0]), *number ? number : (const char *)value,
                *number ? strlen(number) : fact.bytes);
         if (fact.flags & WIRE_FACT_CUT)
-            append(out, sizeof(out), "~", 1);
+            append(out, sizeof(all[0]), "~", 1);
         at += (uint32_t)sizeof(fact) + ((fact.bytes + 7u) & ~7u);
     }
     return out;
 }
 
+static const char *print_facts(void)
+{
+    return print_facts_at(area, used);
+}
+
+/* Into an operation's slot, behind so many bytes. */
+static const char *copied_into_slot(uint32_t before, const char *format, va_list arguments)
+{
+    static struct operation operation;
+    memset(&operation, 0, sizeof(operation));
+    operation.slot.span.facts.flags = WIRE_SPAN_SAMPLED;
+    operation.slot.span.bytes = before;
+    hiredis_copy_format_into(&operation, format, arguments);
+    return print_facts_at(operation.slot.staged + before, operation.slot.span.bytes - before);
+}
+
+/* A literal, whose format is known from its first use on, and a copy of it, which is walked; into a slot, too. */
 static const char *copied(const char *format, ...)
 {
     va_list arguments;
-    struct facts facts = new_facts(sizeof(area));
+    char *copy = strdup(format);
     va_start(arguments, format);
+    struct facts facts = new_facts(sizeof(area));
+    hiredis_copy_format(&facts, copy, arguments);
+    const char *walked = print_facts();
+    facts = new_facts(sizeof(area));
     hiredis_copy_format(&facts, format, arguments);
+    const char *known = print_facts();
+    assert_string_equal(known, walked);
+    assert_string_equal(copied_into_slot(0, copy, arguments), walked);
+    assert_string_equal(copied_into_slot(0, format, arguments), walked);
     va_end(arguments);
-    return print_facts();
+    free(copy);
+    return known;
+}
+
+/* As long as the slot has room for all, less, and hardly any: as if walked. */
+static void compare_in_slots(const char *format, ...)
+{
+    va_list arguments;
+    char *copy = strdup(format);
+    va_start(arguments, format);
+    for (uint32_t before = 0; before <= WIRE_OPERATION_STAGING_BYTES - HIREDIS_LATER_BYTES; before += 8) {
+        const char *walked = copied_into_slot(before, copy, arguments);
+        assert_string_equal(copied_into_slot(before, format, arguments), walked);
+    }
+    va_end(arguments);
+    free(copy);
+}
+
+static void test_copy_format_into_what_room_there_is(void **state)
+{
+    static char text[600];
+    memset(text, 'x', sizeof(text) - 1);
+    (void)state;
+    compare_in_slots("GET %s", "bench:key");
+    compare_in_slots("SET %s %s", "key", text);
+    compare_in_slots("SET %s %s %s %s", "four", text + 580, text + 300, "a longer one than sixteen bytes");
+    compare_in_slots("MSET %s %d %b %s", "key", 7, "value", (size_t)3, "another key");
+    compare_in_slots("%s %s", (char *)NULL, "");
+}
+
+static void test_literals_are_known(void **state)
+{
+    static const char literal[] = "HSET %s %s %d";
+    static const char too_long[] = "HSET a:name:that:is:longer:than:forty:bytes %s";
+    char *copy = strdup(literal);
+    (void)state;
+    const struct hiredis_known_format *known = hiredis_known_find(literal);
+    assert_non_null(known);
+    assert_ptr_equal(hiredis_known_find(literal), known);
+    assert_int_equal(known->n_arguments, 3);
+    assert_int_equal(known->fact_bytes, 8 + 16);
+    assert_null(hiredis_known_find(copy));
+    assert_null(hiredis_known_find(too_long));
+    assert_null(hiredis_known_find("%s %s %s %s %s %s"));
+    assert_null(hiredis_known_find("%p"));
+    free(copy);
 }
 
 static void test_copy_format_takes_what_hiredis_takes(void **state)
@@ -203,6 +277,8 @@ static void test_protocol(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_literals_are_known), /* first: there is room for few */
+        cmocka_unit_test(test_copy_format_into_what_room_there_is),
         cmocka_unit_test(test_copy_format_takes_what_hiredis_takes),
         cmocka_unit_test(test_copy_format_numbers),
         cmocka_unit_test(test_copy_format_unknown_conversion_ends_the_walk),
