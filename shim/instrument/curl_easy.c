@@ -27,6 +27,8 @@ static inline CURLcode call_real(__typeof__(&curl_easy_perform) real, CURL *hand
     if (state) {
         state->knows_total = false;
         state->is_performing = true;
+        state->peer.pool_before = state->peer.pool;
+        state->peer.pool = state->peer.pool == CURL_POOL_SHARED ? CURL_POOL_SHARED : CURL_POOL_UNKNOWN;
     }
     *performing = (struct thread_performing){handle, calls->text_from, calls->text_bytes};
     CURLcode code = real(handle);

@@ -1,8 +1,8 @@
 /*
  * curl_handle: what a program tells a libcurl handle before a request; all flavours of libcurl.
  *
- *   remembers  curl_easy_setopt: URL, CURLU, method, header list, CONNECT_ONLY, time limits, the user agent where it is
- *              asked for; everything else passes by
+ *   remembers  curl_easy_setopt: URL, CURLU, method, header list, CONNECT_ONLY, time limits, whether others use its pool of
+ *              connections, the user agent where it is asked for; everything else passes by
  *   opens      curl_easy_init, curl_easy_duphandle (the copy gets the program's header list, never our nodes)
  *   forgets    curl_easy_reset, curl_easy_cleanup
  *   not read   anything behind a pointer but the URL and the method, which libcurl copies as well
@@ -42,11 +42,13 @@ static struct curl_state *open_handle(CURL *handle, const struct real_entry *ent
         curl_body_left(handle);
     struct connection *connection =
         handle && lifecycle_is_active() ? connection_open(handle, INSTRUMENT_libcurl) : NULL;
-    if (connection) {
+    struct curl_state *state = curl_state_of(connection);
+    if (state) {
         connection->library = entry->library;
+        state->peer.pool = CURL_POOL_EMPTY;
         curl_body_learn();
     }
-    return curl_state_of(connection);
+    return state;
 }
 
 static __attribute__((noinline)) CURL *init_handle(struct real_entry *entry, const void *call_site)
@@ -77,6 +79,8 @@ static __attribute__((noinline)) CURL *copy_handle(struct real_entry *entry, con
             to->multi = NULL;
             to->url_mark = (struct interned){0};
             to->target = CURL_TARGET_NEW;
+            if (to->peer.pool != CURL_POOL_SHARED)
+                to->peer.pool = CURL_POOL_EMPTY;
         }
         curl_hops_copy(copy, to, state, calls);
         if (state->body)
@@ -101,9 +105,11 @@ static __attribute__((noinline)) void reset_handle(struct real_entry *entry, con
     real(handle);
     if (state) {
         struct curl_body *body = state->body;
+        struct curl_peer peer = state->peer; /* its connections stay, and its share */
         memset(state, 0, sizeof(*state));
         curl_body_forget(body);
         state->body = body;
+        state->peer = peer;
     }
 }
 
@@ -205,6 +211,10 @@ static void remember_option(struct curl_state *state, CURLoption option, void *v
     case CURLOPT_CONNECT_ONLY:
         state->connect_only = (uint8_t)(uintptr_t)value;
         break;
+    case CURLOPT_SHARE:
+    case CURLOPT_DOH_URL:
+        state->peer.pool = CURL_POOL_SHARED;
+        break;
     case CURLOPT_TIMEOUT:
         state->timeout_ms = read_timeout(value, 1000);
         break;
@@ -252,6 +262,8 @@ static bool is_remembered(CURLoption option)
     case CURLOPT_USERAGENT:
     case CURLOPT_HTTPHEADER:
     case CURLOPT_CONNECT_ONLY:
+    case CURLOPT_SHARE:
+    case CURLOPT_DOH_URL:
     case CURLOPT_TIMEOUT:
     case CURLOPT_TIMEOUT_MS:
     case CURLOPT_CONNECTTIMEOUT:

@@ -152,7 +152,7 @@ static int64_t count_resends(CURL *handle, const struct curl_calls *calls, int64
     return resends;
 }
 
-HOT int64_t curl_headers_count(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+HOT enum curl_sent curl_headers_count(struct facts *facts, CURL *handle, const struct curl_calls *calls)
 {
     int64_t redirects = 0;
     int64_t resends = count_resends(handle, calls, &redirects);
@@ -160,7 +160,7 @@ HOT int64_t curl_headers_count(struct facts *facts, CURL *handle, const struct c
         facts_int(facts, WIRE_HTTP_RESEND_COUNT, resends);
     if (__builtin_expect(redirects > 0, 0))
         facts_int(facts, WIRE_HTTP_REDIRECT_COUNT, redirects);
-    return redirects;
+    return redirects > 0 ? CURL_SENT_ELSEWHERE : !calls->header || resends ? CURL_SENT_AGAIN : CURL_SENT_ONCE;
 }
 
 HOT void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls)

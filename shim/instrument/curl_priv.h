@@ -74,12 +74,35 @@ enum curl_default { CURL_DEFAULT_GUESSED, CURL_DEFAULT_HTTP, CURL_DEFAULT_OTHER 
 /* Are URL and method those of the request before? Then they are facts of the handle (curl_target.c). */
 enum curl_target { CURL_TARGET_NEW, CURL_TARGET_USED, CURL_TARGET_SHARED };
 
+/*
+ * The connections that curl_easy_perform may find open: those of the handle's own pool, which are those that its own requests made.
+ * libcurl says how many each one made (CURLINFO_NUM_CONNECTS: one for each that came about), and to whom it went: so it is known
+ * whether all of them go to one address. Taking one away changes nothing of that.
+ */
+enum curl_pool {
+    CURL_POOL_UNKNOWN, /* a request went unrecorded, made two, was redirected …: until the handle's end */
+    CURL_POOL_EMPTY,
+    CURL_POOL_ALIKE, /* all of them go to `peer` */
+    CURL_POOL_SHARED /* others put theirs in there: CURLOPT_SHARE, CURLOPT_DOH_URL */
+};
+
 /* Behind this answer the connection is the program's (WebSocket): the request was over when the answer began. */
 #define CURL_UPGRADED 101
 
 #define CURL_METHOD_BYTES 32u
 #define CURL_USER_AGENT_BYTES 128u
 #define CURL_PEER_BYTES 48u /* libcurl's own text has 45 characters at most */
+#define CURL_PEER_WORDS (1 + CURL_PEER_BYTES / 8 + 2)
+
+/* To whom the last request went: CURLINFO_PRIMARY_PORT and CURLINFO_PRIMARY_IP as facts, one behind the other; the address ends
+ * with a NUL. Both belong to a connection: libcurl says of each request on it what it said of the first. */
+struct curl_peer {
+    uint8_t pool; /* enum curl_pool; of a request that runs: SHARED or UNKNOWN, for it may never come back */
+    uint8_t pool_before; /* of the request that runs in curl_easy_perform */
+    uint16_t n_words;    /* 0: it is not known */
+    int32_t port;        /* 0: none */
+    uint64_t words[CURL_PEER_WORDS];
+};
 
 /* In connection->state: what the program told the handle. Written by the thread that uses the handle. */
 struct curl_state {
@@ -110,8 +133,7 @@ struct curl_state {
     int64_t total_us;         /* what it says of the last one, where `knows_total` */
     bool knows_total;         /* else it has to be asked */
     struct interned url_mark; /* of `url`; its number is 0 where the URL changed */
-    /* CURLINFO_PRIMARY_IP as it was the last time, as a fact; its text ends with a NUL. All zero: none, or a longer one. */
-    uint64_t peer[1 + CURL_PEER_BYTES / 8];
+    struct curl_peer peer;
     /* Head nodes in front of the program's list, which stay there between requests. Here and not on the stack: a longjmp
      * out of a callback leaves libcurl with a pointer to them, too (facts "interpose", trap 24). The first line lies behind them,
      * for that is what each request writes. */
@@ -231,8 +253,9 @@ void curl_target_add(struct facts *facts, struct curl_state *state, struct opera
 /* From the program's list: allowed headers, Host, user agent. */
 void curl_headers_begin(struct facts *facts, const struct curl_state *state);
 
-/* Requests hidden in this one (redirects, retries, log-ins). Returns CURLINFO_REDIRECT_COUNT. */
-int64_t curl_headers_count(struct facts *facts, CURL *handle, const struct curl_calls *calls);
+/* Requests hidden in this one (redirects, retries, log-ins). */
+enum curl_sent { CURL_SENT_ONCE, CURL_SENT_AGAIN /* or an old libcurl does not say */, CURL_SENT_ELSEWHERE };
+enum curl_sent curl_headers_count(struct facts *facts, CURL *handle, const struct curl_calls *calls);
 
 /* Allowed headers of the answer. */
 void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls);

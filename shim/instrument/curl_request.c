@@ -100,13 +100,12 @@ static bool may_send(const struct curl_state *state)
  * a kept connection has come first, and of those what libcurl looks up in the same place is asked for together.
  */
 enum asked {
-    ASKED_PORT,
     ASKED_STATUS,
     ASKED_VERSION,
     ASKED_CONNECTIONS, /* made for the request */
     ASKED_DOWNLOADED,
-    ASKED_PRETRANSFER, /* from here on moments, which the exporter shows */
-    ASKED_STARTTRANSFER,
+    ASKED_STARTTRANSFER, /* from here on moments, which the exporter shows */
+    ASKED_PRETRANSFER,
     ASKED_NAMELOOKUP,
     ASKED_CONNECT,
     ASKED_APPCONNECT,
@@ -116,7 +115,7 @@ enum asked {
 };
 
 /* Answers that decide something; -1: not known, or not asked. */
-enum answer { ANSWER_OTHER, ANSWER_STATUS, ANSWER_CONNECTIONS, N_ANSWERS };
+enum answer { ANSWER_OTHER, ANSWER_STATUS, ANSWER_VERSION, ANSWER_CONNECTIONS, N_ANSWERS };
 
 /* What was answered so far, and the facts it is, which are staged all at once. */
 struct questions {
@@ -124,7 +123,9 @@ struct questions {
     const struct curl_calls *calls;
     int64_t answers[N_ANSWERS];
     uint32_t n_words;
-    uint64_t words[1 + CURL_PEER_BYTES / 8 + 2 * N_ASKED];
+    bool is_ok;   /* the request came to its end */
+    bool is_easy; /* in curl_easy_perform, with a handle whose creation was seen */
+    uint64_t words[CURL_PEER_WORDS + 2 * N_ASKED];
 };
 
 /*
@@ -139,14 +140,13 @@ static HOT __attribute__((noinline)) void ask(struct questions *questions, unsig
         bool may_be_zero;
         uint8_t answer;
     } rows[N_ASKED] __attribute__((aligned(64))) = {
-        [ASKED_PORT] = {CURLINFO_PRIMARY_PORT, WIRE_NETWORK_PEER_PORT, false, ANSWER_OTHER},
         [ASKED_STATUS] = {CURLINFO_RESPONSE_CODE, WIRE_HTTP_RESPONSE_STATUS_CODE, false, ANSWER_STATUS},
-        [ASKED_VERSION] = {CURLINFO_HTTP_VERSION, WIRE_HTTP_VERSION, false, ANSWER_OTHER},
+        [ASKED_VERSION] = {CURLINFO_HTTP_VERSION, WIRE_HTTP_VERSION, false, ANSWER_VERSION},
         [ASKED_CONNECTIONS] = {CURLINFO_NUM_CONNECTS, WIRE_HTTP_NEW_CONNECTIONS, true, ANSWER_CONNECTIONS},
         [ASKED_DOWNLOADED] = {CURLINFO_SIZE_DOWNLOAD_T, WIRE_HTTP_RESPONSE_BODY_BYTES, true, ANSWER_OTHER},
-        [ASKED_PRETRANSFER] = {CURLINFO_PRETRANSFER_TIME_T, WIRE_HTTP_PRETRANSFER_US, false, ANSWER_OTHER},
         [ASKED_STARTTRANSFER] = {CURLINFO_STARTTRANSFER_TIME_T, WIRE_HTTP_STARTTRANSFER_US, false,
                                  ANSWER_OTHER},
+        [ASKED_PRETRANSFER] = {CURLINFO_PRETRANSFER_TIME_T, WIRE_HTTP_PRETRANSFER_US, false, ANSWER_OTHER},
         [ASKED_NAMELOOKUP] = {CURLINFO_NAMELOOKUP_TIME_T, WIRE_HTTP_NAMELOOKUP_US, false, ANSWER_OTHER},
         [ASKED_CONNECT] = {CURLINFO_CONNECT_TIME_T, WIRE_HTTP_CONNECT_US, false, ANSWER_OTHER},
         [ASKED_APPCONNECT] = {CURLINFO_APPCONNECT_TIME_T, WIRE_HTTP_APPCONNECT_US, false, ANSWER_OTHER},
@@ -172,15 +172,17 @@ static HOT __attribute__((noinline)) void ask(struct questions *questions, unsig
 
 /*
  * After a redirect libcurl's moments are sums over the hops; on a connection that was used again there was no look-up, no
- * connect, no TLS, though libcurl 7 gives figures. Without an answer, no new connection says nothing.
+ * connect, no TLS, though libcurl 7 gives figures, and curl_easy_perform sends at once. Without an answer, no new connection
+ * says nothing.
  */
-static void ask_all(struct questions *questions, const struct curl_state *state, int64_t redirects)
+static void ask_all(struct questions *questions, const struct curl_state *state, enum curl_sent sent)
 {
     const int64_t *answers = questions->answers;
-    ask(questions, ASKED_PORT, redirects > 0 ? ASKED_PRETRANSFER : ASKED_NAMELOOKUP);
+    bool is_redirected = sent == CURL_SENT_ELSEWHERE;
+    ask(questions, ASKED_STATUS, is_redirected ? ASKED_STARTTRANSFER : ASKED_PRETRANSFER);
     bool is_used_again = answers[ANSWER_CONNECTIONS] == 0 && answers[ANSWER_STATUS] > 0;
-    if (__builtin_expect(redirects <= 0 && !is_used_again, 0))
-        ask(questions, ASKED_NAMELOOKUP, ASKED_UPLOADED);
+    if (__builtin_expect(!is_redirected && !(is_used_again && questions->is_easy && questions->is_ok), 0))
+        ask(questions, ASKED_PRETRANSFER, is_used_again ? ASKED_NAMELOOKUP : ASKED_UPLOADED);
     if (may_send(state))
         ask(questions, ASKED_UPLOADED, ASKED_END);
 }
@@ -199,35 +201,112 @@ add_unseen(struct facts *facts, CURL *handle, const struct curl_state *state, co
     return kind;
 }
 
-/* Of another address than the last request's, or of a handle that has no place to keep it. */
-static __attribute__((noinline, cold)) void add_other_peer(struct facts *facts, struct curl_state *state,
-                                                           const char *address)
+/* ---- the peer ---- */
+
+/* Behind the port, whose two words are not there where there is none. */
+static inline char *peer_text(struct curl_peer *peer)
 {
-    size_t bytes = strlen(address);
-    facts_string(facts, WIRE_NETWORK_PEER_ADDRESS, address, bytes);
-    if (!state)
-        return;
-    memset(state->peer, 0, sizeof(state->peer));
-    if (bytes >= CURL_PEER_BYTES)
-        return;
-    state->peer[0] = facts_head(WIRE_NETWORK_PEER_ADDRESS, WIRE_STRING, bytes);
-    memcpy(&state->peer[1], address, bytes);
+    return (char *)&peer->words[peer->port ? 3 : 1];
 }
 
-/* To which address it went: nearly always to that of the request before, whose fact is there. */
-static inline void add_peer(struct questions *questions, struct facts *facts, struct curl_state *state)
+/* Keeps the facts of another peer than the last request's. */
+static __attribute__((noinline, cold)) void keep_peer(struct curl_peer *peer, const char *address,
+                                                      int32_t port)
+{
+    size_t bytes = strnlen(address, CURL_PEER_BYTES - 1);
+    if (peer->pool == CURL_POOL_ALIKE)
+        peer->pool = CURL_POOL_UNKNOWN;
+    memset(peer->words, 0, sizeof(peer->words));
+    peer->port = port;
+    peer->words[0] = facts_head(WIRE_NETWORK_PEER_PORT, WIRE_INT, 8); /* or the address lies there */
+    peer->words[1] = (uint64_t)port;
+    peer->words[port ? 2 : 0] = facts_head(WIRE_NETWORK_PEER_ADDRESS, WIRE_STRING, bytes);
+    memcpy(peer_text(peer), address, bytes);
+    peer->n_words = (uint16_t)((port ? 3 : 1) + (bytes + 7) / 8);
+}
+
+enum peer_answer { PEER_SAME, PEER_OTHER, PEER_NOT_KNOWN };
+
+/* To whom did it go? Nearly always to whom the request before did, whose facts are there. */
+static enum peer_answer ask_peer(struct questions *questions, struct curl_peer *peer)
 {
     const char *address = read_text(questions->handle, questions->calls, CURLINFO_PRIMARY_IP);
-    if (!address)
-        return;
-    if (__builtin_expect(!state || strcmp(address, (const char *)&state->peer[1]) != 0, 0)) {
-        add_other_peer(facts, state, address);
-        return;
+    int64_t answer = curl_request_number(questions->handle, questions->calls, CURLINFO_PRIMARY_PORT);
+    int32_t port = answer > 0 ? (int32_t)answer : 0;
+    if (__builtin_expect(!address, 0)) {
+        if (port) {
+            questions->words[questions->n_words++] = facts_head(WIRE_NETWORK_PEER_PORT, WIRE_INT, 8);
+            questions->words[questions->n_words++] = (uint64_t)port;
+        }
+        return PEER_NOT_KNOWN;
     }
-    uint32_t n_words = 1 + ((uint32_t)(state->peer[0] >> FACT_BYTES_SHIFT & UINT16_MAX) + 7) / 8;
-    for (uint32_t i = 0; i < n_words; i++)
-        questions->words[i] = state->peer[i];
-    questions->n_words = n_words;
+    if (__builtin_expect(peer->port == port && strcmp(address, peer_text(peer)) == 0, 1))
+        return PEER_SAME;
+    keep_peer(peer, address, port);
+    return PEER_OTHER;
+}
+
+static inline void add_peer_words(struct questions *questions, const struct curl_peer *peer)
+{
+    uint64_t *words = questions->words + questions->n_words;
+    for (uint32_t i = 0; i < peer->n_words; i++)
+        words[i] = peer->words[i];
+    questions->n_words += peer->n_words;
+}
+
+/*
+ * Before the request all connections of the handle's own pool went to `peer`, it made none, and had its answer: then it had one
+ * of them. HTTP/3 is left out: it has ways to connect that libcurl does not count.
+ */
+static inline bool has_same_peer(const struct questions *questions, const struct curl_peer *peer)
+{
+    const int64_t *answers = questions->answers;
+    return peer->pool_before == CURL_POOL_ALIKE && peer->pool == CURL_POOL_UNKNOWN &&
+           answers[ANSWER_CONNECTIONS] == 0 && answers[ANSWER_STATUS] > 0 &&
+           answers[ANSWER_VERSION] <= CURL_HTTP_VERSION_2_0;
+}
+
+/*
+ * The pool after a request that was asked for its peer. That is the end of the connection it made, where it had no other; of one that
+ * failed, who knows.
+ */
+static void learn_pool(struct curl_peer *peer, const struct questions *questions, enum peer_answer answer,
+                       enum curl_sent sent)
+{
+    int64_t n = questions->answers[ANSWER_CONNECTIONS];
+    bool is_told = questions->is_ok && n == 1 && questions->answers[ANSWER_STATUS] > 0 &&
+                   questions->answers[ANSWER_VERSION] <= CURL_HTTP_VERSION_2_0 && answer != PEER_NOT_KNOWN;
+    if (peer->pool == CURL_POOL_SHARED)
+        return;
+    if (n == 0 && !(answer == PEER_OTHER && peer->pool_before == CURL_POOL_ALIKE))
+        peer->pool = peer->pool_before;
+    else if (is_told &&
+             (peer->pool_before == CURL_POOL_EMPTY ||
+              (peer->pool_before == CURL_POOL_ALIKE && answer == PEER_SAME && sent == CURL_SENT_ONCE)))
+        peer->pool = CURL_POOL_ALIKE;
+}
+
+/* Its own place: most requests of the easy interface need not ask. */
+static HOT __attribute__((noinline)) void find_peer(struct questions *questions, struct curl_state *state,
+                                                    enum curl_sent sent)
+{
+    struct curl_peer unseen = {0}, *peer = state ? &state->peer : &unseen;
+    enum peer_answer answer = ask_peer(questions, peer);
+    if (answer != PEER_NOT_KNOWN)
+        add_peer_words(questions, peer);
+    if (questions->is_easy)
+        learn_pool(peer, questions, answer, sent);
+}
+
+static inline void add_peer(struct questions *questions, struct curl_state *state, enum curl_sent sent)
+{
+    if (__builtin_expect(questions->is_easy && questions->is_ok && has_same_peer(questions, &state->peer),
+                         1)) {
+        add_peer_words(questions, &state->peer);
+        state->peer.pool = CURL_POOL_ALIKE;
+    } else {
+        find_peer(questions, state, sent);
+    }
 }
 
 /* The limit that was met: that of connecting where there was no connection yet, else that of the whole request. */
@@ -280,30 +359,34 @@ static __attribute__((cold)) void add_failure(struct facts *facts, CURL *handle,
 
 /* What the library has to say, where it can be asked. The status; 0: none. */
 static HOT int64_t add_end(struct facts *facts, CURL *handle, struct curl_state *state,
-                           const struct curl_calls *calls)
+                           const struct curl_calls *calls, bool is_ok)
 {
     struct questions questions; /* no more of it is set than is read */
     questions.handle = handle;
     questions.calls = calls;
     questions.n_words = 0;
+    questions.is_ok = is_ok;
+    questions.is_easy = state && !state->multi;
     questions.answers[ANSWER_STATUS] = questions.answers[ANSWER_CONNECTIONS] = -1;
+    questions.answers[ANSWER_VERSION] = 0;
     uint8_t kind =
         state && state->url_bytes ? curl_url_kind_of(state) : add_unseen(facts, handle, state, calls);
     bool is_http = (kind & CURL_URL_IS_HTTP) != 0, is_brief = facts->always_only;
+    enum curl_sent sent = CURL_SENT_ONCE;
     if (__builtin_expect(!(kind & CURL_URL_HAS_SCHEME), 0))
         facts_text(facts, WIRE_URL_SCHEME, read_text(handle, calls, CURLINFO_SCHEME));
-    if (!is_brief)
-        add_peer(&questions, facts, state);
     if (is_http && !is_brief) {
-        ask_all(&questions, state, curl_headers_count(facts, handle, calls));
+        sent = curl_headers_count(facts, handle, calls);
+        ask_all(&questions, state, sent);
     } else if (is_http) {
         ask(&questions, ASKED_STATUS, ASKED_CONNECTIONS);
     } else if (!is_brief) {
-        ask(&questions, ASKED_PORT, ASKED_STATUS);
-        ask(&questions, ASKED_PRETRANSFER, ASKED_UPLOADED);
+        ask(&questions, ASKED_STARTTRANSFER, ASKED_UPLOADED);
     }
     if (__builtin_expect(questions.answers[ANSWER_STATUS] == CURL_UPGRADED, 0))
         ask(&questions, ASKED_END, N_ASKED);
+    if (!is_brief)
+        add_peer(&questions, state, sent);
     facts_encoded(facts, questions.words, questions.n_words);
     if (is_http && !is_brief)
         curl_headers_end(facts, handle, calls);
@@ -315,7 +398,7 @@ HOT enum wire_outcome curl_request_end(struct facts *facts, CURL *handle, struct
 {
     if (__builtin_expect(code != CURLE_OK, 0))
         add_failure(facts, handle, state, calls, code);
-    int64_t status = calls->getinfo ? add_end(facts, handle, state, calls) : 0;
+    int64_t status = calls->getinfo ? add_end(facts, handle, state, calls, code == CURLE_OK) : 0;
     if (code != CURLE_OK)
         return WIRE_FAILED;
     return status >= 400 ? WIRE_REFUSED : WIRE_OK;
