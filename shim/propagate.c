@@ -50,16 +50,11 @@ static void print_b3_multi(const struct span_context *context, char *trace_line,
     value[16] = 0;
 }
 
-/* Spans that follow each other are often of one trace. */
-HOT void propagate_print_again(const struct span_context *context, struct propagate_own *own)
+__attribute__((noinline, cold)) void propagate_print_trace(const uint8_t trace_id[16],
+                                                           struct propagate_own *own)
 {
-    char *text = own->lines[0] + sizeof("traceparent: ") - 1;
-    if (memcmp(own->trace_id, context->trace_id, sizeof(own->trace_id)) != 0) {
-        memcpy(own->trace_id, context->trace_id, sizeof(own->trace_id));
-        text_print_hex(text + 3, context->trace_id, 16);
-    }
-    text_print_hex(text + 36, context->span_id, 8);
-    text[54] = (char)('0' + w3c_flags(context));
+    memcpy(own->trace_id, trace_id, sizeof(own->trace_id));
+    text_print_hex(own->lines[0] + sizeof("traceparent: ") - 1 + 3, trace_id, 16);
 }
 
 uint32_t propagate_headers(const struct span_context *context, bool with_baggage, struct propagate_own *own,

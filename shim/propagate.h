@@ -10,6 +10,7 @@
 #define OTELSHIM_PROPAGATE_H
 
 #include "span.h"
+#include "text.h"
 #include <stddef.h>
 
 #define PROPAGATE_MAX_HEADERS 7u
@@ -29,8 +30,21 @@ struct propagate_own {
 uint32_t propagate_headers(const struct span_context *context, bool with_baggage, struct propagate_own *own,
                            const char *lines[PROPAGATE_MAX_HEADERS]);
 
-/* Prints another span's traceparent over the one that `own` has, where that is all that goes out. */
-void propagate_print_again(const struct span_context *context, struct propagate_own *own);
+/* Prints another span's traceparent over the one that `own` has, where that is all that goes out. Spans that follow each other are
+ * often of one trace, which is there then. */
+void propagate_print_trace(const uint8_t trace_id[16], struct propagate_own *own);
+static inline void propagate_print_again(const uint8_t trace_id[16], const uint8_t span_id[8], uint8_t flags,
+                                         struct propagate_own *own)
+{
+    char *text = own->lines[0] + sizeof("traceparent: ") - 1;
+    uint64_t wanted[2], printed[2];
+    memcpy(wanted, trace_id, sizeof(wanted));
+    memcpy(printed, own->trace_id, sizeof(printed));
+    if (__builtin_expect((wanted[0] ^ printed[0]) | (wanted[1] ^ printed[1]), 0))
+        propagate_print_trace(trace_id, own);
+    text_print_hex8(text + 36, span_id);
+    text[54] = (char)('0' + (flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)));
+}
 
 /* Is `line` ("Name: value", any case) a trace context in any format we know? Then the program propagates by itself. */
 bool propagate_is_own_header(const char *line);

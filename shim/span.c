@@ -351,11 +351,6 @@ HOT struct span_context span_context(const struct span *span)
     return span_context_of(&span->open->facts);
 }
 
-HOT void span_mark_injected(struct span *span)
-{
-    span->open->facts.flags |= WIRE_SPAN_INJECTED;
-}
-
 /* Entries above ours were left by callbacks that never came back. */
 static __attribute__((noinline)) void end_entries_above(struct thread *thread, struct wire_thread_slot *slot,
                                                         uint32_t depth, uint64_t now_ns)

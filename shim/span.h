@@ -61,7 +61,10 @@ struct span_context span_context(const struct span *span);
 struct span_context span_context_of(const struct wire_span_facts *facts);
 
 /* The context went out with the call. */
-void span_mark_injected(struct span *span);
+static inline void span_mark_injected(struct span *span)
+{
+    span->open->facts.flags |= WIRE_SPAN_INJECTED;
+}
 
 /* Counts as an error in the root span, and rings the bell urgently. */
 static inline bool span_is_error(enum wire_outcome outcome)

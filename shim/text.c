@@ -40,44 +40,11 @@ size_t text_append_number(char *out, size_t at, size_t max, uint64_t number)
     return text_append_bytes(out, at, max, digits + from, sizeof(digits) - from);
 }
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-
-/* Sixteen digits of eight bytes at once: a nibble each in a byte of one register; those above 9 get the way from ':' to 'a' on top. */
-#define HEX_STEP ((size_t)8)
-static inline void print_step(char *out, const uint8_t *bytes)
-{
-    const __m128i nibble = _mm_set1_epi8(0xf);
-    __m128i both = _mm_loadl_epi64((const __m128i *)(const void *)bytes);
-    __m128i digits =
-        _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(both, 4), nibble), _mm_and_si128(both, nibble));
-    __m128i letters = _mm_and_si128(_mm_cmpgt_epi8(digits, _mm_set1_epi8(9)), _mm_set1_epi8('a' - '0' - 10));
-    digits = _mm_add_epi8(_mm_add_epi8(digits, letters), _mm_set1_epi8('0'));
-    _mm_storeu_si128((__m128i *)(void *)out, digits);
-}
-#else
-/* Eight digits of four bytes at once: a nibble each in a byte of one word; those above 9 get the way from ':' to 'a' on top. */
-#define HEX_STEP ((size_t)4)
-static inline void print_step(char *out, const uint8_t *bytes)
-{
-    const uint64_t ones = 0x0101010101010101ull;
-    uint32_t four;
-    memcpy(&four, bytes, sizeof(four));
-    uint64_t spread = four;
-    spread = (spread | spread << 16) & 0x0000ffff0000ffffull;
-    spread = (spread | spread << 8) & 0x00ff00ff00ff00ffull;
-    uint64_t nibbles = (spread >> 4 & 0x000f000f000f000full) | (spread & 0x000f000f000f000full) << 8;
-    uint64_t is_letter = (nibbles + ones * 6) >> 4 & ones;
-    uint64_t digits = nibbles + ones * '0' + is_letter * ('a' - '0' - 10);
-    memcpy(out, &digits, sizeof(digits));
-}
-#endif
-
 HOT void text_print_hex(char *out, const uint8_t *bytes, size_t n)
 {
     static const char all[] = "0123456789abcdef";
-    for (; n >= HEX_STEP; n -= HEX_STEP, bytes += HEX_STEP, out += 2 * HEX_STEP)
-        print_step(out, bytes);
+    for (; n >= 8; n -= 8, bytes += 8, out += 16)
+        text_print_hex8(out, bytes);
     for (; n > 0; n--, bytes++, out += 2) {
         out[0] = all[*bytes >> 4];
         out[1] = all[*bytes & 0xf];

@@ -52,23 +52,12 @@ static void restore_list(CURL *handle, struct curl_state *state, const struct cu
     state->is_injected = false;
 }
 
-/* The nodes are in libcurl's list since the last request, which went to the same URL, and one line is all they say. */
-static inline bool has_only_to_print(const struct curl_state *state)
-{
-    return state->is_injected && state->own.is_traceparent_alone && !state->headers &&
-           state->target == CURL_TARGET_SHARED;
-}
-
-HOT bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
-                             const struct span_context *context)
+bool curl_request_inject_anew(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
+                              const struct span_context *context)
 {
     bool has_baggage;
     if (!state || !calls->setopt)
         return false;
-    if (__builtin_expect(has_only_to_print(state), 1)) {
-        propagate_print_again(context, &state->own);
-        return true;
-    }
     if (!curl_is_http(state) || !may_add(state->headers, &has_baggage) || !may_propagate(state) ||
         !fill_nodes(state, context, !has_baggage)) {
         restore_list(handle, state, calls);

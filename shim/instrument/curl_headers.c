@@ -130,40 +130,33 @@ static void add_response_headers(struct facts *facts, CURL *handle, const struct
         }
 }
 
-/*
- * libcurl says which numbers of requests it has had; which header is asked for does not matter. Nearly always there was
- * one, and no redirect then.
- */
-static int64_t count_resends(CURL *handle, const struct curl_calls *calls, int64_t *ret_redirects)
+/* The redirects among them, and the retries behind them, where libcurl tells those. */
+static int64_t count_resends(CURL *handle, const struct curl_calls *calls, int64_t redirects)
 {
     struct curl_header *header;
-    int64_t redirects, resends;
-    if (calls->header && calls->header(handle, "-", 0, CURLH_HEADER, 1, &header) == CURLHE_NOREQUEST)
-        return 0;
-    redirects = curl_request_number(handle, calls, CURLINFO_REDIRECT_COUNT);
-    resends = redirects > 0 ? redirects : 0;
+    int64_t resends = redirects > 0 ? redirects : 0;
     while (calls->header && resends < MAX_REQUESTS) {
         CURLHcode code = calls->header(handle, "-", 0, CURLH_HEADER, (int)resends + 1, &header);
         if (code != CURLHE_OK && code != CURLHE_MISSING)
             break;
         resends++;
     }
-    *ret_redirects = redirects;
     return resends;
 }
 
-HOT enum curl_sent curl_headers_count(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+__attribute__((noinline, cold)) enum curl_sent curl_headers_count_all(struct facts *facts, CURL *handle,
+                                                                      const struct curl_calls *calls)
 {
-    int64_t redirects = 0;
-    int64_t resends = count_resends(handle, calls, &redirects);
-    if (__builtin_expect(resends > 0, 0))
+    int64_t redirects = curl_request_number(handle, calls, CURLINFO_REDIRECT_COUNT);
+    int64_t resends = count_resends(handle, calls, redirects);
+    if (resends > 0)
         facts_int(facts, WIRE_HTTP_RESEND_COUNT, resends);
-    if (__builtin_expect(redirects > 0, 0))
+    if (redirects > 0)
         facts_int(facts, WIRE_HTTP_REDIRECT_COUNT, redirects);
     return redirects > 0 ? CURL_SENT_ELSEWHERE : !calls->header || resends ? CURL_SENT_AGAIN : CURL_SENT_ONCE;
 }
 
-HOT void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls)
+void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls)
 {
     const char *wanted = settings_get()->response_headers;
     if (__builtin_expect(wanted && calls->header, 0))

@@ -148,12 +148,12 @@ struct curl_state {
 };
 static_assert(sizeof(struct curl_state) <= CONNECTION_STATE_BYTES, "fits the connection");
 
-/* The library a handle came from: functions (NULL where it has none), and where its text lies. */
+/* The library a handle came from: functions (NULL where it has none), and where its text lies. What each request needs comes first. */
 struct curl_calls {
-    __typeof__(&curl_easy_setopt) setopt;
     __typeof__(&curl_easy_getinfo) getinfo;
     __typeof__(&curl_easy_header) header;
     uintptr_t text_from, text_bytes;
+    __typeof__(&curl_easy_setopt) setopt;
     __typeof__(&curl_easy_strerror) strerror;
     __typeof__(&curl_url_get) url_get;
     __typeof__(&curl_free) free;
@@ -255,9 +255,20 @@ void curl_headers_begin(struct facts *facts, const struct curl_state *state);
 
 /* Requests hidden in this one (redirects, retries, log-ins). */
 enum curl_sent { CURL_SENT_ONCE, CURL_SENT_AGAIN /* or an old libcurl does not say */, CURL_SENT_ELSEWHERE };
-enum curl_sent curl_headers_count(struct facts *facts, CURL *handle, const struct curl_calls *calls);
+enum curl_sent curl_headers_count_all(struct facts *facts, CURL *handle, const struct curl_calls *calls);
 
-/* Allowed headers of the answer. */
+/* libcurl says which numbers of requests it has had; which header is asked for does not matter. Nearly always there was one. */
+static inline enum curl_sent curl_headers_count(struct facts *facts, CURL *handle,
+                                                const struct curl_calls *calls)
+{
+    struct curl_header *header;
+    if (__builtin_expect(
+            calls->header && calls->header(handle, "-", 0, CURLH_HEADER, 1, &header) == CURLHE_NOREQUEST, 1))
+        return CURL_SENT_ONCE;
+    return curl_headers_count_all(facts, handle, calls);
+}
+
+/* Allowed headers of the answer: where OTELSHIM_RESPONSE_HEADERS is set. */
 void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls *calls);
 
 /* ---- context: curl_context.c ---- */
@@ -267,16 +278,51 @@ void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls
  * place, without a word to libcurl. False: libcurl has the program's list (not HTTP, an excluded host, the program sends
  * its own context, propagation is off, the list is unknown).
  */
-bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
-                         const struct span_context *context);
+bool curl_request_inject_anew(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
+                              const struct span_context *context);
+
+/* The nodes are in libcurl's list since the last request, which went to the same URL, and one line is all they say. */
+static inline bool curl_has_only_to_print(const struct curl_state *state)
+{
+    return state && state->is_injected && state->own.is_traceparent_alone && !state->headers &&
+           state->target == CURL_TARGET_SHARED;
+}
+
+static inline bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
+                                       const struct span_context *context)
+{
+    if (__builtin_expect(!curl_has_only_to_print(state), 0))
+        return curl_request_inject_anew(handle, state, calls, context);
+    propagate_print_again(context->trace_id, context->span_id, context->flags, &state->own);
+    return true;
+}
 
 /* Gives libcurl the program's list back, if it has ours: before a request that is not recorded. */
 void curl_request_restore(CURL *handle, struct curl_state *state, const struct curl_calls *calls);
 
 /* ---- one request: curl_request.c ---- */
 
+#define CURL_MAX_LIBRARIES 4u
+
+/* One per library; filled once and published by `is_ready`. */
+extern __attribute__((visibility("hidden"))) struct curl_loaded {
+    struct {
+        const struct real_library *library;
+        uint32_t is_ready;
+        struct curl_calls calls;
+    } places[CURL_MAX_LIBRARIES];
+    uint32_t n_places;
+} curl_loaded;
+
 /* The functions of the library that `entry` was resolved to. They live for ever, or in `spare`. */
-const struct curl_calls *curl_get_calls(const struct real_entry *entry, struct curl_calls *spare);
+const struct curl_calls *curl_find_calls(const struct real_entry *entry, struct curl_calls *spare);
+static inline const struct curl_calls *curl_get_calls(const struct real_entry *entry,
+                                                      struct curl_calls *spare)
+{
+    bool is_first = __atomic_load_n(&curl_loaded.places[0].is_ready, __ATOMIC_ACQUIRE) &&
+                    curl_loaded.places[0].library == entry->library;
+    return __builtin_expect(is_first, 1) ? &curl_loaded.places[0].calls : curl_find_calls(entry, spare);
+}
 
 /* URL, method, allowed headers, after curl_target_settle(). `state` may be NULL, here and below: then they are read when the
  * request is over. `operation`: where the URL goes in the multi interface; NULL: among the facts. */

@@ -8,21 +8,12 @@
 #include "curl_priv.h"
 
 #include "hot.h"
+#include "settings.h"
 #include <string.h>
 
 /* ---- functions of the library ---- */
 
-#define MAX_LIBRARIES 4u
-
-/* One per library; filled once and published by `is_ready`. */
-static HOT_DATA struct {
-    struct {
-        const struct real_library *library;
-        uint32_t is_ready;
-        struct curl_calls calls;
-    } places[MAX_LIBRARIES];
-    uint32_t n_places;
-} loaded __attribute__((aligned(64)));
+HOT_DATA struct curl_loaded curl_loaded __attribute__((aligned(64)));
 
 static void look_up_calls(struct curl_calls *ret_calls, const struct real_entry *entry)
 {
@@ -42,22 +33,22 @@ static __attribute__((noinline, cold)) void load_calls(struct curl_calls *ret_ca
     const struct real_library *library = entry->library;
     look_up_calls(ret_calls, entry);
     /* Two threads that come first fill two places with the same: harmless. */
-    if (!library || __atomic_load_n(&loaded.n_places, __ATOMIC_RELAXED) >= MAX_LIBRARIES)
+    if (!library || __atomic_load_n(&curl_loaded.n_places, __ATOMIC_RELAXED) >= CURL_MAX_LIBRARIES)
         return;
-    uint32_t place = __atomic_fetch_add(&loaded.n_places, 1, __ATOMIC_RELAXED);
-    if (place >= MAX_LIBRARIES)
+    uint32_t place = __atomic_fetch_add(&curl_loaded.n_places, 1, __ATOMIC_RELAXED);
+    if (place >= CURL_MAX_LIBRARIES)
         return;
-    loaded.places[place].library = library;
-    loaded.places[place].calls = *ret_calls;
-    __atomic_store_n(&loaded.places[place].is_ready, 1, __ATOMIC_RELEASE);
+    curl_loaded.places[place].library = library;
+    curl_loaded.places[place].calls = *ret_calls;
+    __atomic_store_n(&curl_loaded.places[place].is_ready, 1, __ATOMIC_RELEASE);
 }
 
-HOT const struct curl_calls *curl_get_calls(const struct real_entry *entry, struct curl_calls *spare)
+const struct curl_calls *curl_find_calls(const struct real_entry *entry, struct curl_calls *spare)
 {
-    for (uint32_t i = 0; i < MAX_LIBRARIES; i++)
-        if (__atomic_load_n(&loaded.places[i].is_ready, __ATOMIC_ACQUIRE) &&
-            loaded.places[i].library == entry->library)
-            return &loaded.places[i].calls;
+    for (uint32_t i = 0; i < CURL_MAX_LIBRARIES; i++)
+        if (__atomic_load_n(&curl_loaded.places[i].is_ready, __ATOMIC_ACQUIRE) &&
+            curl_loaded.places[i].library == entry->library)
+            return &curl_loaded.places[i].calls;
     load_calls(spare, entry);
     return spare;
 }
@@ -358,8 +349,9 @@ static __attribute__((cold)) void add_failure(struct facts *facts, CURL *handle,
 }
 
 /* What the library has to say, where it can be asked. The status; 0: none. */
-static HOT int64_t add_end(struct facts *facts, CURL *handle, struct curl_state *state,
-                           const struct curl_calls *calls, bool is_ok)
+static inline __attribute__((always_inline)) int64_t add_end(struct facts *facts, CURL *handle,
+                                                             struct curl_state *state,
+                                                             const struct curl_calls *calls, bool is_ok)
 {
     struct questions questions; /* no more of it is set than is read */
     questions.handle = handle;
@@ -388,7 +380,7 @@ static HOT int64_t add_end(struct facts *facts, CURL *handle, struct curl_state 
     if (!is_brief)
         add_peer(&questions, state, sent);
     facts_encoded(facts, questions.words, questions.n_words);
-    if (is_http && !is_brief)
+    if (__builtin_expect(settings_get()->response_headers && is_http && !is_brief, 0))
         curl_headers_end(facts, handle, calls);
     return questions.answers[ANSWER_STATUS];
 }

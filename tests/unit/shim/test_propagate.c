@@ -84,7 +84,7 @@ static void test_print_again(void **state)
         struct span_context context;
         assert_true(propagate_parse_traceparent(texts[i], 55, &context));
         if (i)
-            propagate_print_again(&context, &own);
+            propagate_print_again(context.trace_id, context.span_id, context.flags, &own);
         else
             assert_int_equal(propagate_headers(&context, true, &own, lines), 1);
         assert_true(own.is_traceparent_alone);
