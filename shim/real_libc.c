@@ -111,6 +111,11 @@ void *libc_find_behind_us(const char *name)
     return find(name, BEHIND_US, ELF_DEFAULT);
 }
 
+void *libc_find_own(const char *name)
+{
+    return find(name, IN_LIBC, ELF_DEFAULT);
+}
+
 void *libc_find_anywhere(const char *name)
 {
     return find(name, ANYWHERE, ELF_DEFAULT);

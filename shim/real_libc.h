@@ -27,6 +27,8 @@ const struct libc_loader *libc_loader_get(void);
 
 /* What a program's call of `name` would reach without us: the first definer behind us. NULL: none. */
 void *libc_find_behind_us(const char *name);
+/* That of libc itself. NULL: it has none. */
+void *libc_find_own(const char *name);
 /* Its first definer, wherever it stands; NULL: none. We do not count. */
 void *libc_find_anywhere(const char *name);
 /* The same as libc_find_behind_us(), remembered in *known. No lock, no allocation: for calls that are made in UNIX-signal handlers. */

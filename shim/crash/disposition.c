@@ -36,8 +36,7 @@ struct place {
 
 static struct {
     struct place places[N_PLACES];
-    uint64_t taken;    /* bit per signal; set in the constructor */
-    uint64_t restorer; /* likewise; 0: the kernel has its own (aarch64) */
+    uint64_t taken; /* bit per signal; set in the constructor */
 } state HOT_DATA;
 
 struct disposition_words disposition_words HOT_DATA;
@@ -57,11 +56,6 @@ void disposition_take(int signal)
 {
     (void)__atomic_fetch_or(&disposition_words.special, bit_of(signal), __ATOMIC_RELAXED);
     (void)__atomic_fetch_or(&state.taken, bit_of(signal), __ATOMIC_RELEASE);
-}
-
-void disposition_note_restorer(uint64_t restorer)
-{
-    state.restorer = restorer;
 }
 
 static void copy_words(uint64_t *to, const uint64_t *from)
@@ -101,8 +95,8 @@ void disposition_for_kernel(int signal, const struct disposition_view *view,
     else if (onstack_is_hidden(signal))
         flags &= ~(uint64_t)SA_ONSTACK;
     ret_kernel->handler = (uint64_t)(uintptr_t)crash_entry;
-    ret_kernel->flags = state.restorer ? flags | SA_RESTORER : flags;
-    ret_kernel->restorer = state.restorer;
+    ret_kernel->flags = disposition_words.restorer ? flags | SA_RESTORER : flags;
+    ret_kernel->restorer = disposition_words.restorer;
     ret_kernel->mask = is_default ? 0 : view->program.mask;
 }
 

@@ -23,19 +23,27 @@ struct disposition_kernel {
     uint64_t handler, flags, restorer, mask;
 };
 
+/* Whom a call for a signal that is nothing to us goes to. */
+enum disposition_way {
+    DISPOSITION_BY_LIBC,
+    DISPOSITION_UNDECIDED, /* by libc until somebody has looked whose sigaction() that is */
+    DISPOSITION_BY_KERNEL
+};
+
 /*
  * What sigaction() looks at first, side by side. Signals that are taken, or were once asked to run on alternate stacks: a bit for
  * each; all others are libc's alone. `real_sigaction` is NULL until it was looked up.
  */
 struct disposition_words {
-    _Alignas(16) uint64_t special;
+    _Alignas(32) uint64_t special;
     void *real_sigaction;
+    uint64_t
+        restorer; /* libc's way back from handlers; 0: the kernel has its own (aarch64), or it is not known yet */
+    uint32_t way; /* enum disposition_way */
 };
 extern HIDDEN struct disposition_words disposition_words;
 /* Is it one of ours, and are we at work? */
 HIDDEN bool disposition_is_taken(int signal);
-/* Cold: what the kernel shall return from handlers through; 0: its own way. */
-HIDDEN void disposition_note_restorer(uint64_t restorer);
 /* Cold: from now on disposition_is_taken(). */
 HIDDEN void disposition_take(int signal);
 HIDDEN void disposition_load(int signal, struct disposition_view *ret_view);

@@ -14,6 +14,9 @@
 #include "crash/disposition_priv.h"
 #include "crash/entry_priv.h"
 #include "crash/sharing.h"
+#include "real_libc.h"
+#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -22,6 +25,14 @@
 static void handler_one(int number)
 {
     (void)number;
+}
+
+static volatile int n_calls;
+
+static void count_call(int number)
+{
+    (void)number;
+    n_calls++;
 }
 
 static void handler_two(int number, siginfo_t *info, void *context)
@@ -125,6 +136,56 @@ static void test_our_entry_given_back_means_the_view(void **state)
     assert_ptr_equal(now.sa_handler, handler_one);
     assert_true(now.sa_flags & SA_RESTART);
     signal(SIGXFSZ, SIG_DFL);
+}
+
+static void assert_same_action(const struct sigaction *a, const struct sigaction *b)
+{
+    assert_ptr_equal(a->sa_handler, b->sa_handler);
+    assert_int_equal(a->sa_flags, b->sa_flags);
+    assert_ptr_equal(a->sa_restorer, b->sa_restorer);
+    for (int number = 1; number <= 64; number++)
+        assert_int_equal(sigismember(&a->sa_mask, number), sigismember(&b->sa_mask, number));
+}
+
+/* One through libc, one past it: kernel and program see the same. */
+static void test_signals_that_are_not_ours_go_to_the_kernel_as_libc_sends_them(void **state)
+{
+    int (*of_libc)(int, const struct sigaction *, struct sigaction *) =
+        (__typeof__(of_libc))libc_find_own("sigaction");
+    struct sigaction action = {.sa_handler = count_call, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)}, ours,
+                     libcs;
+    (void)state;
+    sigaddset(&action.sa_mask, SIGTERM);
+    sigaddset(&action.sa_mask, 64);
+    memset(&ours, 0xff, sizeof(ours));
+    memset(&libcs, 0xff, sizeof(libcs));
+    assert_int_equal(sigaction(SIGUSR1, &action, &ours), 0);
+    assert_int_equal(disposition_words.way, DISPOSITION_BY_KERNEL);
+    assert_int_equal(of_libc(SIGUSR2, &action, &libcs), 0);
+    assert_same_action(&ours, &libcs); /* what there was */
+    struct disposition_kernel kernel = kernel_of(SIGUSR1), by_libc = kernel_of(SIGUSR2);
+    assert_memory_equal(&kernel, &by_libc, sizeof(kernel));
+    assert_int_equal(sigaction(SIGUSR1, NULL, &ours), 0);
+    assert_int_equal(of_libc(SIGUSR1, NULL, &libcs), 0);
+    assert_same_action(&ours, &libcs);
+    raise(SIGUSR1); /* and it comes back */
+    assert_int_equal(n_calls, 1);
+    assert_int_equal(kernel_of(SIGUSR1).handler, 0);
+}
+
+static void test_what_is_no_signal_is_refused_as_by_libc(void **state)
+{
+    static const int numbers[] = {INT_MIN, -1, 0, 32, 33, SIGKILL, SIGSTOP, 65, 100, INT_MAX};
+    struct sigaction action = {.sa_handler = handler_one};
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        errno = 0;
+        assert_int_equal(sigaction(numbers[i], &action, NULL), -1);
+        assert_int_equal(errno, EINVAL);
+    }
+    errno = 77;
+    assert_int_equal(sigaction(SIGUSR1, NULL, &action), 0);
+    assert_int_equal(errno, 77);
 }
 
 static void test_let_die_tells_the_kernel_only(void **state)
@@ -261,6 +322,8 @@ int main(void)
         cmocka_unit_test(test_kernel_has_the_programs_mask_and_flags),
         cmocka_unit_test(test_reset_happens_once),
         cmocka_unit_test(test_our_entry_given_back_means_the_view),
+        cmocka_unit_test(test_signals_that_are_not_ours_go_to_the_kernel_as_libc_sends_them),
+        cmocka_unit_test(test_what_is_no_signal_is_refused_as_by_libc),
         cmocka_unit_test(test_let_die_tells_the_kernel_only),
         cmocka_unit_test(test_views_are_whole),
         cmocka_unit_test(test_handlers_may_call_it_at_any_instruction),
