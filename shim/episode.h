@@ -2,7 +2,7 @@
  * episode: traces without code: calls of one thread that follow each other share a trace under a root span
  * (DESIGN "Traces without code: episodes").
  *
- * Context: hot, async-signal-safe. Threads: works on the calling thread's own slot, but for episode_leave().
+ * Context: hot, async-signal-safe. Threads: works on the calling thread's own slot, but for episode_note_end().
  */
 #ifndef OTELSHIM_EPISODE_H
 #define OTELSHIM_EPISODE_H
@@ -30,6 +30,11 @@ static inline void episode_inherit(struct wire_span_facts *facts, const struct w
     facts->flags = (parent->flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)) | WIRE_SPAN_HAS_PARENT;
 }
 
+static inline bool episode_has(const struct wire_episode *episode, const struct wire_span_facts *facts)
+{
+    return memcmp(facts->parent_span_id, episode->root.span_id, sizeof(facts->parent_span_id)) == 0;
+}
+
 /* Operations of this thread that others have ended, or handlers that interrupted the shim. */
 void episode_take_closed(struct wire_thread_slot *slot);
 static inline bool episode_has_closed(const struct wire_thread_slot *slot)
@@ -46,8 +51,9 @@ void episode_join_slowly(struct thread *thread, struct wire_thread_slot *slot, u
  * TRACEPARENT, else member of the running episode (a new one where the gap passed), else a trace of its own. Fills
  * everything of `facts` but span_id, instrumentation and operation. `n_open`: is any span open on the thread, the slot's or the program's own?
  * `n_own_operations`: open operations of the same handle. May write one record: the root of the episode that is over.
+ * Returns whether it is a member of the running one.
  */
-static inline void episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_open,
+static inline bool episode_join(struct thread *thread, struct wire_thread_slot *slot, uint32_t n_open,
                                 uint32_t n_own_operations, uint64_t now_ns, struct wire_span_facts *facts)
 {
     struct wire_episode *episode = &slot->episode;
@@ -60,18 +66,14 @@ static inline void episode_join(struct thread *thread, struct wire_thread_slot *
                              !episode_is_running(episode, settings_get()->trace_gap_ns, now_ns),
                          0)) {
         episode_join_slowly(thread, slot, n_own_operations, now_ns, facts);
-        return;
+        return episode_has(episode, facts);
     }
     episode->calls++;
     episode_inherit(facts, &episode->root);
+    return true;
 }
 
-static inline bool episode_has(const struct wire_episode *episode, const struct wire_span_facts *facts)
-{
-    return memcmp(facts->parent_span_id, episode->root.span_id, sizeof(facts->parent_span_id)) == 0;
-}
-
-/* A call of this episode ends. The caller has made the slot's sequence odd. */
+/* A call of this episode ends. The caller has made the slot's sequence odd; the slot may be another thread's, for operations. */
 static inline void episode_note_end(struct wire_episode *episode, uint64_t now_ns, bool failed)
 {
     episode->end_mono_ns = now_ns;
@@ -79,18 +81,7 @@ static inline void episode_note_end(struct wire_episode *episode, uint64_t now_n
         episode->errors++;
 }
 
-/* A call that joined has ended. `slot` may be another thread's, for operations. */
-static inline void episode_leave(struct wire_thread_slot *slot, const struct wire_span_facts *facts,
-                                 uint64_t now_ns, bool failed)
-{
-    if (!episode_has(&slot->episode, facts))
-        return; /* of no episode, or of one that is over */
-    sequence_begin(&slot->sequence);
-    episode_note_end(&slot->episode, now_ns, failed);
-    sequence_end(&slot->sequence);
-}
-
-/* The same for a span that the program begins by itself (custom.h): outside of all others it is the root of a trace. */
+/* As episode_join() for a span that the program begins by itself (custom.h): outside of all others it is the root of a trace. */
 void episode_join_custom(struct thread *thread, uint64_t now_ns, struct wire_span_facts *facts);
 
 /* The thread of the slot is gone: the root of its episode, if it has one, becomes a record. */

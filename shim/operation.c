@@ -192,6 +192,12 @@ dequeue_later(const struct dropbox *box, struct connection *connection, struct o
     return name;
 }
 
+static inline void take_oldest(struct connection *connection, struct operation *operation)
+{
+    connection->first_operation = links_of(operation)->next;
+    connection->n_operations--;
+}
+
 /* Nearly always the oldest. Of the last one's name nobody asks once there is none. */
 static inline uint64_t dequeue(const struct dropbox *box, struct connection *connection,
                                struct operation *operation)
@@ -199,8 +205,7 @@ static inline uint64_t dequeue(const struct dropbox *box, struct connection *con
     uint64_t name = connection->first_operation;
     if (__builtin_expect(operation_find(box, name) != operation, 0))
         return dequeue_later(box, connection, operation);
-    connection->first_operation = links_of(operation)->next;
-    connection->n_operations--;
+    take_oldest(connection, operation);
     return name;
 }
 
@@ -209,20 +214,8 @@ static inline uint64_t dequeue(const struct dropbox *box, struct connection *con
  * that runs. The thread itself counts without a locked operation; whoever else closes says so in words of their own
  * (episode_take_closed()). So does a handler that interrupted it while it counted.
  */
-static void count_open(struct wire_thread_slot *slot, const struct wire_span_facts *facts)
+static __attribute__((noinline)) void count_closed_elsewhere(struct wire_thread_slot *slot, bool has)
 {
-    slot->episode.open_operations++;
-    slot->episode.open_calls += episode_has(&slot->episode, facts);
-}
-
-static HOT void count_closed(struct wire_thread_slot *slot, const struct wire_span_facts *facts, bool is_own)
-{
-    bool has = episode_has(&slot->episode, facts);
-    if (__builtin_expect(is_own, 1)) {
-        slot->episode.open_operations--;
-        slot->episode.open_calls -= has && slot->episode.open_calls;
-        return;
-    }
     if (has)
         __atomic_fetch_add(&slot->closed_calls, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&slot->closed_operations, 1, __ATOMIC_RELAXED);
@@ -235,8 +228,8 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     open->bytes = 0; /* what else there is nobody writes in a slot, or it is written below */
     open->n_shared = 0;
     open->cut = 0;
-    episode_join(thread, slot, slot->depth | thread->n_custom, connection->n_operations,
-                 thread_now_ns(thread), &open->facts);
+    bool has_joined = episode_join(thread, slot, slot->depth | thread->n_custom, connection->n_operations,
+                                   thread_now_ns(thread), &open->facts);
     ids_make_span_id(&thread->span_ids[0], open->facts.span_id);
     open->handle = (uint64_t)(uintptr_t)connection->handle;
     links_of(operation)->statement = NULL;
@@ -244,7 +237,8 @@ static void fill(struct operation *operation, struct thread *thread, struct conn
     links_of(operation)->annex = NULL;
     links_of(operation)->thread_slot = (uint64_t)(uintptr_t)slot;
     links_of(operation)->claims = slot->claims;
-    count_open(slot, &open->facts);
+    slot->episode.open_operations++;
+    slot->episode.open_calls += has_joined;
     record_stage_connection(open, operation->slot.staged, 0, WIRE_OPERATION_STAGING_BYTES, connection);
 }
 
@@ -259,7 +253,7 @@ HOT struct operation *operation_open(uint16_t instrumentation, enum wire_operati
         dropbox_count(DROP_NESTED);
         return NULL;
     }
-    thread->busy[0]++;
+    thread->busy[0] = 1;
     atomic_signal_fence(memory_order_seq_cst);
     uint32_t number;
     struct operation *operation = claim(box, thread, &number);
@@ -275,7 +269,7 @@ HOT struct operation *operation_open(uint16_t instrumentation, enum wire_operati
         dropbox_count(DROP_NO_OPERATION);
     }
     atomic_signal_fence(memory_order_seq_cst);
-    thread->busy[0]--;
+    thread->busy[0] = 0;
     return operation;
 }
 
@@ -294,26 +288,36 @@ HOT void operation_mark_injected(struct operation *operation)
     operation->slot.span.facts.flags |= WIRE_SPAN_INJECTED;
 }
 
-/* The thread that opened it may be another one, and may be gone. */
-static inline __attribute__((always_inline)) void
-leave_episode(const struct thread *thread, struct operation *operation, uint64_t now_ns, bool has_failed)
+/* The thread that opened it may be another one, and may be gone. `is_inner`: in a handler that interrupted the shim. */
+static inline __attribute__((always_inline)) void leave_episode(const struct thread *thread,
+                                                                struct operation *operation,
+                                                                const struct record_end *end, bool is_inner)
 {
     struct wire_thread_slot *slot = (struct wire_thread_slot *)(uintptr_t)links_of(operation)->thread_slot;
-    const struct wire_span_facts *facts = &operation->slot.span.facts;
     if (slot->claims != links_of(operation)->claims)
         return;
-    count_closed(slot, facts, thread->slots[0] == slot && thread->busy[0] == 1);
-    episode_leave(slot, facts, now_ns, has_failed);
+    bool has = episode_has(&slot->episode, &operation->slot.span.facts);
+    if (__builtin_expect(thread->slots[0] == slot && !is_inner, 1)) {
+        slot->episode.open_operations--;
+        slot->episode.open_calls -= has && slot->episode.open_calls;
+    } else {
+        count_closed_elsewhere(slot, has);
+    }
+    if (!has)
+        return; /* of no episode, or of one that is over */
+    sequence_begin(&slot->sequence);
+    episode_note_end(&slot->episode, end->now_ns, span_is_error(end->outcome));
+    sequence_end(&slot->sequence);
 }
 
 /* `number` 0: not known. A handler that interrupted this very place keeps none. */
 static inline void release(struct thread *thread, const struct dropbox *box, struct operation *operation,
-                           uint32_t number)
+                           uint32_t number, bool is_inner)
 {
     struct operation_kept *mine = thread->kept;
     bool is_in_file = number - 1 < box->n_operation_slots;
     atomic_store_explicit((_Atomic uint32_t *)&operation->slot.is_open, 0, memory_order_release);
-    if (__builtin_expect(is_in_file && mine && mine->n < MAX_KEPT && thread->busy[0] == 1, 1)) {
+    if (__builtin_expect(is_in_file && mine && mine->n < MAX_KEPT && !is_inner, 1)) {
         mine->numbers[mine->n] = (uint16_t)number;
         __atomic_store_n(&mine->n, mine->n + 1, __ATOMIC_RELEASE);
         return;
@@ -350,10 +354,12 @@ static inline __attribute__((always_inline)) void commit(const struct dropbox *b
     record_commit(box, thread, &operation->slot.span, operation->slot.staged, end);
 }
 
-static inline __attribute__((always_inline)) void close(struct connection *connection,
-                                                        struct operation *operation, struct record_end end)
+/* `name`: of the oldest, which it is; 0: of whichever. `box` is dropbox_file(). */
+static inline __attribute__((always_inline)) void close(const struct dropbox *box,
+                                                        struct connection *connection,
+                                                        struct operation *operation, uint64_t name,
+                                                        struct record_end end)
 {
-    const struct dropbox *box = dropbox_file();
     struct thread *thread = operation && box ? thread_get_in(box) : NULL;
     if (!thread)
         return;
@@ -363,27 +369,41 @@ static inline __attribute__((always_inline)) void close(struct connection *conne
     end.marks[1] = links_of(operation)->statement;
     if (__builtin_expect(has_failed, 0))
         callstack_copy(box, thread, operation->slot.span.facts.span_id, end.now_ns);
-    thread->busy[0]++;
+    uint32_t n_busy = thread->busy[0];
+    thread->busy[0] = n_busy + 1;
     atomic_signal_fence(memory_order_seq_cst);
     if (__builtin_expect(operation->slot.span.cut, 0))
         dropbox_count(DROP_FACTS_CUT);
     commit(box, thread, operation, &end);
-    leave_episode(thread, operation, end.now_ns, has_failed);
-    release(thread, box, operation, (uint32_t)dequeue(box, connection, operation));
+    leave_episode(thread, operation, &end, n_busy);
+    if (name)
+        take_oldest(connection, operation);
+    else
+        name = dequeue(box, connection, operation);
+    release(thread, box, operation, (uint32_t)name, n_busy);
     atomic_signal_fence(memory_order_seq_cst);
-    thread->busy[0]--;
+    thread->busy[0] = n_busy;
     dropbox_ring(box, has_failed, end.now_ns);
 }
 
 HOT void operation_close(struct connection *connection, struct operation *operation,
                          enum wire_outcome outcome)
 {
-    close(connection, operation, (struct record_end){.outcome = outcome});
+    close(dropbox_file(), connection, operation, 0, (struct record_end){.outcome = outcome});
+}
+
+HOT void operation_close_oldest(struct connection *connection)
+{
+    const struct dropbox *box = dropbox_file();
+    uint64_t name = connection->first_operation;
+    struct operation *operation = connection->n_operations ? operation_find(box, name) : NULL;
+    close(box, connection, operation, name, (struct record_end){.outcome = WIRE_OK});
 }
 
 HOT void operation_close_with_rows(struct connection *connection, struct operation *operation, int64_t rows)
 {
-    close(connection, operation, (struct record_end){.outcome = WIRE_OK, .has_rows = true, .rows = rows});
+    close(dropbox_file(), connection, operation, 0,
+          (struct record_end){.outcome = WIRE_OK, .has_rows = true, .rows = rows});
 }
 
 HOT void operation_close_all(struct connection *connection, enum wire_outcome outcome)

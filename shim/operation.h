@@ -94,6 +94,9 @@ void operation_mark_injected(struct operation *operation);
 /* Ends it now and takes it out of its connection's queue. NULL is fine. */
 void operation_close(struct connection *connection, struct operation *operation, enum wire_outcome outcome);
 
+/* The same of the connection's oldest, which succeeded. Nothing where there is none, or it is the parent process's. */
+void operation_close_oldest(struct connection *connection);
+
 /* The same of one that succeeded, with one fact more: WIRE_DB_RETURNED_ROWS. */
 void operation_close_with_rows(struct connection *connection, struct operation *operation, int64_t rows);
 

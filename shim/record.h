@@ -102,10 +102,14 @@ static inline void record_copy_facts(uint8_t *to, const uint8_t *from, uint32_t 
         memcpy(to, from, bytes);
         return;
     }
-    for (; bytes >= 16; bytes -= 16, to += 16, from += 16)
-        memcpy(to, from, 16);
-    if (bytes)
-        memcpy(to, from, 8);
+    if (__builtin_expect(bytes < 16, 0)) {
+        if (bytes)
+            memcpy(to, from, 8);
+        return;
+    }
+    for (uint32_t at = 0; at < bytes - 16; at += 16)
+        memcpy(to + at, from + at, 16);
+    memcpy(to + bytes - 16, from + bytes - 16, 16); /* half of it once more, perhaps */
 }
 
 /* How a span ended. */

@@ -162,6 +162,18 @@ static inline __attribute__((always_inline)) struct connection *pipeline_of(cons
     return __builtin_expect(connection != NULL, 1) ? connection : hiredis_connection_of(c, entry);
 }
 
+/* Of a command that may change how those behind it are to be read. `real` is redisvAppendCommand. */
+static __attribute__((noinline)) int append_with_effect(struct connection *connection, redisContext *c,
+                                                        struct operation *operation, const char *format,
+                                                        va_list arguments,
+                                                        __typeof__(&redisvAppendCommand) real)
+{
+    struct hiredis_effect effect = hiredis_effect_of_format(format, arguments);
+    int result = real(c, format, arguments);
+    hiredis_append_end(connection, c, operation, result == REDIS_OK, effect);
+    return result;
+}
+
 static HOT __attribute__((noinline)) int append_format(redisContext *c, const char *format, va_list arguments,
                                                        const void *call_site)
 {
@@ -175,9 +187,13 @@ static HOT __attribute__((noinline)) int append_format(redisContext *c, const ch
     struct operation *operation = hiredis_append_begin(connection);
     if (operation)
         hiredis_copy_format_into(operation, format, arguments);
-    struct hiredis_effect effect = hiredis_effect_of_format(format, arguments);
+    if (__builtin_expect(hiredis_may_have_effect(format), 0))
+        return append_with_effect(connection, c, operation, format, arguments, real);
     int result = real(c, format, arguments);
-    hiredis_append_end(connection, c, operation, result == REDIS_OK, effect);
+    if (__builtin_expect(result == REDIS_OK, 1))
+        hiredis_append_end_plain(connection, c, operation);
+    else
+        hiredis_append_end(connection, c, operation, false, (struct hiredis_effect){.verb = HIREDIS_PLAIN});
     return result;
 }
 
@@ -242,16 +258,15 @@ EXPORTED int redisAppendFormattedCommand(redisContext *c, const char *cmd, size_
 static HOT __attribute__((noinline)) int get_reply(redisContext *c, void **reply, const void *call_site)
 {
     __typeof__(&redisGetReply) real = REAL_OF(redisGetReply, c);
-    int result = real(c, reply);
-    if (!IS_INTERNAL(redisGetReply))
-        hiredis_follow_reply(c, result, reply);
-    return result;
+    if (IS_INTERNAL(redisGetReply))
+        return real(c, reply);
+    return hiredis_follow_reply(c, real(c, reply), reply);
 }
 
 EXPORTED HOT int redisGetReply(redisContext *c, void **reply)
 {
     CALL_SITE;
-    __typeof__(&redisGetReply) real = REAL_FOR_HIREDIS(redisGetReply);
+    __typeof__(&redisGetReply) real = real_is_known(call_site) ? REAL_FOR_HIREDIS(redisGetReply) : NULL;
     return real ? real(c, reply) : get_reply(c, reply, call_site);
 }
 
@@ -259,10 +274,9 @@ static __attribute__((noinline)) int get_reply_from_reader(redisContext *c, void
                                                            const void *call_site)
 {
     __typeof__(&redisGetReplyFromReader) real = REAL_OF(redisGetReplyFromReader, c);
-    int result = real(c, reply);
-    if (!IS_INTERNAL(redisGetReplyFromReader))
-        hiredis_follow_reply(c, result, reply);
-    return result;
+    if (IS_INTERNAL(redisGetReplyFromReader))
+        return real(c, reply);
+    return hiredis_follow_reply(c, real(c, reply), reply);
 }
 
 EXPORTED HOT int redisGetReplyFromReader(redisContext *c, void **reply)

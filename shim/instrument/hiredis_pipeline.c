@@ -46,7 +46,7 @@ static inline bool dequeue(struct hiredis_queue *queue, bool *ret_is_recorded)
     return true;
 }
 
-HOT struct operation *hiredis_append_begin(struct connection *connection)
+struct operation *hiredis_append_begin_slowly(struct connection *connection)
 {
     struct hiredis_queue *queue = &hiredis_state_of(connection)->queue;
     if (!may_record(queue)) {
@@ -86,8 +86,8 @@ end_with_effect(struct connection *connection, struct operation *operation, stru
     hiredis_follow_sent(connection, operation, effect);
 }
 
-HOT void hiredis_append_end(struct connection *connection, const redisContext *c, struct operation *operation,
-                            bool is_queued, struct hiredis_effect effect)
+void hiredis_append_end(struct connection *connection, const redisContext *c, struct operation *operation,
+                        bool is_queued, struct hiredis_effect effect)
 {
     if (__builtin_expect(!is_queued, 0))
         end_refused(connection, c, operation);
@@ -113,11 +113,14 @@ static bool is_nobodys(struct hiredis_state *state, const redisContext *c, const
     return type == HIREDIS_REPLY_PUSH || (state->is_subscribed && is_message(state, c, reply));
 }
 
-/* Of an error, or of a command whose effect waits for its reply. */
+/* Of an error, of a command whose effect waits for its reply, and the first of a connection. */
 static __attribute__((noinline)) void end_unusual(struct connection *connection, const redisContext *c,
-                                                  const void *reply, int type, struct operation *operation)
+                                                  const void *reply, int type)
 {
     struct hiredis_state *state = hiredis_state_of(connection);
+    struct operation *operation = operation_oldest(connection);
+    if (!operation)
+        return; /* of the parent process, before the fork */
     bool is_expected = state->n_expected && state->expected[0].key == operation;
     enum hiredis_verb verb = is_expected ? state->expected[0].verb : HIREDIS_PLAIN;
     struct facts facts = operation_facts(operation);
@@ -136,15 +139,10 @@ static inline __attribute__((always_inline)) void end_oldest(struct connection *
     int type = hiredis_reply_type(&state->library, c, reply);
     if (is_nobodys(state, c, reply, type) || !dequeue(&state->queue, &is_recorded) || !is_recorded)
         return;
-    struct operation *operation = operation_oldest(connection);
-    if (!operation)
-        return; /* of the parent process, before the fork */
-    if (__builtin_expect(type == REDIS_REPLY_ERROR || state->n_expected, 0)) {
-        end_unusual(connection, c, reply, type, operation);
-        return;
-    }
-    hiredis_note_reply(connection);
-    operation_close(connection, operation, WIRE_OK);
+    if (__builtin_expect(type == REDIS_REPLY_ERROR || state->n_expected || !state->opened_in, 0))
+        end_unusual(connection, c, reply, type);
+    else
+        operation_close_oldest(connection);
 }
 
 void hiredis_end_oldest(struct connection *connection, const redisContext *c, const void *reply)
@@ -195,13 +193,14 @@ void hiredis_append_protocol(struct connection *connection, const redisContext *
     } while (length && bytes);
 }
 
-HOT void hiredis_follow_reply(const redisContext *c, int result, void *const *reply)
+HOT int hiredis_follow_reply(const redisContext *c, int result, void *const *reply)
 {
     struct connection *connection = lifecycle_is_active() ? hiredis_find_connection(c) : NULL;
     if (!connection || (!hiredis_has_outstanding(connection) && !hiredis_state_of(connection)->is_subscribed))
-        return;
+        return result;
     if (result != REDIS_OK)
         hiredis_fail_all(connection, c);
     else if (reply ? *reply != NULL : hiredis_is_blocking(&hiredis_state_of(connection)->library, c))
         end_oldest(connection, c, reply ? *reply : NULL);
+    return result;
 }
