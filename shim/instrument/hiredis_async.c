@@ -89,7 +89,8 @@ EXPORTED redisAsyncContext *redisAsyncConnectWithOptions(const redisOptions *opt
 
 struct async_command {
     struct connection *connection;
-    struct hiredis_library library;
+    const struct hiredis_library *library; /* the connection's, or `other` */
+    struct hiredis_library other;
     struct hiredis_callback *callback; /* NULL: a span of the sending */
     struct operation *operation;
     struct hiredis_effect effect;
@@ -105,7 +106,7 @@ static bool is_awaited(const struct async_command *command, unsigned flags)
     if (!command->function || !command->connection || verb == HIREDIS_SUBSCRIBE || verb == HIREDIS_MONITOR ||
         (flags & HIREDIS_MONITORING))
         return false;
-    const struct hiredis_layout *layout = command->library.layout;
+    const struct hiredis_layout *layout = command->library->layout;
     return !(flags & HIREDIS_SUBSCRIBED) || (layout && layout->has_replies_while_subscribed);
 }
 
@@ -122,7 +123,7 @@ static bool begin_awaited(struct async_command *command)
     }
     callback->function = command->function;
     callback->data = command->data;
-    callback->operation = command->operation;
+    callback->operation = command->connection->last_operation;
     callback->serial = state->serial;
     callback->verb = command->effect.verb;
     command->callback = callback;
@@ -138,8 +139,13 @@ static HOT bool begin(struct async_command *command, redisAsyncContext *ac, cons
     if (!c || !lifecycle_is_active())
         return false;
     struct connection *connection = hiredis_find_connection(c);
-    command->library = connection ? hiredis_state_of(connection)->library : hiredis_library_of(entry);
-    unsigned flags = hiredis_flags(&command->library, c);
+    if (__builtin_expect(connection != NULL, 1)) {
+        command->library = &hiredis_state_of(connection)->library;
+    } else {
+        command->other = hiredis_library_of(entry);
+        command->library = &command->other;
+    }
+    unsigned flags = hiredis_flags(command->library, c);
     if (!connection && (flags & (HIREDIS_DISCONNECTING | HIREDIS_FREEING)))
         return false;
     command->connection = connection ? connection : hiredis_connection_of(c, entry);
@@ -169,12 +175,12 @@ static __attribute__((noinline)) void copy_format(const struct async_command *co
     hiredis_copy_format(&facts, format, arguments);
 }
 
-static HOT void end(struct async_command *command, const redisAsyncContext *ac, int result)
+static void end(struct async_command *command, const redisAsyncContext *ac, int result)
 {
     enum wire_outcome outcome = result == REDIS_OK ? WIRE_OK : WIRE_FAILED;
     if (outcome == WIRE_FAILED) {
         struct facts facts = command->operation ? operation_facts(command->operation) : command->span.facts;
-        hiredis_copy_error(&facts, &command->library, &ac->c);
+        hiredis_copy_error(&facts, command->library, &ac->c);
     }
     if (!command->operation) {
         span_end(&command->span, outcome);
@@ -199,7 +205,9 @@ static HOT int run_format(struct async_command *command, redisAsyncContext *ac, 
     else
         copy_format(command, format, arguments);
     int result = real(ac, command->function, command->data, format, arguments);
-    end(command, ac, result);
+    if (__builtin_expect(result != REDIS_OK || !command->operation || command->effect.verb != HIREDIS_PLAIN,
+                         0))
+        end(command, ac, result); /* else there is nothing to do until the reply */
     return result;
 }
 

@@ -51,7 +51,7 @@ static struct hiredis_callback *pop(struct hiredis_callback *all)
     return NULL;
 }
 
-static __attribute__((noinline)) struct hiredis_callback *take_from_pool(void)
+struct hiredis_callback *hiredis_callback_take_from_pool(void)
 {
     struct hiredis_callback *all = get_all();
     struct hiredis_callback *callback = all ? pop(all) : NULL;
@@ -74,16 +74,6 @@ static __attribute__((noinline)) void give_back(struct hiredis_callback *callbac
         __atomic_store_n(&callback->next, below, __ATOMIC_RELAXED);
     } while (!atomic_compare_exchange_weak_explicit(&pool.head, &head, (head >> 32) << 32 | number,
                                                     memory_order_release, memory_order_relaxed));
-}
-
-HOT struct hiredis_callback *hiredis_callback_take(struct hiredis_state *state)
-{
-    struct hiredis_callback *callback = state->spare;
-    if (__builtin_expect(!callback, 0))
-        return take_from_pool();
-    state->spare = callback->next;
-    state->n_spare--;
-    return callback;
 }
 
 static inline void keep(struct hiredis_state *state, struct hiredis_callback *callback)
@@ -130,10 +120,10 @@ static void hold(struct hiredis_state *state, bool is_monitoring, struct hiredis
     state->ended = callback;
 }
 
-/* Anything but a plain answer, as facts; what it means for the span. */
-static HOT __attribute__((noinline)) enum wire_outcome
-copy_end(const struct hiredis_state *state, const redisContext *c, const void *reply, int type,
-         const struct hiredis_callback *callback, struct operation *operation)
+/* What it means for the span, and as facts. */
+static enum wire_outcome copy_end(const struct hiredis_state *state, const redisContext *c, const void *reply,
+                                  int type, const struct hiredis_callback *callback,
+                                  struct operation *operation)
 {
     struct facts facts = operation_facts(operation);
     if (reply)
@@ -144,20 +134,32 @@ copy_end(const struct hiredis_state *state, const redisContext *c, const void *r
     return WIRE_FAILED;
 }
 
-static void end_operation(struct connection *connection, const redisContext *c, const void *reply,
-                          const struct hiredis_callback *callback)
+/* Anything but a plain answer. */
+static __attribute__((noinline)) void end_unusual(struct connection *connection, const redisContext *c,
+                                                  const void *reply, int type,
+                                                  const struct hiredis_callback *callback)
 {
     const struct hiredis_state *state = hiredis_state_of(connection);
     struct operation *operation = operation_oldest(connection);
-    if (!operation || operation != callback->operation)
+    if (!operation)
         return; /* of the parent process, before the fork */
-    int type = hiredis_reply_type(&state->library, c, reply);
-    enum wire_outcome outcome = WIRE_OK;
-    if (__builtin_expect(!reply || type == REDIS_REPLY_ERROR || callback->verb != HIREDIS_PLAIN, 0))
-        outcome = copy_end(state, c, reply, type, callback, operation);
-    operation_close(connection, operation, outcome);
-    if (__builtin_expect(state->n_expected, 0))
+    operation_close(connection, operation, copy_end(state, c, reply, type, callback, operation));
+    if (state->n_expected)
         hiredis_follow_answered(connection, c, operation, reply);
+}
+
+static inline void end_operation(struct connection *connection, const redisContext *c, const void *reply,
+                                 const struct hiredis_callback *callback)
+{
+    const struct hiredis_state *state = hiredis_state_of(connection);
+    if (!connection->n_operations || connection->first_operation != callback->operation)
+        return;
+    int type = hiredis_reply_type(&state->library, c, reply);
+    if (__builtin_expect(
+            !reply || type == REDIS_REPLY_ERROR || callback->verb != HIREDIS_PLAIN || state->n_expected, 0))
+        end_unusual(connection, c, reply, type, callback);
+    else
+        operation_close_oldest(connection);
 }
 
 /* No reply will come to any command of the context, or none is waited for any more: it is freed when we return. */
@@ -188,7 +190,7 @@ static HOT __attribute__((noinline)) struct target finish(redisAsyncContext *ac,
     if (reply)
         hiredis_note_reply(connection);
     end_operation(connection, c, reply, callback);
-    callback->operation = NULL;
+    callback->operation = 0;
     unsigned flags = hiredis_flags(&hiredis_state_of(connection)->library, c);
     hold(hiredis_state_of(connection), (flags & HIREDIS_MONITORING) != 0, callback);
     if (is_over(connection, flags, reply))

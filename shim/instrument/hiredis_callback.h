@@ -20,14 +20,23 @@
 struct hiredis_callback {
     redisCallbackFn *function; /* the program's */
     void *data;
-    const struct operation *operation; /* NULL: has run */
-    struct hiredis_callback *next;     /* of those that have run, are spare, or free */
-    uint32_t serial;                   /* the life of the context it belongs to */
+    uint64_t operation;            /* its name (connection.h); 0: has run */
+    struct hiredis_callback *next; /* of those that have run, are spare, or free */
+    uint32_t serial;               /* the life of the context it belongs to */
     enum hiredis_verb verb;
 };
 
 /* For a command of this context. NULL: the pool is empty (counted). */
-struct hiredis_callback *hiredis_callback_take(struct hiredis_state *state);
+struct hiredis_callback *hiredis_callback_take_from_pool(void);
+static inline struct hiredis_callback *hiredis_callback_take(struct hiredis_state *state)
+{
+    struct hiredis_callback *callback = state->spare;
+    if (__builtin_expect(!callback, 0))
+        return hiredis_callback_take_from_pool();
+    state->spare = callback->next;
+    state->n_spare--;
+    return callback;
+}
 void hiredis_callback_release(struct hiredis_state *state, struct hiredis_callback *callback);
 
 /* The context is gone: those that were held, and its spare ones, are free. */
