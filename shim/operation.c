@@ -214,7 +214,7 @@ static inline uint64_t dequeue(const struct dropbox *box, struct connection *con
  * that runs. The thread itself counts without a locked operation; whoever else closes says so in words of their own
  * (episode_take_closed()). So does a handler that interrupted it while it counted.
  */
-static __attribute__((noinline)) void count_closed_elsewhere(struct wire_thread_slot *slot, bool has)
+static __attribute__((noinline, cold)) void count_closed_elsewhere(struct wire_thread_slot *slot, bool has)
 {
     if (has)
         __atomic_fetch_add(&slot->closed_calls, 1, __ATOMIC_RELAXED);
@@ -392,14 +392,6 @@ HOT void operation_close(struct connection *connection, struct operation *operat
     close(dropbox_file(), connection, operation, 0, (struct record_end){.outcome = outcome});
 }
 
-HOT void operation_close_oldest(struct connection *connection)
-{
-    const struct dropbox *box = dropbox_file();
-    uint64_t name = connection->first_operation;
-    struct operation *operation = connection->n_operations ? operation_find(box, name) : NULL;
-    close(box, connection, operation, name, (struct record_end){.outcome = WIRE_OK});
-}
-
 HOT void operation_close_with_rows(struct connection *connection, struct operation *operation, int64_t rows)
 {
     close(dropbox_file(), connection, operation, 0,
@@ -415,4 +407,12 @@ HOT void operation_close_all(struct connection *connection, enum wire_outcome ou
         connection->first_operation = connection->last_operation = 0;
         connection->n_operations = 0;
     }
+}
+
+HOT void operation_close_oldest(struct connection *connection)
+{
+    const struct dropbox *box = dropbox_file();
+    uint64_t name = connection->first_operation;
+    struct operation *operation = connection->n_operations ? operation_find(box, name) : NULL;
+    close(box, connection, operation, name, (struct record_end){.outcome = WIRE_OK});
 }

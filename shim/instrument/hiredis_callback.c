@@ -135,9 +135,9 @@ static enum wire_outcome copy_end(const struct hiredis_state *state, const redis
 }
 
 /* Anything but a plain answer. */
-static __attribute__((noinline)) void end_unusual(struct connection *connection, const redisContext *c,
-                                                  const void *reply, int type,
-                                                  const struct hiredis_callback *callback)
+static __attribute__((noinline, cold)) void end_unusual(struct connection *connection, const redisContext *c,
+                                                        const void *reply, int type,
+                                                        const struct hiredis_callback *callback)
 {
     const struct hiredis_state *state = hiredis_state_of(connection);
     struct operation *operation = operation_oldest(connection);

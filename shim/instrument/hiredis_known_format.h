@@ -36,7 +36,7 @@ static inline uint32_t hiredis_known_place(const char *format)
     return (uint32_t)((uint64_t)(uintptr_t)format * 0x9e3779b97f4a7c15u >> 58);
 }
 
-const struct hiredis_known_format *hiredis_known_slowly(const char *format);
+__attribute__((cold)) const struct hiredis_known_format *hiredis_known_slowly(const char *format);
 /* NULL: it is to be walked. */
 static inline const struct hiredis_known_format *hiredis_known_find(const char *format)
 {

@@ -65,8 +65,8 @@ struct facts hiredis_append_facts(struct operation *operation)
     return facts;
 }
 
-static __attribute__((noinline)) void end_refused(struct connection *connection, const redisContext *c,
-                                                  struct operation *operation)
+static __attribute__((noinline, cold)) void end_refused(struct connection *connection, const redisContext *c,
+                                                        struct operation *operation)
 {
     if (operation) {
         struct facts facts = operation_facts(operation);
@@ -114,8 +114,8 @@ static bool is_nobodys(struct hiredis_state *state, const redisContext *c, const
 }
 
 /* Of an error, of a command whose effect waits for its reply, and the first of a connection. */
-static __attribute__((noinline)) void end_unusual(struct connection *connection, const redisContext *c,
-                                                  const void *reply, int type)
+static __attribute__((noinline, cold)) void end_unusual(struct connection *connection, const redisContext *c,
+                                                        const void *reply, int type)
 {
     struct hiredis_state *state = hiredis_state_of(connection);
     struct operation *operation = operation_oldest(connection);

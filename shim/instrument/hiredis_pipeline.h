@@ -16,7 +16,7 @@ static inline bool hiredis_has_outstanding(struct connection *connection)
     return hiredis_state_of(connection)->queue.n_runs != 0;
 }
 
-struct operation *hiredis_append_begin_slowly(struct connection *connection);
+__attribute__((cold)) struct operation *hiredis_append_begin_slowly(struct connection *connection);
 /* A command is about to be appended. NULL: not recorded; say so all the same to hiredis_append_end(). */
 static inline struct operation *hiredis_append_begin(struct connection *connection)
 {
