@@ -99,6 +99,25 @@ static void the_queue_keeps_its_order(void)
     CHECK(operation_oldest(connection) == opened[0]);
 }
 
+static void the_oldest_is_closed_without_being_named(void)
+{
+    struct connection *connection = connect_at(1);
+    operation_close_oldest(connection); /* there is none */
+    CHECK(!connection->n_operations);
+    for (uint32_t i = 0; i < 3; i++)
+        opened[i] = open_one(connection);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t index = index_of(opened[i]);
+        CHECK(operation_oldest(connection) == opened[i] && read_slot(index).is_open);
+        operation_close_oldest(connection);
+        CHECK(!read_slot(index).is_open && connection->n_operations == 2 - i);
+    }
+    uint32_t index = index_of(open_one(connection));
+    connection->first_operation ^= 1ull << 32; /* of another file: the parent process's */
+    operation_close_oldest(connection);
+    CHECK(read_slot(index).is_open && connection->n_operations == 1);
+}
+
 static void open_as_many_as_everybody_may(struct connection *connection)
 {
     for (uint32_t i = 0; i < FOR_EVERYBODY; i++)
@@ -207,6 +226,7 @@ static void a_fork_child_begins_anew(void)
 #define TESTS(X)                                   \
     X(a_slot_is_whole_while_open_and_closed_after) \
     X(the_queue_keeps_its_order)                   \
+    X(the_oldest_is_closed_without_being_named)    \
     X(threads_that_ended_took_none_along)          \
     X(what_idle_threads_keep_is_not_missed)        \
     X(one_thread_may_close_anothers)               \
