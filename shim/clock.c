@@ -34,6 +34,7 @@ uint64_t clock_unix_ns(void)
 
 #define MAX_QUESTION_TICKS 600u
 #define MAX_SLOW_QUESTIONS 100u
+#define DECIDE_AFTER_NS 1000000u /* a short program never asks whether it may count */
 #define RATE_MIN_NS 10000000u
 #define RATE_RENEW_NS 100000000u
 #define RATE_MAX_NS 1000000000u
@@ -44,8 +45,9 @@ enum { UNKNOWN, COUNTED, REFUSED };
 
 /* Relaxed atomics, any thread. */
 static struct {
-    uint32_t state; /* UNKNOWN, … */
-    uint64_t rate;  /* ns a tick, of 2^32, as measured last; 0 not yet */
+    uint32_t state;    /* UNKNOWN, … */
+    uint64_t rate;     /* ns a tick, of 2^32, as measured last; 0 not yet */
+    uint64_t first_ns; /* when the time was asked for first; 0 not yet */
 } counter;
 
 static uint64_t load(const uint64_t *at)
@@ -53,9 +55,19 @@ static uint64_t load(const uint64_t *at)
     return __atomic_load_n(at, __ATOMIC_RELAXED);
 }
 
-/* Does the kernel tell time by the counter, and may we? Once per process. */
+static bool is_early(void)
+{
+    uint64_t now_ns = clock_mono_ns(), first_ns = load(&counter.first_ns);
+    if (!first_ns)
+        __atomic_store_n(&counter.first_ns, now_ns, __ATOMIC_RELAXED);
+    return !first_ns || now_ns - first_ns < DECIDE_AFTER_NS;
+}
+
+/* Does the kernel tell time by the counter, and may we? Decided once per process; before that nobody counts. */
 static __attribute__((noinline)) uint32_t decide(void)
 {
+    if (is_early())
+        return REFUSED;
     static const char name[] = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
     char text[8] = {0};
     int may_read = 0;

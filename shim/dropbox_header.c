@@ -18,21 +18,15 @@
 
 extern char **environ;
 
-/* 0 when it cannot be read. */
+/* A file of /proc that comes whole in one read. 0 when it cannot be read. */
 static size_t read_file(const char *path, char *to, size_t max_bytes)
 {
     int fd = sys_open(path, O_RDONLY);
     if (fd < 0)
         return 0;
-    size_t at = 0;
-    while (at < max_bytes) {
-        long n = sys_read(fd, to + at, max_bytes - at);
-        if (n <= 0)
-            break;
-        at += (size_t)n;
-    }
+    long n = sys_read(fd, to, max_bytes);
     sys_close(fd);
-    return at;
+    return n > 0 ? (size_t)n : 0;
 }
 
 /* Field 22 of /proc/self/stat. The name in field 2 may hold anything, blanks and ")" too: count after the last ")". */
@@ -93,12 +87,28 @@ static uint32_t copy_name(char *to)
     return (uint32_t)bytes;
 }
 
+/* Is /proc/self/cmdline what lies on the stack? Not where the loader was started with the program as its argument, nor with a title
+ * longer than the arguments were. */
+static bool has_whole_arguments(void)
+{
+    return arguments.bytes && !arguments.from[arguments.bytes - 1] && getauxval(AT_BASE);
+}
+
 static uint32_t copy_arguments(char *to)
 {
     size_t bytes = arguments.bytes < ARGUMENTS_MAX_BYTES ? arguments.bytes : ARGUMENTS_MAX_BYTES;
     if (bytes)
         memcpy(to, arguments.from, bytes);
     return (uint32_t)bytes;
+}
+
+/* Not from /proc without need: its file is made for every reader [10 us]. */
+static uint32_t fill_arguments(char *to)
+{
+    uint32_t bytes = 0;
+    if (!has_whole_arguments())
+        bytes = (uint32_t)read_file("/proc/self/cmdline", to, ARGUMENTS_MAX_BYTES);
+    return bytes ? bytes : copy_arguments(to);
 }
 
 static void fill_texts(uint8_t *area, struct wire_header *header, const struct shim_settings *settings)
@@ -110,10 +120,7 @@ static void fill_texts(uint8_t *area, struct wire_header *header, const struct s
     at = (at + header->exe_bytes + 8) & ~7u;
 
     header->arguments_offset = at;
-    header->arguments_bytes =
-        (uint32_t)read_file("/proc/self/cmdline", (char *)area + at, ARGUMENTS_MAX_BYTES);
-    if (!header->arguments_bytes)
-        header->arguments_bytes = copy_arguments((char *)area + at);
+    header->arguments_bytes = fill_arguments((char *)area + at);
     at = (at + header->arguments_bytes + 8) & ~7u;
 
     uint32_t bytes = settings->text_bytes;

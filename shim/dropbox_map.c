@@ -175,8 +175,11 @@ static void find_parts(struct dropbox *box, const struct wire_header *parts)
 }
 
 /* Every chunk begins free: E = H = CLOSED. The only time the host writes E: the exporter does not see the file yet. */
-static void init_chunks(const struct dropbox *box, const struct wire_header *parts)
+static void init_chunks(const struct dropbox_image *image, const struct wire_header *parts)
 {
+    const struct dropbox *box = &image->box;
+    (void)dropbox_map_populate(image, box->chunk_lines,
+                               box->n_chunks * sizeof *box->chunk_lines); /* else a fault a page */
     uint64_t *acknowledged = (uint64_t *)(void *)(box->base + parts->acknowledged.offset);
     for (uint32_t i = 0; i < box->n_chunks; i++) {
         box->chunk_lines[i].word = WIRE_CLOSED;
@@ -245,7 +248,7 @@ bool dropbox_map_make(struct dropbox_image *image, uint32_t generation, void (*f
     if (is_made) {
         struct wire_header *header = image->box.header;
         *header = parts;
-        init_chunks(&image->box, &parts);
+        init_chunks(image, &parts);
         dropbox_header_fill(image, &identity, settings);
         if (fill)
             fill(image->box.base);

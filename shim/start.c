@@ -219,10 +219,12 @@ static void reset_limits(void)
         if (resource == RLIMIT_NOFILE || resource == RLIMIT_CORE ||
             sys_is_error(sys_prlimit(resource, NULL, limit)))
             continue;
+        uint64_t soft = limit[0];
         limit[0] = limit[1];
         if (resource == RLIMIT_STACK && limit[0] > (8u << 20))
             limit[0] = 8u << 20; /* an unlimited stack changes the layout of the address space */
-        (void)sys_prlimit(resource, limit, NULL);
+        if (limit[0] != soft)
+            (void)sys_prlimit(resource, limit, NULL);
     }
     uint64_t all_cpus[16];
     memset(all_cpus, 0xff, sizeof all_cpus);
