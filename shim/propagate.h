@@ -40,7 +40,7 @@ static inline void propagate_print_again(const uint8_t trace_id[16], const uint8
     uint64_t wanted[2], printed[2];
     memcpy(wanted, trace_id, sizeof(wanted));
     memcpy(printed, own->trace_id, sizeof(printed));
-    if (__builtin_expect((wanted[0] ^ printed[0]) | (wanted[1] ^ printed[1]), 0))
+    if (__builtin_expect(((wanted[0] ^ printed[0]) | (wanted[1] ^ printed[1])) != 0, 0))
         propagate_print_trace(trace_id, own);
     text_print_hex8(text + 36, span_id);
     text[54] = (char)('0' + (flags & (WIRE_SPAN_SAMPLED | WIRE_SPAN_RANDOM)));

@@ -216,16 +216,12 @@ static void remember_option(struct curl_state *state, CURLoption option, void *v
         state->peer.pool = CURL_POOL_SHARED;
         break;
     case CURLOPT_TIMEOUT:
-        state->timeout_ms = read_timeout(value, 1000);
-        break;
     case CURLOPT_TIMEOUT_MS:
-        state->timeout_ms = read_timeout(value, 1);
+        state->timeout_ms = read_timeout(value, option == CURLOPT_TIMEOUT ? 1000 : 1);
         break;
     case CURLOPT_CONNECTTIMEOUT:
-        state->connect_timeout_ms = read_timeout(value, 1000);
-        break;
     case CURLOPT_CONNECTTIMEOUT_MS:
-        state->connect_timeout_ms = read_timeout(value, 1);
+        state->connect_timeout_ms = read_timeout(value, option == CURLOPT_CONNECTTIMEOUT ? 1000 : 1);
         break;
     case CURLOPT_NOBODY:
         state->has_no_body = is_on;

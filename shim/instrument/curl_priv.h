@@ -104,7 +104,10 @@ struct curl_peer {
     uint64_t words[CURL_PEER_WORDS];
 };
 
-/* In connection->state: what the program told the handle. Written by the thread that uses the handle. */
+/*
+ * In connection->state: what the program told the handle. Written by the thread that uses the handle. A request of the easy interface
+ * reads and writes the first line of memory, the one `peer` begins, and those of `own`: between two calls none stays in the cache.
+ */
 struct curl_state {
     struct curl_slist *headers; /* CURLOPT_HTTPHEADER: the program's list, never changed */
     void *url_handle;           /* CURLOPT_CURLU: overrides `url` */
@@ -124,15 +127,18 @@ struct curl_state {
     bool watches_hops;    /* that option is ours */
     bool is_open;         /* its connection is counted as open: WebSocket, CONNECT_ONLY */
     bool has_user_agent;
+    bool knows_total;    /* `total_us`; else it has to be asked */
     uint32_t timeout_ms; /* CURLOPT_TIMEOUT(_MS); 0: none */
+    const void *multi;   /* CURLM of the request that is running: set while there is an operation */
+
     uint32_t connect_timeout_ms;
+    void *prereq_data;        /* CURLOPT_PREREQDATA, the program's */
     uint64_t frame_left;      /* curl_ws_send: bytes of the frame that is being sent in pieces */
     struct curl_body *body;   /* curl_body.c; NULL: none was needed */
-    const void *multi;        /* CURLM of the request that is running: set while there is an operation */
     int64_t total_before_us;  /* what getinfo still said of the request before */
-    int64_t total_us;         /* what it says of the last one, where `knows_total` */
-    bool knows_total;         /* else it has to be asked */
+    int64_t total_us;         /* what it says of the last one */
     struct interned url_mark; /* of `url`; its number is 0 where the URL changed */
+
     struct curl_peer peer;
     /* Head nodes in front of the program's list, which stay there between requests. Here and not on the stack: a longjmp
      * out of a callback leaves libcurl with a pointer to them, too (facts "interpose", trap 24). The first line lies behind them,
@@ -143,7 +149,6 @@ struct curl_state {
     char url[WIRE_STRING_MAX +
              8]; /* NUL-terminated; one byte more than a fact holds: then it is seen to be cut */
     char method[CURL_METHOD_BYTES];
-    void *prereq_data;                      /* CURLOPT_PREREQDATA, the program's */
     __typeof__(&curl_easy_getinfo) getinfo; /* where `watches_hops` */
 };
 static_assert(sizeof(struct curl_state) <= CONNECTION_STATE_BYTES, "fits the connection");

@@ -237,11 +237,10 @@ static enum peer_answer ask_peer(struct questions *questions, struct curl_peer *
     return PEER_OTHER;
 }
 
+/* All there may be: no loop. */
 static inline void add_peer_words(struct questions *questions, const struct curl_peer *peer)
 {
-    uint64_t *words = questions->words + questions->n_words;
-    for (uint32_t i = 0; i < peer->n_words; i++)
-        words[i] = peer->words[i];
+    memcpy(questions->words + questions->n_words, peer->words, sizeof(peer->words));
     questions->n_words += peer->n_words;
 }
 
@@ -291,8 +290,8 @@ static HOT __attribute__((noinline)) void find_peer(struct questions *questions,
 
 static inline void add_peer(struct questions *questions, struct curl_state *state, enum curl_sent sent)
 {
-    if (__builtin_expect(questions->is_easy && questions->is_ok && has_same_peer(questions, &state->peer),
-                         1)) {
+    if (__builtin_expect(
+            state && questions->is_easy && questions->is_ok && has_same_peer(questions, &state->peer), 1)) {
         add_peer_words(questions, &state->peer);
         state->peer.pool = CURL_POOL_ALIKE;
     } else {
@@ -367,7 +366,7 @@ static inline __attribute__((always_inline)) int64_t add_end(struct facts *facts
     enum curl_sent sent = CURL_SENT_ONCE;
     if (__builtin_expect(!(kind & CURL_URL_HAS_SCHEME), 0))
         facts_text(facts, WIRE_URL_SCHEME, read_text(handle, calls, CURLINFO_SCHEME));
-    if (is_http && !is_brief) {
+    if (__builtin_expect(is_http && !is_brief, 1)) {
         sent = curl_headers_count(facts, handle, calls);
         ask_all(&questions, state, sent);
     } else if (is_http) {
