@@ -201,7 +201,7 @@ static __attribute__((noinline, cold)) int refuse(long error)
 static inline int tell_kernel(int number, const struct sigaction *action, struct sigaction *old)
 {
     uint64_t restorer = disposition_words.restorer;
-    struct disposition_kernel given, kernel;
+    struct disposition_kernel given, kernel = {0};
     if (action) {
         uint64_t flags = (uint32_t)action->sa_flags;
         given.handler = (uint64_t)(uintptr_t)action->sa_handler;
@@ -217,8 +217,10 @@ static inline int tell_kernel(int number, const struct sigaction *action, struct
         return 0;
     old->sa_handler = (void (*)(int))(uintptr_t)kernel.handler; /* NOLINT(performance-no-int-to-ptr) */
     old->sa_flags = (int)(uint32_t)kernel.flags;
-    memcpy(&old->sa_mask, &kernel.mask, sizeof(kernel.mask));          /* libc leaves garbage in the rest */
-    if (kernel.flags & SA_RESTORER)                                    /* aarch64's libc does not write it */
+    memset(&old->sa_mask, 0, sizeof(old->sa_mask) / 2); /* in halves it is a few stores */
+    memset((uint8_t *)&old->sa_mask + sizeof(old->sa_mask) / 2, 0, sizeof(old->sa_mask) / 2);
+    memcpy(&old->sa_mask, &kernel.mask, sizeof(kernel.mask));
+    if (restorer)                                                      /* aarch64's libc does not write it */
         old->sa_restorer = (void (*)(void))(uintptr_t)kernel.restorer; /* NOLINT(performance-no-int-to-ptr) */
     return 0;
 }

@@ -141,14 +141,16 @@ def api(n_pairs):
 
 # ---- real loops ----
 
-REAL = {"redis": ("Redis GET, UNIX socket", 20000, "<= 1.015"),
-        "pipeline": ("Redis GET, pipelined by 16, a span each", 200000, "<= 1.10"),
-        "async": ("Redis GET, asynchronous, 16 at a time", 75000, "<= 1.10"),
-        "libpq": ("libpq SELECT 1, UNIX socket", 12500, "<= 1.03"),
-        "libpq_async": ("libpq SELECT 1, PQsendQuery", 12500, "<= 1.03"),
-        "libpq_pipeline": ("libpq SELECT 1, pipelined by 16", 25000, "<= 1.10"),
-        "curl": ("libcurl GET /small, connection kept open", 10000, "<= 1.05"),
-        "multi": ("libcurl GET /small, eight at a time by one multi handle", 8000, "<= 1.05")}
+# What a turn's calls are: about 10 ms.
+REAL = {"redis": ("Redis GET, UNIX socket", 1000, "<= 1.015"),
+        "pipeline": ("Redis GET, pipelined by 16, a span each", 6400, "<= 1.10"),
+        "async": ("Redis GET, asynchronous, 16 at a time", 6400, "<= 1.10"),
+        "libpq": ("libpq SELECT 1, UNIX socket", 640, "<= 1.03"),
+        "libpq_async": ("libpq SELECT 1, PQsendQuery", 640, "<= 1.03"),
+        "libpq_pipeline": ("libpq SELECT 1, pipelined by 16", 1280, "<= 1.10"),
+        "curl": ("libcurl GET /small, connection kept open", 320, "<= 1.05"),
+        "multi": ("libcurl GET /small, eight at a time by one multi handle", 320, "<= 1.05")}
+TURNS = 16  # of each process that count, but for the first two: they warm it up
 
 
 def server_environment(ground):
@@ -164,6 +166,46 @@ def server_environment(ground):
     return servers, found
 
 
+def take_turns(ground, command, environments):
+    """([(ns of a call in each environment)] a turn, [KiB resident in each]). The programs live side by side on the client's CPU and
+    work one after the other, ten milliseconds each: spells of the machine, which last longer, meet all of them."""
+    programs = [ground.spawn(["taskset", "-c", CLIENT_CPU, *command, "turns"], e, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                for e in environments]
+
+    def turn(program):
+        program.stdin.write(b".")
+        program.stdin.flush()
+        return float(program.stdout.readline())
+    turns = alternate(TURNS, *[lambda p=p: turn(p) for p in programs])
+    resident = [int(program.communicate()[0]) for program in programs]
+    return turns[2:], resident
+
+
+def ratios(rounds, k):
+    """Of variant k to the first: the median of all turns, and the quartiles of the processes' medians."""
+    of_rounds = [[turn[k] / turn[0] for turn in turns] for turns in rounds]
+    middles = sorted(statistics.median(values) for values in of_rounds)
+    low, high = middles[len(middles) // 4], middles[3 * len(middles) // 4]
+    return f"{statistics.median(v for values in of_rounds for v in values):.3f} [{low:.3f}-{high:.3f}]"
+
+
+def added_ns(rounds, k):
+    return f"{statistics.median(turn[k] - turn[0] for turns in rounds for turn in turns):+.0f} ns"
+
+
+def real_loop(ground, command, n_times, name, target, variants):
+    """With the library, off, without once more, and with the program's own header where there are five variants."""
+    rounds, resident = zip(*[take_turns(ground, command, variants) for _ in range(n_times)])
+    without = statistics.median(turn[0] for turns in rounds for turn in turns)
+    row(f"{name}: with / without", f"{ratios(rounds, 1)}; {without:.0f} ns without, {added_ns(rounds, 1)}", target)
+    row(f"{name}: without / without", ratios(rounds, 3), "(the noise)")
+    row(f"{name}: preloaded but off / without", ratios(rounds, 2), "<= 1.01")
+    if len(variants) == 5:
+        row(f"{name}: a header as long as traceparent alone / without", f"{ratios(rounds, 4)}, {added_ns(rounds, 4)}",
+            "the program's own header, no shim")
+    return resident
+
+
 def real_loops(n_pairs):
     loop = build_program("loop_calls", *flags_of("libcurl", "libpq", "hiredis"))
     with Ground() as ground:
@@ -176,26 +218,16 @@ def real_loops(n_pairs):
             for kind, (name, _, _) in REAL.items():
                 say(f"{name}: callgrind")
                 counts = [[instructions(ground, [loop, kind, n], e) for n in (800, 3200)] for e in variants[:2]]
-                per_call = [(many - few) / 2400 * 25 / 26 for few, many in counts]
+                per_call = [(many - few) / 2400 for few, many in counts]
                 row(f"{name}: by callgrind, in the program", f"{per_call[0]:.0f} without, "
                     f"{per_call[1] - per_call[0]:+.0f} instructions a call")
             for kind, (name, n_calls, target) in REAL.items():
-                n_variants = 5 if kind in ("curl", "multi") else 4
-                say(f"{name}: {2 * n_pairs} rounds of {n_variants}")
-                rounds = alternate(2 * n_pairs, *[lambda e=e: ground.run([loop, kind, n_calls], e, CLIENT_CPU).split()
-                                                  for e in variants[:n_variants]])
-                ns = [[float(value[0]) for value in values] for values in rounds]
-                row(f"{name}: with / without", quartiles([v[1] / v[0] for v in ns], "{:.3f}") +
-                    f"; {statistics.median(v[0] for v in ns):.0f} ns without, "
-                    f"+{statistics.median(v[1] - v[0] for v in ns):.0f} ns", target)
-                row(f"{name}: without / without", quartiles([v[3] / v[0] for v in ns], "{:.3f}"), "(the noise)")
-                row(f"{name}: preloaded but off / without", quartiles([v[2] / v[0] for v in ns], "{:.3f}"), "<= 1.01")
-                if n_variants == 5:
-                    row(f"{name}: a header as long as traceparent alone / without", quartiles([v[4] / v[0] for v in ns], "{:.3f}") +
-                        f", +{statistics.median(v[4] - v[0] for v in ns):.0f} ns", "the program's own header, no shim")
+                used = variants if kind in ("curl", "multi") else variants[:4]
+                say(f"{name}: {n_pairs} times {len(used)} processes, {TURNS} turns of each")
+                resident = real_loop(ground, [loop, kind, n_calls], n_pairs, name, target, used)
                 if kind == "redis":
-                    row("RSS added to the program (redis loop)", quartiles(
-                        [int(v[1][1]) - int(v[0][1]) for v in rounds], "{:.0f}") + " KiB", "<= 512 KiB")
+                    row("RSS added to the program (redis loop)", quartiles([kib[1] - kib[0] for kib in resident], "{:.0f}") + " KiB",
+                        "<= 512 KiB")
             lost = sum(dropped(p) for p in ground.status()["processes"])
             row("spans dropped in these loops", lost, "0")
         finally:

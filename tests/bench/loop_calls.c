@@ -1,5 +1,5 @@
 /*
- * loop_calls: real calls to a real server in a loop. usage: loop_calls KIND CALLS
+ * loop_calls: real calls to a real server in a loop. usage: loop_calls KIND CALLS [turns]
  *
  *   redis     GET over a UNIX socket            REDIS_SOCKET
  *   pipeline  the same, sixteen at a time
@@ -11,7 +11,8 @@
  *   multi     eight at a time by one multi handle, connections kept open
  *
  * BENCH_HEADER: HTTP requests have a header as long as a traceparent.
- * Prints nanoseconds per call (the median of 25 equal blocks) and the resident memory in KiB.
+ * Makes the calls once; with `turns`, once for each byte of standard input: then it prints what a call took, in nanoseconds, and
+ * at the end of input the resident memory in KiB. So several wait for their turn on one CPU.
  */
 #include "timing.h"
 
@@ -23,8 +24,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define BLOCKS 25
 #define PIPELINED 16
 
 static redisContext *redis;
@@ -237,23 +238,31 @@ static long resident_kib(void)
     return kib;
 }
 
+static void take_turns(void (*call)(unsigned), unsigned n)
+{
+    char byte;
+    while (read(STDIN_FILENO, &byte, 1) == 1) {
+        double from = now_ns();
+        call(n);
+        printf("%.1f\n", (now_ns() - from) / n);
+        fflush(stdout);
+    }
+    printf("%ld\n", resident_kib());
+}
+
 int main(int argc, char **argv)
 {
-    unsigned n = argc > 2 ? (unsigned)atoi(argv[2]) / BLOCKS / PIPELINED * PIPELINED : 0;
-    double blocks[BLOCKS];
+    unsigned n = argc > 2 ? (unsigned)atoi(argv[2]) / PIPELINED * PIPELINED : 0;
     for (size_t k = 0; n && k < sizeof(kinds) / sizeof(kinds[0]); k++) {
         if (strcmp(argv[1], kinds[k].name) != 0)
             continue;
         kinds[k].open();
-        kinds[k].call(n);
-        for (unsigned i = 0; i < BLOCKS; i++) {
-            double from = now_ns();
+        if (argc > 3)
+            take_turns(kinds[k].call, n);
+        else
             kinds[k].call(n);
-            blocks[i] = (now_ns() - from) / n;
-        }
-        printf("%.1f %ld\n", median(blocks, BLOCKS), resident_kib());
         return 0;
     }
-    fputs("usage: loop_calls KIND CALLS\n", stderr);
+    fputs("usage: loop_calls KIND CALLS [turns]\n", stderr);
     return 2;
 }
