@@ -48,7 +48,7 @@ static struct {
     uint32_t state;    /* UNKNOWN, … */
     uint64_t rate;     /* ns a tick, of 2^32, as measured last; 0 not yet */
     uint64_t first_ns; /* when the time was asked for first; 0 not yet */
-} counter;
+} counter HOT_WORD;
 
 static uint64_t load(const uint64_t *at)
 {

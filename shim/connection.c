@@ -23,7 +23,7 @@ struct slot {
 };
 static_assert(sizeof(struct slot) == 4096, "one page each, so that few are touched");
 
-HOT_DATA static struct slot *all_slots;             /* NULL until the first open() */
+HOT_WORD static struct slot *all_slots;             /* NULL until the first open() */
 static uint64_t index_cells[BUCKETS][BUCKET_CELLS]; /* handle << 16 | slot + 1; 0 empty */
 
 /* Of things interned; relaxed atomic. */

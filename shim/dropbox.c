@@ -16,7 +16,7 @@
 #define GENERATION_MASK 0x3ffffffu /* it is the upper part of a lease id (buffer.c) */
 
 static const struct dropbox *const no_box = NULL;
-HOT_DATA struct dropbox_process dropbox_process = {.box_at = &no_box};
+HOT_WORD struct dropbox_process dropbox_process = {.box_at = &no_box};
 
 static struct {
     uint32_t generation; /* of the last file made; raised by the thread that makes one */

@@ -10,6 +10,9 @@
 
 #define HOT_DATA __attribute__((section("hot_data")))
 
+/* Of these, what every call reads: side by side in two cache lines at the end of that page (layout.ld). */
+#define HOT_WORD __attribute__((section("hot_words")))
+
 /* The linker puts these side by side: a request of libcurl ran through 12 pages of code, for 3 pages worth of it. The gate `pages`
  * of tests/bench/gates counts them. Functions that a path runs through at every call have it. */
 #define HOT __attribute__((hot))

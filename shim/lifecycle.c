@@ -21,7 +21,7 @@
 #include "sys.h"
 #include <string.h>
 
-uint32_t lifecycle_state HOT_DATA;
+uint32_t lifecycle_state HOT_WORD;
 
 #define PID_1_FLUSH_TIMEOUT_MS 2000u
 

@@ -87,8 +87,8 @@ static const struct library *publish_library(struct library *mine)
     return NULL;
 }
 
-HOT_DATA uintptr_t real_known_from = UINTPTR_MAX;
-HOT_DATA uintptr_t real_known_to;
+HOT_WORD uintptr_t real_known_from = UINTPTR_MAX;
+HOT_WORD uintptr_t real_known_to;
 
 /* Only ever wider, whoever does it at once. */
 static void widen_known(uintptr_t from, uintptr_t to)

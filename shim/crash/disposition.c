@@ -39,7 +39,7 @@ static struct {
     uint64_t taken; /* bit per signal; set in the constructor */
 } state HOT_DATA;
 
-struct disposition_words disposition_words HOT_DATA;
+struct disposition_words disposition_words HOT_WORD;
 
 static uint64_t bit_of(int signal)
 {

@@ -24,7 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-HOT_DATA uint32_t curl_body_bytes;
+HOT_WORD uint32_t curl_body_bytes;
 
 /* A mapping of its own, of handles for which one was needed. Written by the thread that uses the handle. */
 struct curl_body {

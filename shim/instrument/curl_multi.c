@@ -19,7 +19,7 @@
 #include "hot.h"
 
 /* Of operations that are open; relaxed atomic. Spares curl_multi_cleanup the search. */
-static HOT_DATA uint32_t n_running;
+static HOT_WORD uint32_t n_running;
 
 /* ---- one request ---- */
 
