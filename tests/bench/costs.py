@@ -167,7 +167,7 @@ def server_environment(ground):
 
 
 def take_turns(ground, command, environments):
-    """([(ns of a call in each environment)] a turn, [KiB resident in each]). The programs live side by side on the client's CPU and
+    """[(ns of a call in each environment)], a turn each. The programs live side by side on the client's CPU and
     work one after the other, ten milliseconds each: spells of the machine, which last longer, meet all of them."""
     programs = [ground.spawn(["taskset", "-c", CLIENT_CPU, *command, "turns"], e, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
                 for e in environments]
@@ -177,8 +177,16 @@ def take_turns(ground, command, environments):
         program.stdin.flush()
         return float(program.stdout.readline())
     turns = alternate(TURNS, *[lambda p=p: turn(p) for p in programs])
-    resident = [int(program.communicate()[0]) for program in programs]
-    return turns[2:], resident
+    for program in programs:
+        program.communicate()
+    return turns[2:]
+
+
+def resident_after(ground, command, environment):
+    """KiB, of one that takes its turns without a pause."""
+    done = subprocess.run(["taskset", "-c", str(CLIENT_CPU), *[str(c) for c in command], "turns"], env=environment, cwd=ground.directory,
+                          input=b"." * TURNS, stdout=subprocess.PIPE, check=True)
+    return int(done.stdout.split()[-1])
 
 
 def ratios(rounds, k):
@@ -195,7 +203,7 @@ def added_ns(rounds, k):
 
 def real_loop(ground, command, n_times, name, target, variants):
     """With the library, off, without once more, and with the program's own header where there are five variants."""
-    rounds, resident = zip(*[take_turns(ground, command, variants) for _ in range(n_times)])
+    rounds = [take_turns(ground, command, variants) for _ in range(n_times)]
     without = statistics.median(turn[0] for turns in rounds for turn in turns)
     row(f"{name}: with / without", f"{ratios(rounds, 1)}; {without:.0f} ns without, {added_ns(rounds, 1)}", target)
     row(f"{name}: without / without", ratios(rounds, 3), "(the noise)")
@@ -203,7 +211,6 @@ def real_loop(ground, command, n_times, name, target, variants):
     if len(variants) == 5:
         row(f"{name}: a header as long as traceparent alone / without", f"{ratios(rounds, 4)}, {added_ns(rounds, 4)}",
             "the program's own header, no shim")
-    return resident
 
 
 def real_loops(n_pairs):
@@ -224,10 +231,11 @@ def real_loops(n_pairs):
             for kind, (name, n_calls, target) in REAL.items():
                 used = variants if kind in ("curl", "multi") else variants[:4]
                 say(f"{name}: {n_pairs} times {len(used)} processes, {TURNS} turns of each")
-                resident = real_loop(ground, [loop, kind, n_calls], n_pairs, name, target, used)
+                command = [loop, kind, n_calls]
+                real_loop(ground, command, n_pairs, name, target, used)
                 if kind == "redis":
-                    row("RSS added to the program (redis loop)", quartiles([kib[1] - kib[0] for kib in resident], "{:.0f}") + " KiB",
-                        "<= 512 KiB")
+                    rounds = alternate(n_pairs, *[lambda e=e: resident_after(ground, command, e) for e in (plain, traced)])
+                    row("RSS added to the program (redis loop)", quartiles([w - o for o, w in rounds], "{:.0f}") + " KiB", "<= 512 KiB")
             lost = sum(dropped(p) for p in ground.status()["processes"])
             row("spans dropped in these loops", lost, "0")
         finally:
