@@ -2,6 +2,7 @@
 #include "sampler.h"
 
 #include "hot.h"
+
 #define RANDOM_BITS 56
 #define LIVE_BITS 24
 

@@ -31,8 +31,8 @@ enum disposition_way {
 };
 
 /*
- * What sigaction() looks at first, side by side. Signals that are taken, or were once asked to run on alternate stacks: a bit for
- * each; all others are libc's alone. `real_sigaction` is NULL until it was looked up.
+ * What sigaction() looks at first, side by side. Signals that are taken, were once asked to run on alternate stacks, or are libc's own
+ * business: a bit for each; all others are the kernel's alone. `real_sigaction` is NULL until it was looked up.
  */
 struct disposition_words {
     _Alignas(32) uint64_t special;

@@ -53,13 +53,14 @@ static void restore_list(CURL *handle, struct curl_state *state, const struct cu
 }
 
 bool curl_request_inject_anew(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
-                              const struct span_context *context)
+                              const struct wire_span_facts *facts)
 {
+    struct span_context context = span_context_of(facts);
     bool has_baggage;
     if (!state || !calls->setopt)
         return false;
     if (!curl_is_http(state) || !may_add(state->headers, &has_baggage) || !may_propagate(state) ||
-        !fill_nodes(state, context, !has_baggage)) {
+        !fill_nodes(state, &context, !has_baggage)) {
         restore_list(handle, state, calls);
         return false;
     }

@@ -68,26 +68,6 @@ static __attribute__((noinline, cold)) CURLcode perform_refused(__typeof__(&curl
     return code;
 }
 
-static __attribute__((noinline, cold)) void
-inject_anew(struct span *span, CURL *handle, struct curl_state *state, const struct curl_calls *calls)
-{
-    struct span_context context = span_context(span);
-    if (curl_request_inject_anew(handle, state, calls, &context))
-        span_mark_injected(span);
-}
-
-static inline void inject(struct span *span, CURL *handle, struct curl_state *state,
-                          const struct curl_calls *calls)
-{
-    const struct wire_span_facts *facts = &span->open->facts;
-    if (__builtin_expect(!curl_has_only_to_print(state), 0)) {
-        inject_anew(span, handle, state, calls);
-        return;
-    }
-    propagate_print_again(facts->trace_id, facts->span_id, (uint8_t)facts->flags, &state->own);
-    span_mark_injected(span);
-}
-
 static HOT __attribute__((noinline)) CURLcode perform(struct real_entry *entry, const void *call_site,
                                                       CURL *handle)
 {
@@ -109,7 +89,8 @@ static HOT __attribute__((noinline)) CURLcode perform(struct real_entry *entry, 
     curl_request_begin(&span.facts, state, NULL);
     if (was_running)
         return perform_refused(real, handle, &span, calls);
-    inject(&span, handle, state, calls);
+    if (curl_request_inject(handle, state, calls, &span.open->facts))
+        span_mark_injected(&span);
     if (__builtin_expect(curl_wants_bodies(), 0))
         curl_body_begin(handle, state, calls, &span.facts, NULL);
 

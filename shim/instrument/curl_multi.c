@@ -51,8 +51,7 @@ static void begin_request(struct connection *connection, CURL *handle, const voi
     __atomic_store_n(&state->multi, multi, __ATOMIC_RELAXED);
     __atomic_fetch_add(&n_running, 1, __ATOMIC_RELAXED);
     curl_request_begin(&facts, state, operation);
-    struct span_context context = operation_context(operation);
-    if (curl_request_inject(handle, state, calls, &context))
+    if (curl_request_inject(handle, state, calls, &operation->slot.span.facts))
         operation_mark_injected(operation);
     if (__builtin_expect(curl_wants_bodies(), 0))
         curl_body_begin(handle, state, calls, NULL, operation);

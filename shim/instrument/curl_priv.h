@@ -279,12 +279,12 @@ void curl_headers_end(struct facts *facts, CURL *handle, const struct curl_calls
 /* ---- context: curl_context.c ---- */
 
 /*
- * Puts the context's headers in front of the program's list. They stay there: the next request prints its own in their
+ * Puts the headers of the span's context in front of the program's list. They stay there: the next request prints its own in their
  * place, without a word to libcurl. False: libcurl has the program's list (not HTTP, an excluded host, the program sends
  * its own context, propagation is off, the list is unknown).
  */
 bool curl_request_inject_anew(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
-                              const struct span_context *context);
+                              const struct wire_span_facts *facts);
 
 /* The nodes are in libcurl's list since the last request, which went to the same URL, and one line is all they say. */
 static inline bool curl_has_only_to_print(const struct curl_state *state)
@@ -294,11 +294,11 @@ static inline bool curl_has_only_to_print(const struct curl_state *state)
 }
 
 static inline bool curl_request_inject(CURL *handle, struct curl_state *state, const struct curl_calls *calls,
-                                       const struct span_context *context)
+                                       const struct wire_span_facts *facts)
 {
     if (__builtin_expect(!curl_has_only_to_print(state), 0))
-        return curl_request_inject_anew(handle, state, calls, context);
-    propagate_print_again(context->trace_id, context->span_id, context->flags, &state->own);
+        return curl_request_inject_anew(handle, state, calls, facts);
+    propagate_print_again(facts->trace_id, facts->span_id, (uint8_t)facts->flags, &state->own);
     return true;
 }
 

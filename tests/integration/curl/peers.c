@@ -109,6 +109,12 @@ static void show(const char *what, CURL *handle)
     printf("%s: %d, %ld new, %s\n", what, code, n_connections, address);
 }
 
+static void show_twice(const char *what, CURL *handle)
+{
+    for (int i = 0; i < 2; i++)
+        show(what, handle);
+}
+
 static void prepare(CURL *handle, const char *path)
 {
     resolve(handle, "api.example", HERE);
@@ -138,8 +144,7 @@ static void resolved_anew(void)
     curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
     show("resolved anew", handle);
     curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 0L);
-    for (int i = 0; i < 2; i++)
-        show("one of two", handle);
+    show_twice("one of two", handle);
     curl_easy_cleanup(handle);
 }
 
@@ -148,11 +153,9 @@ static void other_host(void)
     CURL *handle = begin("host");
     resolve(handle, "b.example", THERE);
     go_to(handle, "b.example", "host");
-    for (int i = 0; i < 2; i++)
-        show("another host", handle);
+    show_twice("another host", handle);
     go_to(handle, "api.example", "host");
-    for (int i = 0; i < 2; i++)
-        show("back", handle);
+    show_twice("back", handle);
     curl_easy_cleanup(handle);
 }
 
@@ -162,11 +165,9 @@ static void connected_to(void)
     CURL *handle = begin("connect");
     snprintf(line, sizeof(line), "::%s:%s", HERE, other_port);
     curl_easy_setopt(handle, CURLOPT_CONNECT_TO, list_of(line));
-    for (int i = 0; i < 2; i++)
-        show("to another port", handle);
+    show_twice("to another port", handle);
     curl_easy_setopt(handle, CURLOPT_CONNECT_TO, NULL);
-    for (int i = 0; i < 2; i++)
-        show("back", handle);
+    show_twice("back", handle);
     curl_easy_cleanup(handle);
 }
 
@@ -176,11 +177,9 @@ static void proxied(void)
     CURL *handle = begin("proxy");
     snprintf(proxy, sizeof(proxy), "http://%s:%s", THERE, other_port);
     curl_easy_setopt(handle, CURLOPT_PROXY, proxy);
-    for (int i = 0; i < 2; i++)
-        show("by a proxy", handle);
+    show_twice("by a proxy", handle);
     curl_easy_setopt(handle, CURLOPT_PROXY, "");
-    for (int i = 0; i < 2; i++)
-        show("back", handle);
+    show_twice("back", handle);
     curl_easy_cleanup(handle);
 }
 
@@ -191,8 +190,7 @@ static void from_elsewhere(void)
     curl_easy_setopt(handle, CURLOPT_INTERFACE, "127.0.0.4");
     show("from another address", handle);
     curl_easy_setopt(handle, CURLOPT_INTERFACE, NULL);
-    for (int i = 0; i < 2; i++)
-        show("back", handle);
+    show_twice("back", handle);
     curl_easy_cleanup(handle);
 }
 
@@ -204,8 +202,7 @@ static void redirected(void)
     go_to(handle, "b.example", "to/api.example");
     show("there and back", handle);
     go_to(handle, "b.example", "stay");
-    for (int i = 0; i < 2; i++)
-        show("there", handle);
+    show_twice("there", handle);
     go_to(handle, "api.example", "to/b.example");
     show("redirected there", handle);
     go_to(handle, "api.example", "redirect");
@@ -225,13 +222,11 @@ static void closed(void)
     CURL *handle = begin("closed");
     drop(handle);
     go_to(handle, "api.example", "closed");
-    for (int i = 0; i < 2; i++)
-        show("the same server", handle);
+    show_twice("the same server", handle);
     drop(handle);
     resolve(handle, "api.example", THERE);
     go_to(handle, "api.example", "closed");
-    for (int i = 0; i < 2; i++)
-        show("another server", handle);
+    show_twice("another server", handle);
     curl_easy_cleanup(handle);
 }
 
@@ -245,8 +240,7 @@ static void forgotten(void)
     curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
     show("a reset", handle);
     curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 0L);
-    for (int i = 0; i < 2; i++)
-        show("one of two", handle);
+    show_twice("one of two", handle);
     curl_easy_cleanup(handle);
 }
 
@@ -264,8 +258,7 @@ static void side_by_side(void)
         curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 0L);
     }
     resolve(handle, "api.example", HERE);
-    for (int i = 0; i < 2; i++)
-        show("alone again", handle);
+    show_twice("alone again", handle);
     curl_multi_cleanup(multi);
     curl_easy_cleanup(handle);
 }
@@ -287,8 +280,7 @@ static void shared(void)
     show("another handle", other);
     drop(handle);
     go_to(handle, "api.example", "shared");
-    for (int i = 0; i < 2; i++)
-        show("the other one's", handle);
+    show_twice("the other one's", handle);
     curl_easy_cleanup(handle);
     curl_easy_cleanup(other);
     curl_share_cleanup(share);
